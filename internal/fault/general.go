@@ -1,0 +1,48 @@
+package fault
+
+// general holds the rows that belong to no single area. Ids E-xx00 to E-xx09.
+var general = []Entry{
+	{
+		ID:    "E-7001",
+		What:  Text{"The program has a defect.", "程序内部错误。"},
+		Which: Text{"The log holds the details under the run id.", "详细信息在日志中，按批次号查找。"},
+		Do:    Text{"Send the log to the maintainers; running the same date again is safe.", "请把日志发给维护人员；同一日期可以安全重跑。"},
+	},
+	{
+		ID:    "E-6401",
+		What:  Text{"The command line is not understood: {reason}.", "命令行参数有误：{reason}。"},
+		Which: Text{"Command {command}.", "命令 {command}。"},
+		Do:    Text{"See `tieout {command} --help`.", "请查看 `tieout {command} --help`。"},
+	},
+	{
+		ID:    "E-4101",
+		What:  Text{"A file cannot be written or read: {reason}.", "文件读写失败：{reason}。"},
+		Which: Text{"{path}.", "{path}。"},
+		Do:    Text{"Free space on the disk or mend its permissions, then run the same command again.", "请清理磁盘空间或修复权限，然后重新执行同一命令。"},
+	},
+	{
+		ID:      "E-4201",
+		What:    Text{"Stored data does not match its digest.", "存储的数据与摘要不符。"},
+		Which:   Text{"{path}: expected sha256 {want}, found {got}.", "{path}：应为 sha256 {want}，实为 {got}。"},
+		Changed: Text{"nothing; all writes are refused.", "无；已拒绝一切写入。"},
+		Do:      Text{"Restore the file from a backup, then run `tieout verify --read-data`.", "请从备份恢复该文件，然后运行 `tieout verify --read-data`。"},
+	},
+	{
+		ID:    "E-4001",
+		What:  Text{"The database is busy.", "数据库繁忙。"},
+		Which: Text{"Another program held it through five tries.", "连续五次均被其他程序占用。"},
+		Do:    Text{"Run the same command again in a minute.", "请一分钟后重新执行同一命令。"},
+	},
+	{
+		ID:    "E-4301",
+		What:  Text{"The database is newer than this program.", "数据库版本高于程序版本。"},
+		Which: Text{"{path}: schema {have}, this program knows {want}.", "{path}：库版本 {have}，程序支持 {want}。"},
+		Do:    Text{"Use the newer program, or restore the backup that was made before the upgrade.", "请使用新版程序，或恢复升级前的备份。"},
+	},
+	{
+		ID:    "E-4302",
+		What:  Text{"The database is older than this program.", "数据库版本低于程序版本。"},
+		Which: Text{"{path}: schema {have}, this program needs {want}.", "{path}：库版本 {have}，程序需要 {want}。"},
+		Do:    Text{"Run `tieout migrate`; it makes a backup first.", "请运行 `tieout migrate`；升级前会自动备份。"},
+	},
+}

@@ -1,0 +1,108 @@
+// Package store is the system of record: one SQL database.
+//
+// In: business operations of the stages. Out: rows, each operation in one
+// transaction. Called by cmd, which hands it to the stages behind the small
+// interfaces that they declare. SQLite in one file is the embedded default
+// (WAL, synchronous=FULL, STRICT tables).
+//
+// One file a noun: run.go, case.go, order.go, journal.go, …; one method one
+// transaction; no *sql.Tx leaves the package.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"tieout/internal/fault"
+	"tieout/schemas/migrations"
+)
+
+// DB is the open database. Safe for concurrent use.
+type DB struct {
+	sql *sql.DB
+	now func() time.Time
+}
+
+// Open opens (and with migrate creates or upgrades) the database file. now is
+// the clock for the times that are recorded.
+func Open(ctx context.Context, path string, now func() time.Time, migrate bool) (*DB, error) {
+	dsn := "file:" + path + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)" +
+		"&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&_txlock=immediate"
+	pool, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	db := &DB{sql: pool, now: now}
+	if err := db.prepare(ctx, path, migrate); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+// Close closes the database.
+func (db *DB) Close() error { return db.sql.Close() }
+
+// prepare compares the schema of the file with the one of the program.
+func (db *DB) prepare(ctx context.Context, path string, migrate bool) error {
+	files, err := fs.Sub(migrations.Files, ".")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db.sql, files, goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		return fmt.Errorf("migrations: %w", err)
+	}
+	have, want, err := p.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("read the schema version of %s: %w", path, err)
+	}
+	switch {
+	case have > want:
+		return fault.New("E-4301", fault.V{"path": path, "have": have, "want": want}, nil)
+	case have < want && !migrate:
+		return fault.New("E-4302", fault.V{"path": path, "have": have, "want": want}, nil)
+	case have < want:
+		if _, err := p.Up(ctx); err != nil {
+			return fmt.Errorf("migrate %s from %d to %d: %w", path, have, want, err)
+		}
+	}
+	return nil
+}
+
+// tx runs one business transaction. A busy database or a serialization failure
+// repeats the whole transaction, at most five times; then it is E-4001.
+func (db *DB) tx(ctx context.Context, do func(*sql.Tx) error) error {
+	var err error
+	for range 5 {
+		if err = db.once(ctx, do); err == nil || !busy(err) {
+			return err
+		}
+	}
+	return fault.New("E-4001", fault.V{}, err)
+}
+
+func (db *DB) once(ctx context.Context, do func(*sql.Tx) error) error {
+	t, err := db.sql.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer t.Rollback() // after Commit it does nothing
+	if err := do(t); err != nil {
+		return err
+	}
+	return t.Commit()
+}
+
+func busy(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_BUSY || e.Code()&0xff == sqlite3.SQLITE_LOCKED)
+}
