@@ -1,0 +1,225 @@
+package recordfile
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"os"
+
+	"github.com/apache/arrow-go/v18/parquet"
+
+	"tieout/internal/fault"
+	"tieout/schemas"
+)
+
+// outcomeLayout is the version of the outcome schema.
+const outcomeLayout = "outcomes/1"
+
+// outcomes is a chunk of outcomes by column. Row and Group are plain numbers;
+// an absent row is the NULL row set with row 0.
+type outcomes struct {
+	class              []schemas.Class
+	pass, rule         schemas.Text
+	localIn, channelIn []schemas.Input
+	localRow, channel  []int64
+	occurrence, group  []int64
+}
+
+func outcomeColumns() []column[outcomes] {
+	return []column[outcomes]{
+		wordColumn("class", All, func(o *outcomes) *[]schemas.Class { return &o.class }, (*schemas.Class).UnmarshalText),
+		textColumn("pass", All, dictionary, func(o *outcomes) *schemas.Text { return &o.pass }),
+		textColumn("rule", All, dictionary, func(o *outcomes) *schemas.Text { return &o.rule }),
+		wordColumn("local_in", All, func(o *outcomes) *[]schemas.Input { return &o.localIn }, (*schemas.Input).UnmarshalText),
+		int64Column("local_row", All, deltaInts, nil, func(o *outcomes) *[]int64 { return &o.localRow }),
+		wordColumn("channel_in", All, func(o *outcomes) *[]schemas.Input { return &o.channelIn }, (*schemas.Input).UnmarshalText),
+		int64Column("channel_row", All, deltaInts, nil, func(o *outcomes) *[]int64 { return &o.channel }),
+		int64Column("occurrence", All, dictionary, nil, func(o *outcomes) *[]int64 { return &o.occurrence }),
+		int64Column("group", All, dictionary, nil, func(o *outcomes) *[]int64 { return &o.group }),
+	}
+}
+
+func (o *outcomes) reset() {
+	o.class, o.localIn, o.channelIn = o.class[:0], o.localIn[:0], o.channelIn[:0]
+	o.localRow, o.channel = o.localRow[:0], o.channel[:0]
+	o.occurrence, o.group = o.occurrence[:0], o.group[:0]
+	o.pass.Reset()
+	o.rule.Reset()
+}
+
+// OutcomeWriter writes outcomes into one Parquet file.
+type OutcomeWriter struct {
+	table  *tableWriter[outcomes]
+	rest   outcomes
+	rows   int64
+	closed bool
+}
+
+// NewOutcomeWriter starts a file; workers as in Options. It does not close w.
+func NewOutcomeWriter(w io.Writer, workers int) (*OutcomeWriter, error) {
+	table, err := newTableWriter(w, outcomeLayout, outcomeColumns(), defaultRowGroup, workers)
+	if err != nil {
+		return nil, err
+	}
+	return &OutcomeWriter{table: table}, nil
+}
+
+// Outcome adds one outcome.
+func (w *OutcomeWriter) Outcome(o schemas.Outcome) error {
+	if w.closed {
+		return errors.New("write to a closed outcome file")
+	}
+	r := &w.rest
+	r.class = append(r.class, o.Class)
+	r.pass.AppendString(o.Pass)
+	r.rule.AppendString(o.Rule)
+	r.localIn, r.localRow = append(r.localIn, o.Local.In), append(r.localRow, o.Local.Row)
+	r.channelIn, r.channel = append(r.channelIn, o.Channel.In), append(r.channel, o.Channel.Row)
+	r.occurrence, r.group = append(r.occurrence, int64(o.Occurrence)), append(r.group, o.Group)
+	w.rows++
+	if len(r.class) == w.table.room() {
+		return w.flush()
+	}
+	return nil
+}
+
+// Rows returns how many outcomes were added.
+func (w *OutcomeWriter) Rows() int64 { return w.rows }
+
+func (w *OutcomeWriter) flush() error {
+	if len(w.rest.class) == 0 {
+		return nil
+	}
+	err := w.table.chunk(&w.rest, len(w.rest.class))
+	w.rest.reset()
+	return err
+}
+
+// Close writes what is left and the footer.
+func (w *OutcomeWriter) Close() error {
+	if w.closed {
+		return nil
+	}
+	w.closed = true
+	if err := w.flush(); err != nil {
+		return err
+	}
+	return w.table.close()
+}
+
+// OutcomeReader reads an outcome file.
+type OutcomeReader struct {
+	table *tableReader[outcomes]
+	file  io.Closer
+}
+
+// OpenOutcomes reads the footer of an open file, which the caller closes. A
+// damaged file is E-4260.
+func OpenOutcomes(r parquet.ReaderAtSeeker) (*OutcomeReader, error) {
+	name := "outcome file"
+	if f, ok := r.(interface{ Name() string }); ok {
+		name = f.Name()
+	}
+	table, err := newTableReader(r, name, outcomeLayout, outcomeColumns())
+	if err != nil {
+		return nil, err
+	}
+	return &OutcomeReader{table: table}, nil
+}
+
+// OpenOutcomesFile opens an outcome file by its path; Close closes it.
+func OpenOutcomesFile(path string) (*OutcomeReader, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fault.New("E-4260", fault.V{"path": path}, err)
+	}
+	r, err := OpenOutcomes(f)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	r.file = f
+	return r, nil
+}
+
+// Close closes what OpenOutcomesFile opened.
+func (r *OutcomeReader) Close() error {
+	if r.file == nil {
+		return nil
+	}
+	return r.file.Close()
+}
+
+// Rows returns the number of outcomes in the file.
+func (r *OutcomeReader) Rows() int64 { return r.table.in.NumRows() }
+
+// errStopped ends a scan whose consumer wants no more.
+var errStopped = errors.New("stopped")
+
+// All gives the outcomes in file order. An error is the last pair.
+func (r *OutcomeReader) All(ctx context.Context) iter.Seq2[schemas.Outcome, error] {
+	return func(yield func(schemas.Outcome, error) bool) {
+		if err := r.each(ctx, func(o schemas.Outcome) bool { return yield(o, nil) }); err != nil && !errors.Is(err, errStopped) {
+			yield(schemas.Outcome{}, err)
+		}
+	}
+}
+
+func (r *OutcomeReader) each(ctx context.Context, use func(schemas.Outcome) bool) (err error) {
+	var o outcomes
+	words := map[string]string{}
+	for g := range r.table.in.NumRowGroups() {
+		err := r.group(ctx, g, &o, func(n int) error {
+			for i := range n {
+				if !use(o.row(i, words)) {
+					return errStopped
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// group reads one row group. A panic of the consumer is its own; a panic of
+// the Parquet library is a damaged file.
+func (r *OutcomeReader) group(ctx context.Context, g int, o *outcomes, use func(n int) error) (err error) {
+	inUse := false
+	defer func() {
+		if !inUse {
+			recovered(r.table.name, &err)
+		}
+	}()
+	rows := r.table.in.MetaData().RowGroup(g).NumRows()
+	return r.table.scan(ctx, g, All, []span{{0, rows}}, o, o.reset, func(_ int64, n int) error {
+		inUse = true
+		defer func() { inUse = false }()
+		return use(n)
+	})
+}
+
+// row copies one outcome; words keeps one copy of each pass and rule.
+func (o *outcomes) row(i int, words map[string]string) schemas.Outcome {
+	return schemas.Outcome{
+		Class: o.class[i], Pass: intern(words, o.pass.At(i)), Rule: intern(words, o.rule.At(i)),
+		Local:      schemas.RowRef{In: o.localIn[i], Row: o.localRow[i]},
+		Channel:    schemas.RowRef{In: o.channelIn[i], Row: o.channel[i]},
+		Occurrence: int32(o.occurrence[i]), Group: o.group[i],
+	}
+}
+
+func intern(words map[string]string, b []byte) string {
+	if s, ok := words[string(b)]; ok {
+		return s
+	}
+	if len(words) > 4096 {
+		return string(b)
+	}
+	s := string(b)
+	words[s] = s
+	return s
+}

@@ -1,0 +1,189 @@
+package recordfile
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"sort"
+
+	"github.com/apache/arrow-go/v18/parquet"
+
+	"tieout/internal/fault"
+	"tieout/schemas"
+)
+
+// Reader reads a record file by column. Several goroutines may use it at once.
+type Reader struct {
+	table *tableReader[chunk]
+	file  io.Closer // nil if the caller owns the bytes
+	rows  int64
+}
+
+// Open reads the footer of an open file, which the caller closes. A file that
+// is damaged, or is no record file, is E-4260.
+func Open(r parquet.ReaderAtSeeker) (*Reader, error) {
+	name := "record file"
+	if f, ok := r.(interface{ Name() string }); ok {
+		name = f.Name()
+	}
+	table, err := newTableReader(r, name, recordLayout, recordColumns())
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{table: table, rows: table.in.NumRows()}, nil
+}
+
+// OpenFile opens a record file by its path; Close closes it.
+func OpenFile(path string) (*Reader, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fault.New("E-4260", fault.V{"path": path}, err)
+	}
+	r, err := Open(f)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	r.file = f
+	return r, nil
+}
+
+// Close closes what OpenFile opened.
+func (r *Reader) Close() error {
+	if r.file == nil {
+		return nil
+	}
+	return r.file.Close()
+}
+
+// Rows returns the number of rows in the file.
+func (r *Reader) Rows() int64 { return r.rows }
+
+// Read calls fn with all rows in file order, in batches of at most
+// schemas.BatchRows that hold the asked columns only; first is the file's row
+// number of the batch's first row. The batch is valid during the call only. If
+// Place is asked, all rows of a batch have one channel, account and source. An
+// error of fn ends the read and is returned as it is.
+func (r *Reader) Read(ctx context.Context, cols Columns, fn func(first int64, b *schemas.Batch) error) (err error) {
+	defer recovered(r.table.name, &err)
+	base := int64(0)
+	c := newChunk()
+	for g := range r.table.in.NumRowGroups() {
+		rows := r.table.in.MetaData().RowGroup(g).NumRows()
+		err := r.table.scan(ctx, g, cols, []span{{0, rows}}, c, c.reset, func(first int64, n int) error {
+			return c.each(cols, n, func(from int, b *schemas.Batch) error { return fn(base+first+int64(from), b) })
+		})
+		if err != nil {
+			return err
+		}
+		base += rows
+	}
+	if base != r.rows {
+		return fmt.Errorf("row groups hold %d rows, the footer says %d", base, r.rows)
+	}
+	return nil
+}
+
+// Fetch returns whole rows by their numbers, which must be sorted; it reads
+// only the parts of the file that hold them.
+func (r *Reader) Fetch(ctx context.Context, idx []int64) (records []schemas.Record, err error) {
+	defer recovered(r.table.name, &err)
+	if !sort.SliceIsSorted(idx, func(i, j int) bool { return idx[i] < idx[j] }) {
+		return nil, callerError{fmt.Errorf("fetch rows of %s: the row numbers are not sorted", r.table.name)}
+	}
+	if n := len(idx); n > 0 && (idx[0] < 0 || idx[n-1] >= r.rows) {
+		return nil, callerError{fmt.Errorf("fetch rows of %s: rows %d to %d of %d", r.table.name, idx[0], idx[n-1], r.rows)}
+	}
+	records = make([]schemas.Record, 0, len(idx))
+	base := int64(0)
+	c := newChunk()
+	for g := 0; g < r.table.in.NumRowGroups() && len(idx) > 0; g++ {
+		rows := r.table.in.MetaData().RowGroup(g).NumRows()
+		mine := sort.Search(len(idx), func(i int) bool { return idx[i] >= base+rows })
+		if mine > 0 {
+			take := idx[:mine]
+			err := r.table.scan(ctx, g, All, spansOf(take, base), c, c.reset, func(first int64, n int) error {
+				for len(take) > 0 && take[0] < base+first+int64(n) {
+					records = append(records, c.record(int(take[0]-base-first)))
+					take = take[1:]
+				}
+				return nil
+			})
+			if err != nil {
+				return nil, err
+			}
+			idx = idx[mine:]
+		}
+		base += rows
+	}
+	return records, nil
+}
+
+// spansOf joins sorted row numbers that lie close together: to skip a few rows
+// costs more than to read them.
+func spansOf(idx []int64, base int64) []span {
+	const near = 64
+	var spans []span
+	for _, i := range idx {
+		i -= base
+		if last := len(spans) - 1; last >= 0 && i < spans[last].to+near {
+			spans[last].to = max(spans[last].to, i+1)
+		} else {
+			spans = append(spans, span{i, i + 1})
+		}
+	}
+	return spans
+}
+
+// each hands out the chunk as batches that have one channel, account and
+// source each; nearly always that is the chunk itself.
+func (c *chunk) each(cols Columns, n int, fn func(from int, b *schemas.Batch) error) error {
+	if cols&Place == 0 {
+		return fn(0, c.rows)
+	}
+	for from := 0; from < n; {
+		channel, account, source := c.channel.at(from), c.account.at(from), c.source.at(from)
+		to := min(n, channel.end, account.end, source.end)
+		b := c.rows
+		if from > 0 || to < n {
+			b = c.part(from, to)
+		}
+		b.Channel, b.Account, b.Source = channel.value, account.value, source.value
+		if err := fn(from, b); err != nil {
+			return err
+		}
+		from = to
+	}
+	return nil
+}
+
+// record copies one row out of a chunk of all columns.
+func (c *chunk) record(row int) schemas.Record {
+	c.rows.Channel, c.rows.Account, c.rows.Source = c.channel.at(row).value, c.account.at(row).value, c.source.at(row).value
+	return c.rows.Row(row)
+}
+
+// part copies rows [from, to) of the columns that were read.
+func (c *chunk) part(from, to int) *schemas.Batch {
+	b := &schemas.Batch{}
+	for i, t := range texts(c.rows) {
+		if t.Len() > 0 {
+			appendText(texts(b)[i], t, from, to)
+		}
+	}
+	b.Kind, b.Status = cut(c.rows.Kind, from, to), cut(c.rows.Status, from, to)
+	b.AmountMinor = cut(c.rows.AmountMinor, from, to)
+	b.SettleMinor, b.SettleValid = cut(c.rows.SettleMinor, from, to), cut(c.rows.SettleValid, from, to)
+	b.FeeMinor, b.FeeValid, b.FeeSub = cut(c.rows.FeeMinor, from, to), cut(c.rows.FeeValid, from, to), cut(c.rows.FeeSub, from, to)
+	b.EventTime, b.BillDate = cut(c.rows.EventTime, from, to), cut(c.rows.BillDate, from, to)
+	b.Line, b.Offset = cut(c.rows.Line, from, to), cut(c.rows.Offset, from, to)
+	return b
+}
+
+func cut[T any](s []T, from, to int) []T {
+	if len(s) == 0 {
+		return nil
+	}
+	return s[from:to]
+}

@@ -1,0 +1,291 @@
+package recordfile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/arrow-go/v18/parquet/compress"
+	"github.com/apache/arrow-go/v18/parquet/file"
+	"github.com/apache/arrow-go/v18/parquet/metadata"
+	"github.com/apache/arrow-go/v18/parquet/schema"
+
+	"tieout/internal/fault"
+)
+
+// defaultRowGroup is the usual number of rows in a row group.
+const defaultRowGroup = 262_144
+
+// layoutKey names the layout in the file's metadata, so that a file of another
+// version is refused instead of misread.
+const layoutKey = "tieout.layout"
+
+// tableWriter writes chunks of B as the columns of a Parquet file.
+type tableWriter[B any] struct {
+	cols    []column[B]
+	out     *file.Writer
+	group   file.BufferedRowGroupWriter // nil between row groups
+	inGroup int
+	perRG   int
+	workers int
+	scratch []*scratch
+}
+
+// newTableWriter starts a file. It never closes w.
+func newTableWriter[B any](w io.Writer, layout string, cols []column[B], perRG, workers int) (*tableWriter[B], error) {
+	props := []parquet.WriterProperty{
+		parquet.WithCreatedBy("tieout"), parquet.WithVersion(parquet.V2_LATEST), parquet.WithDataPageVersion(parquet.DataPageV1),
+		parquet.WithCompression(compress.Codecs.Zstd), parquet.WithStats(false), parquet.WithDictionaryDefault(false),
+	}
+	fields := schema.FieldList{}
+	for _, c := range cols {
+		node, err := c.node()
+		if err != nil {
+			return nil, err
+		}
+		fields = append(fields, node)
+		props = append(props, c.properties()...)
+	}
+	root, err := schema.NewGroupNode("schema", parquet.Repetitions.Required, fields, -1)
+	if err != nil {
+		return nil, err
+	}
+	meta := metadata.NewKeyValueMetadata()
+	if err := meta.Append(layoutKey, layout); err != nil {
+		return nil, err
+	}
+	out, err := file.NewParquetWriterWithError(struct{ io.Writer }{w}, root,
+		file.WithWriterProps(parquet.NewWriterProperties(props...)), file.WithWriteMetadata(meta))
+	if err != nil {
+		return nil, fmt.Errorf("start a Parquet file: %w", err)
+	}
+	t := &tableWriter[B]{cols: cols, out: out, perRG: perRG, workers: max(workers, 1)}
+	for range cols {
+		t.scratch = append(t.scratch, newScratch())
+	}
+	return t, nil
+}
+
+func (c *column[B]) node() (schema.Node, error) {
+	if c.logical == nil {
+		return schema.NewPrimitiveNode(c.name, repetition(c.optional), c.physical, -1, -1)
+	}
+	return schema.NewPrimitiveNodeLogical(c.name, repetition(c.optional), c.logical, c.physical, 0, -1)
+}
+
+// properties says how the column is packed. Ranges of values are kept for
+// numbers only: of ids they help nobody and cost time.
+func (c *column[B]) properties() []parquet.WriterProperty {
+	props := []parquet.WriterProperty{parquet.WithStatsFor(c.name, c.physical != parquet.Types.ByteArray)}
+	switch c.encoding {
+	case dictionary:
+		props = append(props, parquet.WithDictionaryFor(c.name, true))
+	case deltaBytes:
+		props = append(props, parquet.WithEncodingFor(c.name, parquet.Encodings.DeltaByteArray))
+	case deltaInts:
+		props = append(props, parquet.WithEncodingFor(c.name, parquet.Encodings.DeltaBinaryPacked))
+	}
+	return props
+}
+
+// room returns how many rows the next chunk may hold.
+func (t *tableWriter[B]) room() int { return min(chunkRows, t.perRG-t.inGroup) }
+
+// chunk writes n rows, exactly room() of them unless they are the last.
+func (t *tableWriter[B]) chunk(b *B, n int) error {
+	if t.group == nil {
+		t.group = t.out.AppendBufferedRowGroup()
+	}
+	if err := t.columns(b); err != nil {
+		return err
+	}
+	if t.inGroup += n; t.inGroup >= t.perRG {
+		return t.endGroup()
+	}
+	return nil
+}
+
+// columns encodes the columns of a chunk, each by one of the workers.
+func (t *tableWriter[B]) columns(b *B) error {
+	var next atomic.Int64
+	errs := make([]error, t.workers)
+	work := func(worker int) {
+		defer func() {
+			if p := recover(); p != nil {
+				errs[worker] = fmt.Errorf("encode a column: %v", p)
+			}
+		}()
+		for i := int(next.Add(1)) - 1; i < len(t.cols); i = int(next.Add(1)) - 1 {
+			w, err := t.group.Column(i)
+			if err == nil {
+				err = t.cols[i].write(w, b, t.scratch[i])
+			}
+			if err != nil {
+				errs[worker] = fmt.Errorf("write column %s: %w", t.cols[i].name, err)
+				return
+			}
+		}
+	}
+	var wg sync.WaitGroup
+	for worker := 1; worker < t.workers; worker++ {
+		wg.Add(1)
+		go func() { defer wg.Done(); work(worker) }()
+	}
+	work(0)
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (t *tableWriter[B]) endGroup() error {
+	if t.group == nil {
+		return nil
+	}
+	err := t.group.Close()
+	t.group, t.inGroup = nil, 0
+	if err != nil {
+		return fmt.Errorf("write a row group: %w", err)
+	}
+	return nil
+}
+
+// close ends the last row group and writes the footer.
+func (t *tableWriter[B]) close() error {
+	if err := t.endGroup(); err != nil {
+		return err
+	}
+	if err := t.out.Close(); err != nil {
+		return fmt.Errorf("write the Parquet footer: %w", err)
+	}
+	return nil
+}
+
+// tableReader reads the columns of a Parquet file into chunks of B.
+type tableReader[B any] struct {
+	cols []column[B]
+	in   *file.Reader
+	name string
+}
+
+// newTableReader checks that the file has exactly our columns.
+func newTableReader[B any](r parquet.ReaderAtSeeker, name, layout string, cols []column[B]) (t *tableReader[B], err error) {
+	defer recovered(name, &err)
+	in, err := file.NewParquetReader(r, file.WithReadProps(parquet.NewReaderProperties(memory.NewGoAllocator())))
+	if err != nil {
+		return nil, err
+	}
+	kv := in.MetaData().KeyValueMetadata()
+	if got := kv.FindValue(layoutKey); got == nil || *got != layout {
+		found := "none"
+		if got != nil {
+			found = *got
+		}
+		return nil, fmt.Errorf("layout is %q, not %q", found, layout)
+	}
+	found := in.MetaData().Schema
+	if found.NumColumns() != len(cols) {
+		return nil, fmt.Errorf("%d columns, not %d", found.NumColumns(), len(cols))
+	}
+	for i, c := range cols {
+		f := found.Column(i)
+		optional := f.MaxDefinitionLevel() == 1
+		if f.Path() != c.name || f.PhysicalType() != c.physical || optional != c.optional || f.MaxRepetitionLevel() != 0 {
+			return nil, fmt.Errorf("column %d is %.40q of type %s, not %s", i, f.Path(), f.PhysicalType(), c.name)
+		}
+	}
+	return &tableReader[B]{cols, in, name}, nil
+}
+
+// span is a run of rows [from, to) of a row group.
+type span struct{ from, to int64 }
+
+// scan reads the spans of row group g in order, in chunks of at most
+// chunkRows rows. fn gets the row group's row number of the chunk's first row;
+// the chunk is valid during the call only.
+func (t *tableReader[B]) scan(ctx context.Context, g int, set Columns, spans []span, b *B, reset func(), fn func(first int64, n int) error) error {
+	group := t.in.RowGroup(g)
+	var readers []file.ColumnChunkReader
+	var cols []*column[B]
+	for i := range t.cols {
+		if t.cols[i].set&set == 0 {
+			continue
+		}
+		r, err := group.Column(i)
+		if err != nil {
+			return fmt.Errorf("column %s: %w", t.cols[i].name, err)
+		}
+		readers, cols = append(readers, r), append(cols, &t.cols[i])
+	}
+	s := newScratch()
+	at := int64(0)
+	for _, sp := range spans {
+		if err := skip(readers, sp.from-at); err != nil {
+			return err
+		}
+		for at = sp.from; at < sp.to; {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			n := int(min(sp.to-at, chunkRows))
+			reset()
+			for i, c := range cols {
+				if err := c.read(readers[i], b, n, s); err != nil {
+					return fmt.Errorf("column %s: %w", c.name, err)
+				}
+			}
+			if err := fn(at, n); err != nil {
+				return callerError{err}
+			}
+			at += int64(n)
+		}
+	}
+	return nil
+}
+
+func skip(readers []file.ColumnChunkReader, n int64) error {
+	if n == 0 {
+		return nil
+	}
+	for _, r := range readers {
+		s, ok := r.(interface{ Skip(int64) (int64, error) })
+		if !ok {
+			return errType
+		}
+		if !r.HasNext() {
+			return errShort
+		}
+		if _, err := s.Skip(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// callerError marks an error of the caller's function: the file is not to blame.
+type callerError struct{ error }
+
+// damaged is the fault of a file that cannot be read.
+func damaged(name string, cause error) error {
+	var caller callerError
+	if errors.As(cause, &caller) {
+		return caller.error
+	}
+	if errors.Is(cause, context.Canceled) || errors.Is(cause, context.DeadlineExceeded) {
+		return cause
+	}
+	return fault.New("E-4260", fault.V{"path": name}, cause)
+}
+
+// recovered turns a failure, or a panic of the Parquet library on hostile
+// bytes, into a fault.
+func recovered(name string, err *error) {
+	if p := recover(); p != nil {
+		*err = damaged(name, fmt.Errorf("panic: %v", p))
+	} else if *err != nil {
+		*err = damaged(name, *err)
+	}
+}
