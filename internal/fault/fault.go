@@ -213,7 +213,7 @@ func Table() []Entry {
 	return rows
 }
 
-var byID = index(general, fetchRows, normalizeRows, linkRows, matchRows, resolveRows, pipelineRows, configRows)
+var byID = index(general, fetchRows, normalizeRows, unpackRows, linkRows, matchRows, resolveRows, pipelineRows, configRows)
 
 func index(areas ...[]Entry) map[ID]Entry {
 	m := map[ID]Entry{}
