@@ -152,7 +152,7 @@ func (r *OutcomeReader) Close() error {
 }
 
 // Rows returns the number of outcomes in the file.
-func (r *OutcomeReader) Rows() int64 { return r.table.in.NumRows() }
+func (r *OutcomeReader) Rows() int64 { return r.table.rows }
 
 // errStopped ends a scan whose consumer wants no more.
 var errStopped = errors.New("stopped")
@@ -166,11 +166,11 @@ func (r *OutcomeReader) All(ctx context.Context) iter.Seq2[schemas.Outcome, erro
 	}
 }
 
-func (r *OutcomeReader) each(ctx context.Context, use func(schemas.Outcome) bool) (err error) {
+func (r *OutcomeReader) each(ctx context.Context, use func(schemas.Outcome) bool) error {
 	var o outcomes
 	words := map[string]string{}
-	for g := range r.table.in.NumRowGroups() {
-		err := r.group(ctx, g, &o, func(n int) error {
+	for g, rows := range r.table.groups {
+		err := r.table.scan(ctx, g, All, []span{{0, rows}}, &o, o.reset, func(_ int64, n int) error {
 			for i := range n {
 				if !use(o.row(i, words)) {
 					return errStopped
@@ -183,23 +183,6 @@ func (r *OutcomeReader) each(ctx context.Context, use func(schemas.Outcome) bool
 		}
 	}
 	return nil
-}
-
-// group reads one row group. A panic of the consumer is its own; a panic of
-// the Parquet library is a damaged file.
-func (r *OutcomeReader) group(ctx context.Context, g int, o *outcomes, use func(n int) error) (err error) {
-	inUse := false
-	defer func() {
-		if !inUse {
-			recovered(r.table.name, &err)
-		}
-	}()
-	rows := r.table.in.MetaData().RowGroup(g).NumRows()
-	return r.table.scan(ctx, g, All, []span{{0, rows}}, o, o.reset, func(_ int64, n int) error {
-		inUse = true
-		defer func() { inUse = false }()
-		return use(n)
-	})
 }
 
 // row copies one outcome; words keeps one copy of each pass and rule.

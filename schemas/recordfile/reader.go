@@ -31,7 +31,7 @@ func Open(r parquet.ReaderAtSeeker) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{table: table, rows: table.in.NumRows()}, nil
+	return &Reader{table: table, rows: table.rows}, nil
 }
 
 // OpenFile opens a record file by its path; Close closes it.
@@ -65,12 +65,10 @@ func (r *Reader) Rows() int64 { return r.rows }
 // number of the batch's first row. The batch is valid during the call only. If
 // Place is asked, all rows of a batch have one channel, account and source. An
 // error of fn ends the read and is returned as it is.
-func (r *Reader) Read(ctx context.Context, cols Columns, fn func(first int64, b *schemas.Batch) error) (err error) {
-	defer recovered(r.table.name, &err)
+func (r *Reader) Read(ctx context.Context, cols Columns, fn func(first int64, b *schemas.Batch) error) error {
 	base := int64(0)
 	c := newChunk()
-	for g := range r.table.in.NumRowGroups() {
-		rows := r.table.in.MetaData().RowGroup(g).NumRows()
+	for g, rows := range r.table.groups {
 		err := r.table.scan(ctx, g, cols, []span{{0, rows}}, c, c.reset, func(first int64, n int) error {
 			return c.each(cols, n, func(from int, b *schemas.Batch) error { return fn(base+first+int64(from), b) })
 		})
@@ -79,27 +77,22 @@ func (r *Reader) Read(ctx context.Context, cols Columns, fn func(first int64, b 
 		}
 		base += rows
 	}
-	if base != r.rows {
-		return fmt.Errorf("row groups hold %d rows, the footer says %d", base, r.rows)
-	}
 	return nil
 }
 
 // Fetch returns whole rows by their numbers, which must be sorted; it reads
 // only the parts of the file that hold them.
-func (r *Reader) Fetch(ctx context.Context, idx []int64) (records []schemas.Record, err error) {
-	defer recovered(r.table.name, &err)
+func (r *Reader) Fetch(ctx context.Context, idx []int64) ([]schemas.Record, error) {
 	if !sort.SliceIsSorted(idx, func(i, j int) bool { return idx[i] < idx[j] }) {
-		return nil, callerError{fmt.Errorf("fetch rows of %s: the row numbers are not sorted", r.table.name)}
+		return nil, fmt.Errorf("fetch rows of %s: the row numbers are not sorted", r.table.name)
 	}
 	if n := len(idx); n > 0 && (idx[0] < 0 || idx[n-1] >= r.rows) {
-		return nil, callerError{fmt.Errorf("fetch rows of %s: rows %d to %d of %d", r.table.name, idx[0], idx[n-1], r.rows)}
+		return nil, fmt.Errorf("fetch rows of %s: rows %d to %d of %d", r.table.name, idx[0], idx[n-1], r.rows)
 	}
-	records = make([]schemas.Record, 0, len(idx))
+	records := make([]schemas.Record, 0, len(idx))
 	base := int64(0)
 	c := newChunk()
-	for g := 0; g < r.table.in.NumRowGroups() && len(idx) > 0; g++ {
-		rows := r.table.in.MetaData().RowGroup(g).NumRows()
+	for g, rows := range r.table.groups {
 		mine := sort.Search(len(idx), func(i int) bool { return idx[i] >= base+rows })
 		if mine > 0 {
 			take := idx[:mine]

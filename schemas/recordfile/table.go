@@ -166,15 +166,46 @@ func (t *tableWriter[B]) close() error {
 
 // tableReader reads the columns of a Parquet file into chunks of B.
 type tableReader[B any] struct {
-	cols []column[B]
-	in   *file.Reader
-	name string
+	cols   []column[B]
+	in     *file.Reader
+	name   string
+	groups []int64 // rows of each row group
+	rows   int64   // of all
 }
 
-// newTableReader checks that the file has exactly our columns.
-func newTableReader[B any](r parquet.ReaderAtSeeker, name, layout string, cols []column[B]) (t *tableReader[B], err error) {
-	defer recovered(name, &err)
-	in, err := file.NewParquetReader(r, file.WithReadProps(parquet.NewReaderProperties(memory.NewGoAllocator())))
+// newTableReader reads the footer of a file of our columns.
+func newTableReader[B any](r parquet.ReaderAtSeeker, name, layout string, cols []column[B]) (*tableReader[B], error) {
+	in, err := openTable(r, layout, cols)
+	if err != nil {
+		return nil, damaged(name, err)
+	}
+	t := &tableReader[B]{cols: cols, in: in, name: name}
+	if err := t.count(); err != nil {
+		return nil, damaged(name, err)
+	}
+	return t, nil
+}
+
+// count adds up the row groups; the footer must agree.
+func (t *tableReader[B]) count() (err error) {
+	defer recovered(&err)
+	for g := range t.in.NumRowGroups() {
+		n := t.in.MetaData().RowGroup(g).NumRows()
+		if n < 0 {
+			return fmt.Errorf("row group %d holds %d rows", g, n)
+		}
+		t.groups, t.rows = append(t.groups, n), t.rows+n
+	}
+	if t.rows != t.in.NumRows() {
+		return fmt.Errorf("row groups hold %d rows, the footer says %d", t.rows, t.in.NumRows())
+	}
+	return nil
+}
+
+// openTable checks that the file has exactly the columns.
+func openTable[B any](r parquet.ReaderAtSeeker, layout string, cols []column[B]) (in *file.Reader, err error) {
+	defer recovered(&err)
+	in, err = file.NewParquetReader(r, file.WithReadProps(parquet.NewReaderProperties(memory.NewGoAllocator())))
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +228,7 @@ func newTableReader[B any](r parquet.ReaderAtSeeker, name, layout string, cols [
 			return nil, fmt.Errorf("column %d is %.40q of type %s, not %s", i, f.Path(), f.PhysicalType(), c.name)
 		}
 	}
-	return &tableReader[B]{cols, in, name}, nil
+	return in, nil
 }
 
 // span is a run of rows [from, to) of a row group.
@@ -205,52 +236,76 @@ type span struct{ from, to int64 }
 
 // scan reads the spans of row group g in order, in chunks of at most
 // chunkRows rows. fn gets the row group's row number of the chunk's first row;
-// the chunk is valid during the call only.
+// the chunk is valid during the call only. Panics of the Parquet library on
+// hostile bytes become errors; those of fn are left alone.
 func (t *tableReader[B]) scan(ctx context.Context, g int, set Columns, spans []span, b *B, reset func(), fn func(first int64, n int) error) error {
+	cursor, err := t.open(g, set)
+	if err != nil {
+		return t.damaged(err)
+	}
+	for _, sp := range spans {
+		if err := cursor.skipTo(sp.from); err != nil {
+			return t.damaged(err)
+		}
+		for cursor.at < sp.to {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			first, n := cursor.at, int(min(sp.to-cursor.at, chunkRows))
+			reset()
+			if err := cursor.read(b, n); err != nil {
+				return t.damaged(err)
+			}
+			if err := fn(first, n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// cursor reads some columns of one row group side by side.
+type cursor[B any] struct {
+	cols    []*column[B]
+	readers []file.ColumnChunkReader
+	at      int64 // the next row
+	scratch *scratch
+}
+
+func (t *tableReader[B]) open(g int, set Columns) (c *cursor[B], err error) {
+	defer recovered(&err)
+	c = &cursor[B]{scratch: newScratch()}
 	group := t.in.RowGroup(g)
-	var readers []file.ColumnChunkReader
-	var cols []*column[B]
 	for i := range t.cols {
 		if t.cols[i].set&set == 0 {
 			continue
 		}
 		r, err := group.Column(i)
 		if err != nil {
-			return fmt.Errorf("column %s: %w", t.cols[i].name, err)
+			return nil, fmt.Errorf("column %s: %w", t.cols[i].name, err)
 		}
-		readers, cols = append(readers, r), append(cols, &t.cols[i])
+		c.readers, c.cols = append(c.readers, r), append(c.cols, &t.cols[i])
 	}
-	s := newScratch()
-	at := int64(0)
-	for _, sp := range spans {
-		if err := skip(readers, sp.from-at); err != nil {
-			return err
-		}
-		for at = sp.from; at < sp.to; {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			n := int(min(sp.to-at, chunkRows))
-			reset()
-			for i, c := range cols {
-				if err := c.read(readers[i], b, n, s); err != nil {
-					return fmt.Errorf("column %s: %w", c.name, err)
-				}
-			}
-			if err := fn(at, n); err != nil {
-				return callerError{err}
-			}
-			at += int64(n)
+	return c, nil
+}
+
+func (c *cursor[B]) read(b *B, n int) (err error) {
+	defer recovered(&err)
+	for i, col := range c.cols {
+		if err := col.read(c.readers[i], b, n, c.scratch); err != nil {
+			return fmt.Errorf("column %s: %w", col.name, err)
 		}
 	}
+	c.at += int64(n)
 	return nil
 }
 
-func skip(readers []file.ColumnChunkReader, n int64) error {
-	if n == 0 {
-		return nil
-	}
-	for _, r := range readers {
+func (c *cursor[B]) skipTo(row int64) (err error) {
+	defer recovered(&err)
+	for _, r := range c.readers {
+		if row == c.at {
+			return nil
+		}
 		s, ok := r.(interface{ Skip(int64) (int64, error) })
 		if !ok {
 			return errType
@@ -258,34 +313,24 @@ func skip(readers []file.ColumnChunkReader, n int64) error {
 		if !r.HasNext() {
 			return errShort
 		}
-		if _, err := s.Skip(n); err != nil {
+		if _, err := s.Skip(row - c.at); err != nil {
 			return err
 		}
 	}
+	c.at = row
 	return nil
 }
 
-// callerError marks an error of the caller's function: the file is not to blame.
-type callerError struct{ error }
+func (t *tableReader[B]) damaged(cause error) error { return damaged(t.name, cause) }
 
 // damaged is the fault of a file that cannot be read.
 func damaged(name string, cause error) error {
-	var caller callerError
-	if errors.As(cause, &caller) {
-		return caller.error
-	}
-	if errors.Is(cause, context.Canceled) || errors.Is(cause, context.DeadlineExceeded) {
-		return cause
-	}
 	return fault.New("E-4260", fault.V{"path": name}, cause)
 }
 
-// recovered turns a failure, or a panic of the Parquet library on hostile
-// bytes, into a fault.
-func recovered(name string, err *error) {
+// recovered turns a panic of the Parquet library into an error.
+func recovered(err *error) {
 	if p := recover(); p != nil {
-		*err = damaged(name, fmt.Errorf("panic: %v", p))
-	} else if *err != nil {
-		*err = damaged(name, *err)
+		*err = fmt.Errorf("panic: %v", p)
 	}
 }

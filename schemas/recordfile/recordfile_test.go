@@ -1,0 +1,426 @@
+package recordfile
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tieout/internal/bizday"
+	"tieout/internal/fault"
+	"tieout/schemas"
+)
+
+// someRecord draws a record; about a third of its optional values are absent.
+func someRecord(r *rand.Rand, i int) schemas.Record {
+	maybe := func(s string) string {
+		if r.IntN(3) == 0 {
+			return ""
+		}
+		return s
+	}
+	rec := schemas.Record{
+		Channel: "wechat", Account: "1900000109", Kind: schemas.Kind(1 + r.IntN(9)),
+		MerchantRef: maybe(fmt.Sprintf("M20261120%012d", i)), RefundRef: maybe(fmt.Sprintf("R%d", r.IntN(1e9))),
+		ChannelRef: maybe(fmt.Sprintf("42000%05d20261120%010d", r.IntN(1e5), i)), ChannelRefundRef: maybe("50300\x0012"),
+		Status: schemas.Status(1 + r.IntN(5)), StatusRaw: maybe("支付成功"),
+		AmountMinor: r.Int64N(1 << 40), Currency: maybe("CNY"),
+		SettleMinor: schemas.NullInt64{}, FeeMinor: schemas.Int64(r.Int64N(2000) - 1000), FeeSub: r.Int64N(1000000) - 500000,
+		EventTime: 1763596800000000 + r.Int64N(86400e6), BillDate: bizday.Make(2026, 11, 20),
+		Source: "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8", Line: int64(i + 6), Offset: int64(i) * 180,
+		TradeType: maybe("JSAPI"), Bank: maybe("OTHERS"), Product: maybe(fmt.Sprintf("商品%d号", i%977)), Remark: maybe("=1+1"),
+	}
+	switch r.IntN(4) {
+	case 0:
+		rec.EventTime, rec.FeeMinor = schemas.NoTime, schemas.NullInt64{}
+	case 1:
+		rec.BillDate, rec.SettleMinor = bizday.None, schemas.Int64(0)
+	}
+	return rec
+}
+
+func someRecords(seed uint64, n int) []schemas.Record {
+	r := rand.New(rand.NewPCG(seed, 1))
+	records := make([]schemas.Record, n)
+	for i := range records {
+		records[i] = someRecord(r, i)
+	}
+	return records
+}
+
+// write puts the records into a file, in batches of the given size that also
+// end where channel, account or source change.
+func write(t testing.TB, records []schemas.Record, batch int, opt Options) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w, err := NewWriter(&out, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b schemas.Batch
+	flush := func() {
+		if err := w.Batch(&b); err != nil {
+			t.Fatal(err)
+		}
+		b.Reset()
+	}
+	for i := range records {
+		r := &records[i]
+		if b.Len() == batch || b.Channel != r.Channel || b.Account != r.Account || b.Source != r.Source {
+			flush()
+		}
+		b.Channel, b.Account, b.Source = r.Channel, r.Account, r.Source
+		b.Append(r)
+	}
+	flush()
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if w.Rows() != int64(len(records)) {
+		t.Fatalf("writer counted %d rows of %d", w.Rows(), len(records))
+	}
+	return out.Bytes()
+}
+
+func open(t testing.TB, data []byte) *Reader {
+	t.Helper()
+	r, err := Open(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func readAll(t testing.TB, r *Reader) []schemas.Record {
+	t.Helper()
+	var got []schemas.Record
+	err := r.Read(context.Background(), All, func(first int64, b *schemas.Batch) error {
+		if first != int64(len(got)) {
+			t.Fatalf("batch starts at row %d after %d rows", first, len(got))
+		}
+		for i := range b.Len() {
+			got = append(got, b.Row(i))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func TestRoundTrip(t *testing.T) {
+	for _, n := range []int{0, 1, 7, chunkRows, 3*chunkRows + 11} {
+		want := someRecords(uint64(n), n)
+		r := open(t, write(t, want, 1000, Options{RowGroupRows: 2*chunkRows + 5}))
+		if r.Rows() != int64(n) {
+			t.Fatalf("%d rows, want %d", r.Rows(), n)
+		}
+		if diff := cmp.Diff(want, readAll(t, r)); n > 0 && diff != "" {
+			t.Fatalf("n=%d (-want +got):\n%.2000s", n, diff)
+		}
+	}
+}
+
+func TestFaultM08_SameBytesFromAnyBatchesAndWorkers(t *testing.T) {
+	records := someRecords(8, 5*chunkRows+123)
+	opt := Options{RowGroupRows: 3*chunkRows - 100}
+	want := write(t, records, chunkRows, opt)
+	for _, batch := range []int{1, 999, 3 * chunkRows} {
+		for _, workers := range []int{1, 2, 8} {
+			opt.Workers = workers
+			if !bytes.Equal(want, write(t, records, batch, opt)) {
+				t.Errorf("batches of %d with %d workers give other bytes", batch, workers)
+			}
+		}
+	}
+}
+
+func TestSourcesAreKeptApart(t *testing.T) {
+	records := someRecords(3, chunkRows+500)
+	for i := range records {
+		records[i].Source = fmt.Sprintf("%064x", i/700)
+		records[i].Account = []string{"", "2"}[i/4000%2]
+	}
+	r := open(t, write(t, records, 256, Options{}))
+	if diff := cmp.Diff(records, readAll(t, r)); diff != "" {
+		t.Fatalf("(-want +got):\n%.2000s", diff)
+	}
+}
+
+func TestOptionsFillEmptyConstants(t *testing.T) {
+	var out bytes.Buffer
+	w, err := NewWriter(&out, Options{Channel: "bank", Account: "62", Source: "ab"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := schemas.Batch{}
+	b.Append(&schemas.Record{Kind: schemas.Payment, Status: schemas.Success, MerchantRef: "1"})
+	if err := errors.Join(w.Batch(&b), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	got := readAll(t, open(t, out.Bytes()))[0]
+	if got.Channel != "bank" || got.Account != "62" || got.Source != "ab" {
+		t.Fatalf("got %+v", got)
+	}
+}
+
+func TestReadOnlyAskedColumns(t *testing.T) {
+	records := someRecords(4, 2*chunkRows)
+	r := open(t, write(t, records, 500, Options{}))
+	row := 0
+	err := r.Read(context.Background(), Keys|Amounts, func(_ int64, b *schemas.Batch) error {
+		if b.ChannelRef.Len()+b.Remark.Len()+len(b.Status)+len(b.EventTime)+len(b.Line)+len(b.FeeMinor) != 0 {
+			t.Fatal("a column that nobody asked for was read")
+		}
+		for i := range b.Len() {
+			want := &records[row]
+			if b.Kind[i] != want.Kind || string(b.MerchantRef.At(i)) != want.MerchantRef || b.AmountMinor[i] != want.AmountMinor {
+				t.Fatalf("row %d differs", row)
+			}
+			row++
+		}
+		return nil
+	})
+	if err != nil || row != len(records) {
+		t.Fatalf("%d rows, %v", row, err)
+	}
+}
+
+func TestFetch(t *testing.T) {
+	records := someRecords(5, 4*chunkRows+77)
+	r := open(t, write(t, records, 2000, Options{RowGroupRows: chunkRows + 100}))
+	rng := rand.New(rand.NewPCG(5, 5))
+	for _, share := range []int{2, 50, 3000} {
+		var idx []int64
+		var want []schemas.Record
+		for i := range records {
+			if rng.IntN(share) == 0 {
+				idx, want = append(idx, int64(i)), append(want, records[i])
+			}
+		}
+		got, err := r.Fetch(context.Background(), idx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("share %d (-want +got):\n%.1000s", share, diff)
+		}
+	}
+	for _, bad := range [][]int64{{3, 2}, {-1}, {int64(len(records))}} {
+		if _, err := r.Fetch(context.Background(), bad); err == nil {
+			t.Errorf("fetch of %v gave no error", bad)
+		}
+	}
+	if got, err := r.Fetch(context.Background(), nil); err != nil || len(got) != 0 {
+		t.Errorf("fetch of nothing: %v, %v", got, err)
+	}
+}
+
+func TestReaderServesSeveralGoroutines(t *testing.T) {
+	records := someRecords(6, 2*chunkRows)
+	r := open(t, write(t, records, 2000, Options{RowGroupRows: chunkRows}))
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			sum := int64(0)
+			err := r.Read(context.Background(), Amounts, func(_ int64, b *schemas.Batch) error {
+				for _, v := range b.AmountMinor {
+					sum += v
+				}
+				return nil
+			})
+			for i := range records {
+				sum -= records[i].AmountMinor
+			}
+			if err != nil || sum != 0 {
+				t.Errorf("sum off by %d, %v", sum, err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestCallersErrorComesBackAsItIs(t *testing.T) {
+	r := open(t, write(t, someRecords(7, 10), 10, Options{}))
+	mine := errors.New("mine")
+	if err := r.Read(context.Background(), Keys, func(int64, *schemas.Batch) error { return mine }); err != mine {
+		t.Fatalf("got %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := r.Read(ctx, Keys, func(int64, *schemas.Batch) error { return nil }); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestWriterRefusesCrookedBatches(t *testing.T) {
+	short := func(spoil func(*schemas.Batch)) error {
+		w, err := NewWriter(&bytes.Buffer{}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := schemas.Batch{}
+		b.Append(&schemas.Record{Kind: schemas.Payment})
+		spoil(&b)
+		return w.Batch(&b)
+	}
+	if short(func(*schemas.Batch) {}) != nil {
+		t.Fatal("a straight batch was refused")
+	}
+	for name, spoil := range map[string]func(*schemas.Batch){
+		"text":     func(b *schemas.Batch) { b.Remark.Reset() },
+		"amount":   func(b *schemas.Batch) { b.AmountMinor = nil },
+		"negative": func(b *schemas.Batch) { b.AmountMinor[0] = -1 },
+	} {
+		if short(spoil) == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// A damaged file is an error or, where the flip hits a byte that means nothing,
+// the same rows; never other rows, never a panic.
+func TestFaultZ07_DamagedParquet(t *testing.T) {
+	want := someRecords(9, 700)
+	data := write(t, want, 100, Options{RowGroupRows: 300})
+	rng := rand.New(rand.NewPCG(9, 9))
+	damagedFiles := 0
+	for i := range 400 {
+		bad := bytes.Clone(data)
+		if i%4 == 0 {
+			bad = bad[:rng.IntN(len(bad))]
+		} else {
+			bad[rng.IntN(len(bad))] ^= 1 << rng.IntN(8)
+		}
+		got, err := tryRead(bad)
+		if err != nil {
+			if f := fault.Of(err); f.ID != "E-4260" {
+				t.Fatalf("try %d: %v", i, err)
+			}
+			damagedFiles++
+			continue
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("try %d: silently wrong (-want +got):\n%.600s", i, diff)
+		}
+	}
+	if damagedFiles < 200 {
+		t.Errorf("only %d of 400 damaged files were refused", damagedFiles)
+	}
+}
+
+func tryRead(data []byte) (got []schemas.Record, err error) {
+	r, err := Open(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	err = r.Read(context.Background(), All, func(_ int64, b *schemas.Batch) error {
+		for i := range b.Len() {
+			got = append(got, b.Row(i))
+		}
+		return nil
+	})
+	return got, err
+}
+
+func TestOpenRefusesOtherParquet(t *testing.T) {
+	var out bytes.Buffer
+	w, err := NewOutcomeWriter(&out, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.Outcome(schemas.Outcome{Class: schemas.Matched}), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(bytes.NewReader(out.Bytes())); err == nil || fault.Of(err).ID != "E-4260" {
+		t.Fatalf("got %v", err)
+	}
+	if _, err := Open(bytes.NewReader([]byte("PAR1"))); err == nil {
+		t.Fatal("no error")
+	}
+}
+
+func TestOpenFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r.parquet")
+	if err := os.WriteFile(path, write(t, someRecords(1, 3), 3, Options{}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(readAll(t, r)) != 3 || r.Close() != nil {
+		t.Fatal("not readable")
+	}
+	if _, err := OpenFile(path + "x"); err == nil || fault.Of(err).Exit() != 42 {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	f.Add(write(f, someRecords(1, 20), 7, Options{RowGroupRows: 9}))
+	f.Add([]byte("PAR1PAR1"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, err := tryRead(data)
+		if err != nil && fault.Of(err).ID != "E-4260" {
+			t.Fatalf("%d rows, %v", len(got), err)
+		}
+	})
+}
+
+func BenchmarkWrite(b *testing.B) {
+	records := someRecords(1, 200_000)
+	for _, workers := range []int{1, 2} {
+		b.Run(fmt.Sprintf("rows=2e5/workers=%d", workers), func(b *testing.B) {
+			var batches []*schemas.Batch
+			for i := range records {
+				if i%chunkRows == 0 {
+					batches = append(batches, &schemas.Batch{Channel: "wechat", Account: "1900000109", Source: records[0].Source})
+				}
+				batches[len(batches)-1].Append(&records[i])
+			}
+			b.ReportAllocs()
+			var size int
+			for b.Loop() {
+				var out bytes.Buffer
+				w, _ := NewWriter(&out, Options{Workers: workers})
+				for _, batch := range batches {
+					if err := w.Batch(batch); err != nil {
+						b.Fatal(err)
+					}
+				}
+				if err := w.Close(); err != nil {
+					b.Fatal(err)
+				}
+				size = out.Len()
+			}
+			b.ReportMetric(float64(size)/float64(len(records)), "bytes/row")
+		})
+	}
+}
+
+func BenchmarkRead(b *testing.B) {
+	data := write(b, someRecords(1, 200_000), chunkRows, Options{})
+	for _, set := range []struct {
+		name string
+		cols Columns
+	}{{"keys", Keys}, {"match", Keys | Amounts | Status | Times}, {"all", All}} {
+		b.Run("rows=2e5/columns="+set.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				r := open(b, data)
+				if err := r.Read(context.Background(), set.cols, func(int64, *schemas.Batch) error { return nil }); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
