@@ -128,6 +128,10 @@ type Difference struct {
 	BreakOn    bizday.Date // for carried rows: the date when it becomes a break; else bizday.None
 	Nearest    *Candidate
 	Candidates []Candidate // all of them, for AMBIGUOUS and duplicates; at most 32 shown
+
+	// What resolve made of it; nil and "" before.
+	Decision *Decision `json:",omitempty"`
+	CaseID   string    `json:",omitempty"`
 }
 
 // Carried is a one-sided row handed to the next run.
