@@ -1,5 +1,7 @@
 package schemas
 
+import "tieout/internal/bizday"
+
 // Proof is one check whose two numbers must be equal; a report prints both.
 type Proof struct {
 	Name     string `json:"name"` // stable word, such as "trailer.rows", "partition.local", "carry", "ledger.suspense"
@@ -55,13 +57,17 @@ type SideTotal struct {
 type Statement struct {
 	Channel    string      `json:"channel"`
 	Account    string      `json:"account"`
-	Format     string      `json:"format"`     // name of the layout found, such as "trade_all_current"
-	Kind       string      `json:"kind"`       // TRADE, FUND or BANK
-	Definition string      `json:"definition"` // version of the channel definition
-	Rows       int64       `json:"rows"`       // data rows in the file = records + rejects
+	Merchant   string      `json:"merchant,omitempty"` // number at the channel, as the files print it; "" if they do not
+	BillDate   bizday.Date `json:"bill_date"`          // asked for, or found in the files; bizday.None if neither
+	Format     string      `json:"format"`             // name of the layout found, such as "trade_all_current"
+	Kind       string      `json:"kind"`               // TRADE, FUND or BANK
+	Definition string      `json:"definition"`         // version of the channel definition
+	Rows       int64       `json:"rows"`               // data rows in the file = records + rejects
 	Records    int64       `json:"records"`
 	Rejects    int64       `json:"rejects"`
 	Totals     []SideTotal `json:"totals"`
+	Opening    NullInt64   `json:"opening_minor"` // FUND: balance before the first movement, if the running balance closes
+	Closing    NullInt64   `json:"closing_minor"` // FUND: balance after the last
 	Proofs     []Proof     `json:"proofs"`
 	Warnings   []string    `json:"warnings,omitempty"`
 	Files      []FileUsed  `json:"files"`
