@@ -138,7 +138,8 @@ func patternFlaw(pattern, field string) string {
 type target struct {
 	path string // bytes for the wire
 	name string // base name on the wire
-	show string // base name for people, escaped
+	text string // base name in UTF-8
+	show string // the same for people, escaped
 }
 
 // words are the values that a pattern may use.
@@ -159,9 +160,9 @@ func (s FileSpec) file(req schemas.StatementRequest, part int) (target, error) {
 }
 
 // marker names the marker of a data file.
-func (s FileSpec) marker(req schemas.StatementRequest, part int, dataName string) (target, error) {
+func (s FileSpec) marker(req schemas.StatementRequest, part int, data target) (target, error) {
 	w := wordsOf(req, part)
-	w.name, w.base = dataName, strings.TrimSuffix(dataName, path.Ext(dataName))
+	w.name, w.base = data.text, strings.TrimSuffix(data.text, path.Ext(data.text))
 	return s.target(s.markerPattern(), w)
 }
 
@@ -187,7 +188,7 @@ func (s FileSpec) target(pattern string, w words) (target, error) {
 	if err != nil {
 		return target{}, err
 	}
-	t := target{path: path.Join(dir, name), name: name, show: fault.Safe(name, 200)}
+	t := target{path: path.Join(dir, name), name: name, text: name, show: fault.Safe(name, 200)}
 	if !s.GBK {
 		return t, nil
 	}
