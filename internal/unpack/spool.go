@@ -50,7 +50,7 @@ func (s *spool) spill() error {
 // reader returns what was written; nothing is written afterwards.
 func (s *spool) reader() io.ReaderAt {
 	if s.file != nil {
-		return s.file
+		return io.NewSectionReader(s.file, 0, s.size)
 	}
 	return bytes.NewReader(s.mem)
 }

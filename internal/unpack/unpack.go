@@ -77,7 +77,7 @@ func Open(ctx context.Context, name string, raw io.ReaderAt, size int64, how Con
 	temp func() (*os.File, error),
 ) ([]Entry, error) {
 	o := &opening{ctx: ctx, name: name, limits: lim.withDefaults(), packed: size, temp: temp}
-	if err := o.open(layer{name: name, r: raw, size: size}, how, 0); err != nil {
+	if err := o.open(layer{name: name, r: io.NewSectionReader(raw, 0, size), size: size}, how, 0); err != nil {
 		Close(o.entries)
 		return nil, o.fault(err)
 	}

@@ -3,6 +3,7 @@ package unpack
 import (
 	"archive/zip"
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -125,7 +126,7 @@ func checkLayout(l layer, files []*zip.File) error {
 	slices.SortFunc(places, func(a, b place) int { return int(min(max(a.data-b.data, -1), 1)) })
 	var at int64
 	for _, p := range places {
-		end, err := checkLocal(l.r, at, p.data, p.f)
+		end, err := checkLocal(l.r, l.size, at, p.data, p.f)
 		if err != nil {
 			return err
 		}
@@ -143,7 +144,7 @@ func checkLayout(l layer, files []*zip.File) error {
 
 // checkLocal compares the local header at an offset with the directory's word,
 // and returns where the entry ends.
-func checkLocal(r io.ReaderAt, at, data int64, f *zip.File) (end int64, err error) {
+func checkLocal(r io.ReaderAt, size, at, data int64, f *zip.File) (end int64, err error) {
 	const headerSize = 30
 	var h [headerSize]byte
 	if _, err := r.ReadAt(h[:], at); err != nil {
@@ -161,6 +162,9 @@ func checkLocal(r io.ReaderAt, at, data int64, f *zip.File) (end int64, err erro
 	}
 	if string(name) != f.Name {
 		return 0, refused("the entry %s, which calls itself %s", fault.Quote(f.Name), fault.Quote(string(name)))
+	}
+	if f.CompressedSize64 > uint64(size-data) {
+		return 0, io.ErrUnexpectedEOF
 	}
 	const later = 1 << 3 // sizes and checksum follow the data
 	if u16(6) != f.Flags || u16(8) != f.Method {
@@ -187,18 +191,18 @@ func endBehindDescriptor(r io.ReaderAt, at int64, f *zip.File) (int64, error) {
 	if err != nil && err != io.EOF {
 		return 0, err
 	}
-	le := binary.LittleEndian
-	for _, signature := range []int{4, 0} {
-		b := d[signature:n]
-		if signature == 4 && (len(b) < 4 || le.Uint32(d[:]) != 0x08074b50) {
-			continue
-		}
+	le, b, end := binary.LittleEndian, d[:n], at
+	for range 2 { // as if without a signature, then with it
 		if len(b) >= 20 && le.Uint32(b) == f.CRC32 && le.Uint64(b[4:]) == f.CompressedSize64 && le.Uint64(b[12:]) == f.UncompressedSize64 {
-			return at + int64(signature) + 20, nil
+			return end + 20, nil
 		}
 		if len(b) >= 12 && le.Uint32(b) == f.CRC32 && uint64(le.Uint32(b[4:])) == f.CompressedSize64 && uint64(le.Uint32(b[8:])) == f.UncompressedSize64 {
-			return at + int64(signature) + 12, nil
+			return end + 12, nil
 		}
+		if !bytes.HasPrefix(b, []byte("PK\x07\x08")) {
+			break
+		}
+		b, end = b[4:], end+4
 	}
 	return 0, refused("the entry %s, whose sizes behind the data differ from the directory", fault.Quote(f.Name))
 }
