@@ -8,13 +8,15 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+
+	"tieout/internal/fault"
 )
 
 // Why a transfer must begin again from its first byte, or cannot end.
 var (
 	errChanged = errors.New("the file changed while it was read")
 	errDigest  = errors.New("the digest differs from the marker's")
-	errUnclean = errors.New("all bytes came, but the server did not call the transfer complete")
+	errUnclean = errors.New("the server did not call the transfer complete")
 	errLarge   = errors.New("the file is larger than the limit")
 )
 
@@ -136,8 +138,10 @@ func (t *transfer) ended(cause error) error {
 		return t.whole()
 	case cause != io.EOF && t.stat.Size < 0 && t.want == "":
 		return As(Temporary, fmt.Errorf("the transfer broke after %d bytes: %w", t.n, cause))
+	case cause == io.EOF && closing != nil && ClassOf(closing) == Temporary:
+		cause = closing // the connection broke before the server could say anything
 	case cause == io.EOF && closing != nil:
-		cause = closing
+		cause = fmt.Errorf("%w: %w", errUnclean, closing)
 	case cause == io.EOF:
 		cause = errShort{t.n, t.stat.Size}
 	}
@@ -155,7 +159,9 @@ func (t *transfer) strike(cause error) error {
 		t.strikes = 0
 	}
 	var short errShort
-	again := guarded || errors.As(cause, &short) || ClassOf(cause) == Temporary
+	var refused *fault.Error
+	again := guarded || errors.As(cause, &short) || ClassOf(cause) == Temporary ||
+		errors.Is(cause, errUnclean) && !errors.As(cause, &refused)
 	if t.strikes++; t.strikes > maxStrikes || !again {
 		return cause
 	}

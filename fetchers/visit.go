@@ -389,6 +389,12 @@ func (v *visit) connected(ctx context.Context) (Folder, error) {
 	within, cancel := context.WithTimeoutCause(ctx, v.src.Limits.Connect, errNoAnswer)
 	defer cancel()
 	folder, err := v.src.Connect(within)
+	if errors.Is(err, fs.ErrNotExist) {
+		// A folder that is gone, such as a share that is not mounted, says
+		// nothing about its files. The chain ends here, so that nobody takes it
+		// for a file that is not there.
+		return nil, fault.New("E-3124", v.values(), errors.New(err.Error()))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", v.src.Place, because(within, err))
 	}

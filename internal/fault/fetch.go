@@ -101,6 +101,12 @@ var fileRows = []Entry{
 		Do:    Text{"Ask the channel for FTP over TLS or for SFTP. Plain FTP must be allowed for the account, with a reason.", "请要求渠道提供 FTPS 或 SFTP；明文 FTP 须在账户中注明理由后方可启用。"},
 	},
 	{
+		ID:    "E-3025",
+		What:  Text{"The server refuses what it is asked.", "服务器拒绝执行请求。"},
+		Which: Text{"{channel}, merchant {account}, {date}, file {file} at {place}.", "渠道 {channel}，商户 {account}，{date}，{place} 上的文件 {file}。"},
+		Do:    Text{"Send the server's words above to the channel.", "请将上面的服务器回复转交渠道处理。"},
+	},
+	{
 		ID:    "E-3120",
 		What:  Text{"The network failed {tries} times in a row.", "网络连续 {tries} 次失败。"},
 		Which: Text{"{channel}, merchant {account}, {date}.", "渠道 {channel}，商户 {account}，{date}。"},
@@ -123,6 +129,12 @@ var fileRows = []Entry{
 		What:  Text{"Fetching took longer than the total limit of {limit}.", "拉取总时长超过上限 {limit}。"},
 		Which: Text{"{channel}, merchant {account}, {date}, file {file} at {place}.", "渠道 {channel}，商户 {account}，{date}，{place} 上的文件 {file}。"},
 		Do:    Text{"Nothing: the next attempt comes by itself. If it lasts, check the line, or raise the limit for large files.", "无需处理，系统会自动再次尝试；若持续出现，请检查网络，或为大文件调高时限。"},
+	},
+	{
+		ID:    "E-3124",
+		What:  Text{"The folder of the statements is not there.", "对账文件所在目录不存在。"},
+		Which: Text{"{channel}, merchant {account}, {date}, {place}.", "渠道 {channel}，商户 {account}，{date}，{place}。"},
+		Do:    Text{"If it is a mounted share, mount it; the next attempt comes by itself. Otherwise correct the path.", "若为挂载目录，请重新挂载，系统会自动再次尝试；否则请修正路径。"},
 	},
 	{
 		ID:    "E-7820",
