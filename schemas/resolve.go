@@ -72,9 +72,10 @@ type Fix struct {
 	FeeMinor    int64       `json:"fee_minor"`
 	Currency    string      `json:"currency"`
 	EventTime   int64       `json:"event_time"`
-	Expect      []Status    `json:"expect"`  // local states from which the move is allowed; checked in the transaction
-	Maker       string      `json:"maker"`   // "auto" or a person
-	Checker     string      `json:"checker"` // "" for auto
+	Expect      []Status    `json:"expect"`             // local states from which the move is allowed; checked in the transaction
+	Maker       string      `json:"maker"`              // "auto" or a person
+	Checker     string      `json:"checker"`            // "" for auto
+	Reverses    string      `json:"reverses,omitempty"` // REVERSE only: key of the fix that it undoes
 }
 
 // FixResult is what applying said.

@@ -1,0 +1,182 @@
+package paycore
+
+import "tieout/internal/money"
+
+// CreateRefund asks for money back. The sum of a payment's refunds never
+// exceeds the payment.
+type CreateRefund struct {
+	RefundNo    string // unique for ever; the number the channel gets
+	PayNo       string
+	AmountMinor int64
+	Currency    string
+	At          int64 // UTC microseconds; 0 = now
+	rates       Rates
+}
+
+// Reads implements Command.
+func (c CreateRefund) Reads() Reads { return Reads{RefundNo: c.RefundNo, PayNo: c.PayNo} }
+
+// Decide implements Command.
+func (c CreateRefund) Decide(v View) (*Change, Result) {
+	p := v.Payment
+	if r := v.Refund; r != nil {
+		if r.PayNo == c.PayNo && r.AmountMinor == c.AmountMinor && r.Currency == c.Currency {
+			return nil, Result{Already, r.State, ""}
+		}
+		return refuse(r.State, "refund number %s exists with other content", c.RefundNo)
+	}
+	switch {
+	case p == nil:
+		return refuse(None, "no payment %s in the books", c.PayNo)
+	case c.RefundNo == "" || c.AmountMinor <= 0:
+		return refuse(None, "a refund has a number and an amount above zero")
+	case c.Currency != p.Currency:
+		return refuse(None, "payment %s is in %s", c.PayNo, p.Currency)
+	case p.State != Success:
+		return refuse(None, "payment %s is %s", c.PayNo, p.State)
+	case c.AmountMinor > p.AmountMinor-p.RefundedMinor:
+		return refuse(None, "only %s is left to refund", money.Both(p.AmountMinor-p.RefundedMinor, money.Currency(p.Currency)))
+	}
+	fee, known, err := c.rates.refund(p.Channel, p.Account, c.AmountMinor)
+	if err != nil {
+		return refuse(None, "fee of the refund: %v", err)
+	}
+	next := *p
+	next.RefundedMinor += c.AmountMinor
+	next.UpdatedAt = c.At
+	ch := &Change{Payment: &next, Cause: ByCore, At: c.At, Subject: c.RefundNo}
+	ch.Refund = &Refund{RefundNo: c.RefundNo, PayNo: c.PayNo, Channel: p.Channel, Account: p.Account, AmountMinor: c.AmountMinor,
+		Currency: c.Currency, State: Processing, Fee: Fee{fee, known}, CreatedAt: c.At, UpdatedAt: c.At}
+	ch.Entries = refundAsked(ch.Refund, p.Merchant)
+	ch.move("REFUND", c.RefundNo, None, Processing, c.PayNo)
+	return ch, Result{Done, Processing, ""}
+}
+
+// MarkRefunded says that the channel gave the money back. Calling it again
+// changes nothing.
+type MarkRefunded struct {
+	RefundNo         string
+	ChannelRefundRef string
+	AmountMinor      int64 // as the channel says; another one than ours is refused
+	Currency         string
+	DoneAt           int64 // UTC microseconds; 0 = now
+	By               Cause // ByAnswer or ByNotice
+	Detail           string
+	at               int64
+}
+
+// Reads implements Command.
+func (c MarkRefunded) Reads() Reads {
+	return Reads{RefundNo: c.RefundNo, ChannelRefundRef: c.ChannelRefundRef}
+}
+
+// Decide implements Command.
+func (c MarkRefunded) Decide(v View) (*Change, Result) {
+	r := v.Refund
+	switch {
+	case r == nil:
+		return nil, Result{Early, None, "no refund " + c.RefundNo + " in the books"}
+	case r.AmountMinor != c.AmountMinor || r.Currency != c.Currency:
+		return refuse(r.State, "refund %s is about %s, the channel says %s", c.RefundNo,
+			money.Both(r.AmountMinor, money.Currency(r.Currency)), money.Both(c.AmountMinor, money.Currency(c.Currency)))
+	case r.State == Success && (c.ChannelRefundRef == r.ChannelRefundRef || c.ChannelRefundRef == ""):
+		return nil, Result{Already, Success, ""}
+	case r.State == Success:
+		ch := &Change{Cause: c.By, At: c.at}
+		reason := "refunded again under " + c.ChannelRefundRef + ", first under " + r.ChannelRefundRef
+		ch.move("REFUND", r.RefundNo, r.State, r.State, string(DuplicatePayment)+": "+reason)
+		return ch, Result{DuplicatePayment, r.State, reason}
+	case v.RefOwner != "":
+		return refuse(r.State, "channel number %s belongs to refund %s", c.ChannelRefundRef, v.RefOwner)
+	case !refundMoves.allows(r.State, Success, c.By):
+		ch := &Change{Cause: c.By, At: c.at}
+		reason := "the channel paid it under " + c.ChannelRefundRef
+		ch.move("REFUND", r.RefundNo, r.State, r.State, string(LateSuccess)+": "+reason)
+		return ch, Result{LateSuccess, r.State, reason}
+	}
+	ch := &Change{Cause: c.By, At: c.at}
+	ch.giveBack(r, v.Payment, v.Order, c.ChannelRefundRef, c.DoneAt, c.Detail)
+	return ch, Result{Done, Success, ""}
+}
+
+// giveBack moves a refund to SUCCESS with all that belongs to it.
+func (ch *Change) giveBack(r *Refund, p *Payment, o *Order, ref string, doneAt int64, detail string) {
+	next := *r
+	next.State, next.ChannelRefundRef, next.DoneAt, next.UpdatedAt = Success, ref, doneAt, ch.At
+	ch.Refund, ch.Entries, ch.Subject = &next, refunded(&next, p.Merchant), r.RefundNo
+	ch.move("REFUND", r.RefundNo, r.State, Success, detail)
+	ch.notify(o, "refund.success", p, &next)
+}
+
+// FailRefund says that the channel refused the refund. The customer is still
+// owed: the money stays set aside.
+type FailRefund struct {
+	RefundNo string
+	By       Cause // ByAnswer or ByNotice
+	At       int64
+	Detail   string
+}
+
+// Reads implements Command.
+func (c FailRefund) Reads() Reads { return Reads{RefundNo: c.RefundNo} }
+
+// Decide implements Command.
+func (c FailRefund) Decide(v View) (*Change, Result) {
+	r := v.Refund
+	switch {
+	case r == nil:
+		return nil, Result{Early, None, "no refund " + c.RefundNo + " in the books"}
+	case r.State == Failed:
+		return nil, Result{Already, Failed, ""}
+	case !refundMoves.allows(r.State, Failed, c.By):
+		return refuse(r.State, "refund %s is %s", c.RefundNo, r.State)
+	}
+	ch := &Change{Cause: c.By, At: c.At}
+	ch.failRefund(r, v.Payment, v.Order, c.Detail)
+	return ch, Result{Done, Failed, ""}
+}
+
+// failRefund moves a refund to FAILED. One that was booked as paid is taken
+// back: the channel owes us the money again, and we the customer.
+func (ch *Change) failRefund(r *Refund, p *Payment, o *Order, detail string) {
+	next := *r
+	next.State, next.DoneAt, next.UpdatedAt = Failed, 0, ch.At
+	ch.Refund, ch.Subject = &next, r.RefundNo
+	if r.State == Success {
+		ch.Entries = Opposite(refunded(r, p.Merchant))
+	}
+	ch.move("REFUND", r.RefundNo, r.State, Failed, detail)
+	ch.notify(o, "refund.failed", p, &next)
+}
+
+// CancelRefund gives a failed refund up: the money is the merchant's again and
+// may be refunded under another number.
+type CancelRefund struct {
+	RefundNo string
+	At       int64
+	Detail   string
+}
+
+// Reads implements Command.
+func (c CancelRefund) Reads() Reads { return Reads{RefundNo: c.RefundNo} }
+
+// Decide implements Command.
+func (c CancelRefund) Decide(v View) (*Change, Result) {
+	r := v.Refund
+	switch {
+	case r == nil:
+		return refuse(None, "no refund %s in the books", c.RefundNo)
+	case r.State == Closed:
+		return nil, Result{Already, Closed, ""}
+	case !refundMoves.allows(r.State, Closed, ByCore):
+		return refuse(r.State, "refund %s is %s", c.RefundNo, r.State)
+	}
+	ch := &Change{Cause: ByCore, At: c.At, Subject: r.RefundNo, Entries: Opposite(refundAsked(r, v.Payment.Merchant))}
+	next, payment := *r, *v.Payment
+	next.State, next.UpdatedAt = Closed, c.At
+	payment.RefundedMinor -= r.AmountMinor
+	payment.UpdatedAt = c.At
+	ch.Refund, ch.Payment = &next, &payment
+	ch.move("REFUND", r.RefundNo, r.State, Closed, c.Detail)
+	return ch, Result{Done, Closed, ""}
+}

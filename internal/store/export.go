@@ -1,0 +1,231 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"tieout/internal/bizday"
+	"tieout/internal/money"
+	"tieout/internal/paycore"
+	"tieout/schemas"
+)
+
+// ExportLocal streams the payments and refunds of one account whose event time
+// lies in the query's interval, from one snapshot: payments first, each kind in
+// the order of time and number. The batch is reused after each call of give.
+//
+// The answer holds a watermark (the last line of the log of state moves), and
+// totals that the database computed in the same snapshot, apart from the rows:
+// the caller compares them with what it was given.
+func (db *DB) ExportLocal(ctx context.Context, q schemas.LocalQuery, give func(*schemas.Batch) error) (schemas.Export, error) {
+	export := schemas.Export{Source: "core"}
+	err := db.snapshot(ctx, func(b *books) error {
+		var seq int64
+		if _, err := b.one(`SELECT COALESCE(MAX(seq), 0) FROM order_event`, nil, &seq); err != nil {
+			return wrap(err, "read the watermark")
+		}
+		export.Watermark = "event:" + strconv.FormatInt(seq, 10)
+		if err := b.exportTotals(q, &export); err != nil {
+			return err
+		}
+		x := exporter{q: q, give: give}
+		x.batch.Channel, x.batch.Account = q.Channel, q.Merchant
+		for _, read := range []localRead{paymentRead, refundRead} {
+			if err := b.exportRows(&x, read, read.window, q.Account, q.From, q.To); err != nil {
+				return err
+			}
+		}
+		return x.flush()
+	})
+	if err != nil {
+		return schemas.Export{}, wrap(err, "export %s", q.Account)
+	}
+	return export, nil
+}
+
+// localRead is how one kind of local row is read.
+type localRead struct {
+	columns string
+	window  string
+	byNo    string
+	byRef   string
+	scan    func(*sql.Rows, *schemas.Record) error
+}
+
+var paymentRead = localRead{
+	columns: `SELECT pay_no, channel_ref, state, amount_minor, currency, fee_minor, event_us, trade_type FROM payment WHERE account = $1 AND `,
+	window:  `event_us >= $2 AND event_us < $3 ORDER BY event_us, pay_no`,
+	byNo:    `pay_no = $2`,
+	byRef:   `channel_ref = $2 AND channel_ref <> ''`,
+	scan: func(rows *sql.Rows, r *schemas.Record) error {
+		var fee sql.NullInt64
+		r.Kind = schemas.Payment
+		err := rows.Scan(&r.MerchantRef, &r.ChannelRef, &r.StatusRaw, &r.AmountMinor, &r.Currency, &fee, &r.EventTime, &r.TradeType)
+		r.FeeMinor = schemas.NullInt64{V: fee.Int64, Valid: fee.Valid}
+		return err
+	},
+}
+
+var refundRead = localRead{
+	columns: `SELECT r.refund_no, r.channel_refund_ref, r.state, r.amount_minor, r.currency, r.fee_minor, r.event_us, p.pay_no, p.channel_ref
+		FROM refund r JOIN payment p ON p.pay_no = r.pay_no WHERE r.account = $1 AND `,
+	window: `r.event_us >= $2 AND r.event_us < $3 ORDER BY r.event_us, r.refund_no`,
+	byNo:   `r.refund_no = $2`,
+	byRef:  `r.channel_refund_ref = $2 AND r.channel_refund_ref <> ''`,
+	scan: func(rows *sql.Rows, r *schemas.Record) error {
+		var fee sql.NullInt64
+		r.Kind = schemas.Refund
+		err := rows.Scan(&r.RefundRef, &r.ChannelRefundRef, &r.StatusRaw, &r.AmountMinor, &r.Currency, &fee, &r.EventTime, &r.MerchantRef, &r.ChannelRef)
+		r.FeeMinor = schemas.NullInt64{V: fee.Int64, Valid: fee.Valid}
+		return err
+	},
+}
+
+// exporter gathers rows into batches.
+type exporter struct {
+	q     schemas.LocalQuery
+	give  func(*schemas.Batch) error
+	batch schemas.Batch
+	line  int64
+}
+
+func (x *exporter) add(r *schemas.Record) error {
+	x.line++
+	x.complete(r)
+	x.batch.Append(r)
+	if x.batch.Len() < schemas.BatchRows {
+		return nil
+	}
+	return x.flush()
+}
+
+// complete fills in what follows from the query and the row.
+func (x *exporter) complete(r *schemas.Record) {
+	r.Channel, r.Account, r.Line = x.q.Channel, x.q.Merchant, x.line
+	r.Status = paycore.State(r.StatusRaw).Record()
+	r.BillDate = bizday.None
+	if x.q.Day.Zone != nil {
+		r.BillDate = x.q.Day.DateOf(r.EventTime)
+	}
+}
+
+func (x *exporter) flush() error {
+	if x.batch.Len() == 0 {
+		return nil
+	}
+	err := x.give(&x.batch)
+	x.batch.Reset()
+	return err
+}
+
+func (b *books) exportRows(x *exporter, read localRead, where string, args ...any) error {
+	s, err := b.stmt(read.columns + where)
+	if err != nil {
+		return err
+	}
+	rows, err := s.QueryContext(b.ctx, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var r schemas.Record
+		if err := read.scan(rows, &r); err != nil {
+			return err
+		}
+		if err := x.add(&r); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// exportTotals counts and sums by the database, apart from the rows.
+func (b *books) exportTotals(q schemas.LocalQuery, export *schemas.Export) error {
+	for _, table := range []struct {
+		name string
+		kind schemas.Kind
+	}{{"payment", schemas.Payment}, {"refund", schemas.Refund}} {
+		s, err := b.stmt(`SELECT currency, COUNT(*), SUM(amount_minor), COALESCE(SUM(fee_minor), 0) FROM ` + table.name +
+			` WHERE account = $1 AND event_us >= $2 AND event_us < $3 GROUP BY currency ORDER BY currency`)
+		if err != nil {
+			return err
+		}
+		rows, err := s.QueryContext(b.ctx, q.Account, q.From, q.To)
+		if err != nil {
+			return wrap(err, "sum %s", table.name)
+		}
+		defer rows.Close()
+		for rows.Next() {
+			t := schemas.SideTotal{Kind: table.kind}
+			if err := rows.Scan(&t.Currency, &t.Rows, &t.Minor, &t.FeeMinor); err != nil {
+				return err
+			}
+			export.Rows += t.Rows
+			export.Totals = append(export.Totals, t)
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// LookupLocal finds local rows by number, whatever their date, in the order of
+// the keys. Keys without a row are left out.
+func (db *DB) LookupLocal(ctx context.Context, q schemas.LocalQuery, keys []schemas.LookupKey) ([]schemas.Record, error) {
+	var found []schemas.Record
+	err := db.snapshot(ctx, func(b *books) error {
+		x := exporter{q: q}
+		x.give = func(batch *schemas.Batch) error {
+			for i := range batch.Len() {
+				found = append(found, batch.Row(i))
+			}
+			return nil
+		}
+		x.batch.Channel, x.batch.Account = q.Channel, q.Merchant
+		for _, k := range keys {
+			if err := b.lookup(&x, q.Account, k); err != nil {
+				return err
+			}
+		}
+		return x.flush()
+	})
+	return slices.Clip(found), wrap(err, "look up rows of %s", q.Account)
+}
+
+func (b *books) lookup(x *exporter, account string, k schemas.LookupKey) error {
+	read := paymentRead
+	switch k.Kind {
+	case schemas.Payment:
+	case schemas.Refund:
+		read = refundRead
+	default:
+		return nil // the core keeps payments and refunds only
+	}
+	if k.Key != "" {
+		return b.exportRows(x, read, read.byNo, account, k.Key)
+	}
+	return b.exportRows(x, read, read.byRef, account, k.ChannelRef)
+}
+
+// TrialBalance sums all postings per currency; each sum is 0 in right books.
+func (db *DB) TrialBalance(ctx context.Context) (map[string]int64, error) {
+	sums := map[string]int64{}
+	err := db.snapshot(ctx, func(b *books) error {
+		list, err := b.balances("")
+		if err != nil {
+			return err
+		}
+		for _, x := range list {
+			if sums[x.Currency], err = money.Add(sums[x.Currency], x.Minor); err != nil {
+				return fmt.Errorf("trial balance in %s: %w", x.Currency, err)
+			}
+		}
+		return nil
+	})
+	return sums, err
+}

@@ -1,0 +1,193 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"tieout/internal/money"
+	"tieout/internal/paycore"
+	"tieout/schemas"
+)
+
+// journalRow is what a journal transaction says besides its change.
+type journalRow struct {
+	id       string
+	caseID   string
+	fixKey   string // "" = posted by the core itself
+	reverses string // "" = reverses none
+}
+
+// journalID names the transaction after the version that its change makes: one
+// state of one row posts once.
+func journalID(ch *paycore.Change) string {
+	switch {
+	case ch.Refund != nil:
+		return "refund:" + ch.Refund.RefundNo + ":" + strconv.FormatInt(ch.Refund.Version+1, 10)
+	case ch.Payment != nil:
+		return "payment:" + ch.Payment.PayNo + ":" + strconv.FormatInt(ch.Payment.Version+1, 10)
+	}
+	return ""
+}
+
+// post books the entries of a change: postings first, then the row that seals
+// them. No entries, no transaction.
+func (b *books) post(ch *paycore.Change, row journalRow) error {
+	if len(ch.Entries) == 0 {
+		return nil
+	}
+	if err := paycore.Balanced(ch.Entries); err != nil {
+		return fmt.Errorf("post %s: %w", row.id, err)
+	}
+	for i, e := range ch.Entries {
+		if err := b.account(e.Account); err != nil {
+			return err
+		}
+		if _, err := b.exec(`INSERT INTO posting (txn, leg, account, currency, amount_minor) VALUES ($1, $2, $3, $4, $5)`,
+			row.id, i+1, e.Account, e.Currency, e.Minor); err != nil {
+			return wrap(err, "post %s leg %d", row.id, i+1)
+		}
+	}
+	_, err := b.exec(`INSERT INTO journal (id, cause, subject, case_id, fix_key, reverses, legs, at_us)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		row.id, ch.Cause, ch.Subject, row.caseID, orNull(row.fixKey), orNull(row.reverses), len(ch.Entries), ch.At)
+	return wrap(err, "seal %s", row.id)
+}
+
+// account adds a ledger account when it is first used.
+func (b *books) account(name string) error {
+	if b.accounts[name] {
+		return nil
+	}
+	_, err := b.exec(`INSERT INTO ledger_account (name, type) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, name, accountType(name))
+	if err != nil {
+		return wrap(err, "add account %s", name)
+	}
+	b.accounts[name] = true
+	return nil
+}
+
+func accountType(name string) string {
+	switch kind, _, _ := strings.Cut(name, ":"); kind {
+	case "clearing", "suspense_paid":
+		return "ASSET"
+	case "fee_expense", "write_off":
+		return "EXPENSE"
+	}
+	return "LIABILITY"
+}
+
+func orNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// entries reads the postings of a transaction.
+func (b *books) entries(txn string) ([]paycore.Entry, error) {
+	s, err := b.stmt(`SELECT account, currency, amount_minor FROM posting WHERE txn = $1 ORDER BY leg`)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.QueryContext(b.ctx, txn)
+	if err != nil {
+		return nil, wrap(err, "read %s", txn)
+	}
+	defer rows.Close()
+	var list []paycore.Entry
+	for rows.Next() {
+		var e paycore.Entry
+		if err := rows.Scan(&e.Account, &e.Currency, &e.Minor); err != nil {
+			return nil, err
+		}
+		list = append(list, e)
+	}
+	return list, rows.Err()
+}
+
+// Balances returns the balance of every account whose name starts with prefix,
+// debit positive, sorted by account and currency. All accounts with "".
+func (db *DB) Balances(ctx context.Context, prefix string) (list []schemas.Balance, err error) {
+	err = db.snapshot(ctx, func(b *books) error {
+		list, err = b.balances(prefix)
+		return err
+	})
+	return list, err
+}
+
+func (b *books) balances(prefix string) ([]schemas.Balance, error) {
+	// The upper bound makes it one range of the index, and needs no LIKE
+	// escapes. SUM over integers is exact; beyond 64 bits it is an error.
+	s, err := b.stmt(`SELECT account, currency, SUM(amount_minor) FROM posting WHERE account >= $1 AND ($2 = '' OR account < $2)
+		GROUP BY account, currency ORDER BY account, currency`)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.QueryContext(b.ctx, prefix, after(prefix))
+	if err != nil {
+		return nil, wrap(err, "read the balances of %s", prefix)
+	}
+	defer rows.Close()
+	var list []schemas.Balance
+	for rows.Next() {
+		var next schemas.Balance
+		if err := rows.Scan(&next.Account, &next.Currency, &next.Minor); err != nil {
+			return nil, err
+		}
+		list = append(list, next)
+	}
+	return list, rows.Err()
+}
+
+// after returns the first text behind all texts with the prefix; "" if none.
+func after(prefix string) string {
+	if prefix == "" {
+		return ""
+	}
+	return prefix[:len(prefix)-1] + string(rune(prefix[len(prefix)-1])+1)
+}
+
+// SuspenseOf returns what an account holds in suspense, per currency and
+// signed: + received (暂收), - paid (暂付). Currencies at zero are left out.
+func (db *DB) SuspenseOf(ctx context.Context, channel, account string) (map[string]int64, error) {
+	held := map[string]int64{}
+	err := db.snapshot(ctx, func(b *books) error {
+		for _, name := range []string{paycore.SuspenseReceived(channel, account), paycore.SuspensePaid(channel, account)} {
+			list, err := b.balances(name)
+			if err != nil {
+				return err
+			}
+			for _, x := range list {
+				if x.Account != name {
+					continue // another account whose name begins alike
+				}
+				if held[x.Currency], err = money.Sub(held[x.Currency], x.Minor); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	for currency, v := range held {
+		if v == 0 {
+			delete(held, currency)
+		}
+	}
+	return held, err
+}
+
+// caseHolds returns what a case holds in suspense received and paid, both >= 0.
+func (b *books) caseHolds(caseID, channel, account, currency string) (received, paid int64, err error) {
+	if caseID == "" {
+		return 0, 0, nil
+	}
+	const query = `SELECT COALESCE(SUM(p.amount_minor), 0) FROM journal j JOIN posting p ON p.txn = j.id
+		WHERE j.case_id = $1 AND j.case_id <> '' AND p.account = $2 AND p.currency = $3`
+	if _, err = b.one(query, []any{caseID, paycore.SuspenseReceived(channel, account), currency}, &received); err != nil {
+		return 0, 0, wrap(err, "suspense of case %s", caseID)
+	}
+	_, err = b.one(query, []any{caseID, paycore.SuspensePaid(channel, account), currency}, &paid)
+	return -received, paid, wrap(err, "suspense of case %s", caseID)
+}

@@ -1,0 +1,231 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"tieout/internal/paycore"
+)
+
+// Execute runs commands of the payment core in one transaction, in their
+// order; see paycore.Book.
+func (db *DB) Execute(ctx context.Context, commands []paycore.Command) ([]paycore.Result, error) {
+	var results []paycore.Result
+	err := db.tx(ctx, func(t *sql.Tx) error {
+		b := newBooks(ctx, t)
+		results = make([]paycore.Result, 0, len(commands))
+		for i, c := range commands {
+			r, err := b.run(c)
+			if err != nil {
+				return fmt.Errorf("command %d, %T: %w", i, c, err)
+			}
+			results = append(results, r)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return results, nil
+}
+
+// books is the payment core's tables within one transaction. It prepares each
+// statement once, and remembers the end of the log and the accounts seen.
+type books struct {
+	ctx      context.Context
+	t        *sql.Tx
+	prepared map[string]*sql.Stmt
+	accounts map[string]bool
+	tail     *logTail
+}
+
+func newBooks(ctx context.Context, t *sql.Tx) *books {
+	return &books{ctx: ctx, t: t, prepared: map[string]*sql.Stmt{}, accounts: map[string]bool{}}
+}
+
+// stmt prepares a statement; the transaction closes it.
+func (b *books) stmt(query string) (*sql.Stmt, error) {
+	if s := b.prepared[query]; s != nil {
+		return s, nil
+	}
+	s, err := b.t.PrepareContext(b.ctx, query)
+	if err == nil {
+		b.prepared[query] = s
+	}
+	return s, err
+}
+
+// exec returns the number of rows that it changed.
+func (b *books) exec(query string, args ...any) (int64, error) {
+	s, err := b.stmt(query)
+	if err != nil {
+		return 0, err
+	}
+	r, err := s.ExecContext(b.ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+// one scans a single row; false means that there is none.
+func (b *books) one(query string, args []any, into ...any) (bool, error) {
+	s, err := b.stmt(query)
+	if err != nil {
+		return false, err
+	}
+	err = s.QueryRowContext(b.ctx, args...).Scan(into...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// run reads what a command wants to see, lets it decide, and writes the change.
+func (b *books) run(c paycore.Command) (paycore.Result, error) {
+	v, err := b.view(c.Reads())
+	if err != nil {
+		return paycore.Result{}, err
+	}
+	change, result := c.Decide(v)
+	if change == nil {
+		return result, nil
+	}
+	if err := b.write(change); err != nil {
+		return paycore.Result{}, err
+	}
+	return result, b.post(change, journalRow{id: journalID(change)})
+}
+
+// view reads the rows that are named, and the ones that they point at.
+func (b *books) view(r paycore.Reads) (v paycore.View, err error) {
+	if r.RefundNo != "" {
+		if v.Refund, err = b.refund(r.RefundNo); err != nil {
+			return v, err
+		}
+		if v.Refund != nil && r.PayNo == "" {
+			r.PayNo = v.Refund.PayNo
+		}
+	}
+	if r.PayNo != "" {
+		if v.Payment, err = b.payment(r.PayNo); err != nil {
+			return v, err
+		}
+	}
+	account := r.Account
+	if p := v.Payment; p != nil {
+		if r.OrderNo == "" {
+			r.Merchant, r.OrderNo = p.Merchant, p.OrderNo
+		}
+		account = p.Account
+	}
+	if r.OrderNo != "" {
+		if v.Order, err = b.order(r.Merchant, r.OrderNo); err != nil {
+			return v, err
+		}
+	}
+	if r.Attempts && v.Payment != nil {
+		if v.LiveAttempt, err = b.liveAttempts(v.Payment); err != nil {
+			return v, err
+		}
+	}
+	v.RefOwner, err = b.refOwner(account, r)
+	return v, err
+}
+
+// write puts the rows, the log lines and the notices of a change.
+func (b *books) write(ch *paycore.Change) error {
+	if ch.Order != nil {
+		if err := b.putOrder(ch.Order); err != nil {
+			return err
+		}
+	}
+	if ch.Payment != nil {
+		if err := b.putPayment(ch.Payment); err != nil {
+			return err
+		}
+	}
+	if ch.Refund != nil {
+		if err := b.putRefund(ch.Refund); err != nil {
+			return err
+		}
+	}
+	for _, m := range ch.Moves {
+		if err := b.log(ch.At, m); err != nil {
+			return err
+		}
+	}
+	for _, n := range ch.Notices {
+		if err := b.enqueue(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *books) order(merchant, no string) (*paycore.Order, error) {
+	o := paycore.Order{Merchant: merchant, OrderNo: no}
+	ok, err := b.one(`SELECT amount_minor, currency, state, paid_by, notify_url, version, created_us, updated_us
+		FROM customer_order WHERE merchant = $1 AND order_no = $2`, []any{merchant, no},
+		&o.AmountMinor, &o.Currency, &o.State, &o.PaidBy, &o.NotifyURL, &o.Version, &o.CreatedAt, &o.UpdatedAt)
+	if !ok || err != nil {
+		return nil, wrap(err, "read order %s of %s", no, merchant)
+	}
+	return &o, nil
+}
+
+// putOrder inserts a new order, or moves one of exactly the version that was read.
+func (b *books) putOrder(o *paycore.Order) error {
+	var n int64
+	var err error
+	if o.Version == 0 {
+		n, err = b.exec(`INSERT INTO customer_order (merchant, order_no, amount_minor, currency, state, paid_by, notify_url,
+			version, created_us, updated_us) VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9)`,
+			o.Merchant, o.OrderNo, o.AmountMinor, o.Currency, o.State, o.PaidBy, o.NotifyURL, o.CreatedAt, o.UpdatedAt)
+	} else {
+		n, err = b.exec(`UPDATE customer_order SET state = $1, paid_by = $2, updated_us = $3, version = version + 1
+			WHERE merchant = $4 AND order_no = $5 AND version = $6`,
+			o.State, o.PaidBy, o.UpdatedAt, o.Merchant, o.OrderNo, o.Version)
+	}
+	return wrote(n, err, "order", o.OrderNo)
+}
+
+// wrote turns a compare-and-set that hit no row into an error: the transaction
+// saw a state that is no longer there.
+func wrote(n int64, err error, what, ref string) error {
+	if err == nil && n != 1 {
+		err = errChanged
+	}
+	return wrap(err, "write %s %s", what, ref)
+}
+
+var errChanged = errors.New("it changed meanwhile")
+
+// wrap adds what was being done; nil stays nil.
+func wrap(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf(format+": %w", append(args, err)...)
+}
+
+// Order returns an order as it stands; nil if there is none.
+func (db *DB) Order(ctx context.Context, merchant, no string) (o *paycore.Order, err error) {
+	err = db.snapshot(ctx, func(b *books) error {
+		o, err = b.order(merchant, no)
+		return err
+	})
+	return o, err
+}
+
+// snapshot runs reads that all see the same state of the database.
+func (db *DB) snapshot(ctx context.Context, do func(*books) error) error {
+	t, err := db.sql.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer t.Rollback()
+	return do(newBooks(ctx, t))
+}

@@ -1,0 +1,57 @@
+package store
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+
+	"tieout/internal/paycore"
+)
+
+// logTail is the end of the hash chain.
+type logTail struct {
+	seq  int64
+	hash string
+}
+
+// log appends one line to the log of state moves.
+func (b *books) log(at int64, m paycore.Move) error {
+	if b.tail == nil {
+		var t logTail
+		if _, err := b.one(`SELECT seq, hash FROM order_event ORDER BY seq DESC LIMIT 1`, nil, &t.seq, &t.hash); err != nil {
+			return wrap(err, "read the end of the log")
+		}
+		b.tail = &t
+	}
+	next := logTail{seq: b.tail.seq + 1}
+	next.hash = eventHash(b.tail.hash, next.seq, at, m)
+	_, err := b.exec(`INSERT INTO order_event (seq, at_us, subject, ref, from_state, to_state, cause, detail, hash)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, next.seq, at, m.Subject, m.Ref, m.From, m.To, m.Cause, m.Detail, next.hash)
+	if err != nil {
+		return wrap(err, "log %s %s", m.Subject, m.Ref)
+	}
+	b.tail = &next
+	return nil
+}
+
+// eventHash chains one line to the one before: sha256 over the hash before and
+// the fields, each text with its length in front.
+func eventHash(before string, seq, at int64, m paycore.Move) string {
+	h := sha256.New()
+	var n [8]byte
+	number := func(v int64) {
+		binary.BigEndian.PutUint64(n[:], uint64(v))
+		h.Write(n[:])
+	}
+	text := func(s string) {
+		number(int64(len(s)))
+		h.Write([]byte(s))
+	}
+	text(before)
+	number(seq)
+	number(at)
+	for _, s := range []string{m.Subject, m.Ref, string(m.From), string(m.To), string(m.Cause), m.Detail} {
+		text(s)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

@@ -1,0 +1,73 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+
+	"tieout/internal/paycore"
+)
+
+// Refund returns a refund as it stands; nil if there is none.
+func (db *DB) Refund(ctx context.Context, refundNo string) (r *paycore.Refund, err error) {
+	err = db.snapshot(ctx, func(b *books) error {
+		r, err = b.refund(refundNo)
+		return err
+	})
+	return r, err
+}
+
+func (b *books) refund(refundNo string) (*paycore.Refund, error) {
+	r := paycore.Refund{RefundNo: refundNo}
+	var fee, done sql.NullInt64
+	ok, err := b.one(`SELECT pay_no, channel, account, amount_minor, currency, state, channel_refund_ref, fee_minor, version,
+		created_us, done_us, updated_us FROM refund WHERE refund_no = $1`, []any{refundNo},
+		&r.PayNo, &r.Channel, &r.Account, &r.AmountMinor, &r.Currency, &r.State, &r.ChannelRefundRef, &fee, &r.Version,
+		&r.CreatedAt, &done, &r.UpdatedAt)
+	if !ok || err != nil {
+		return nil, wrap(err, "read refund %s", refundNo)
+	}
+	r.Fee, r.DoneAt = paycore.Fee{Minor: fee.Int64, Known: fee.Valid}, done.Int64
+	return &r, nil
+}
+
+// putRefund inserts a new refund, or moves one of exactly the version that was
+// read.
+func (b *books) putRefund(r *paycore.Refund) error {
+	fee := nullable(r.Fee.Minor, r.Fee.Known)
+	done := nullable(r.DoneAt, r.State == paycore.Success)
+	var n int64
+	var err error
+	if r.Version == 0 {
+		n, err = b.exec(`INSERT INTO refund (refund_no, pay_no, channel, account, amount_minor, currency, state, channel_refund_ref, fee_minor,
+			version, created_us, done_us, event_us, updated_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12, $13)`,
+			r.RefundNo, r.PayNo, r.Channel, r.Account, r.AmountMinor, r.Currency, r.State, r.ChannelRefundRef, fee,
+			r.CreatedAt, done, r.EventAt(), r.UpdatedAt)
+	} else {
+		n, err = b.exec(`UPDATE refund SET state = $1, channel_refund_ref = $2, fee_minor = $3, done_us = $4, event_us = $5, updated_us = $6,
+			version = version + 1 WHERE refund_no = $7 AND version = $8`,
+			r.State, r.ChannelRefundRef, fee, done, r.EventAt(), r.UpdatedAt, r.RefundNo, r.Version)
+	}
+	return wrote(n, err, "refund", r.RefundNo)
+}
+
+// liveRefunds lists the refunds that use a payment's money.
+func (b *books) liveRefunds(payNo string) ([]string, error) {
+	s, err := b.stmt(`SELECT refund_no FROM refund WHERE pay_no = $1 AND state <> 'CLOSED' ORDER BY refund_no LIMIT 20`)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.QueryContext(b.ctx, payNo)
+	if err != nil {
+		return nil, wrap(err, "list the refunds of %s", payNo)
+	}
+	defer rows.Close()
+	var list []string
+	for rows.Next() {
+		var no string
+		if err := rows.Scan(&no); err != nil {
+			return nil, err
+		}
+		list = append(list, no)
+	}
+	return list, rows.Err()
+}
