@@ -152,8 +152,8 @@ type DelimitedShape struct {
 	CellPrefix string `yaml:"cell_prefix"` // every cell of a row begins with it, such as "`"
 	Trim       string `yaml:"trim"`        // characters cut off both ends of every cell
 	Quoting    string `yaml:"quoting"`     // "none" (default) or "rfc4180", strict and within one line
-	// Terminated says that a delimiter stands behind the last cell too.
-	Terminated bool `yaml:"terminated"`
+	Terminated bool   `yaml:"terminated"`  // a delimiter stands behind the last cell too
+	Headerless bool   `yaml:"headerless"`  // the file has no line of column names; Headers says what they are
 }
 
 // FixedShape cuts a line by byte offset, before decoding.
@@ -197,10 +197,19 @@ func (l *Line) Regexp() *regexp.Regexp { return l.re }
 type Column struct {
 	Type string `yaml:"type"` // "skip", "id", "text", "amount", "count", "word", "time", "date", "clock", "merchant", "currency"
 
+	// Optional lets an amount, count, time, date or clock be empty. Ids and texts
+	// always may.
+	Optional bool `yaml:"optional"`
+
 	// id: ASCII letters, digits and punctuation; 1 to Max bytes.
 	Max    int      `yaml:"max"`    // default 64
 	Digits bool     `yaml:"digits"` // only digits
 	None   []string `yaml:"none"`   // values that mean "no value"; the empty cell always does
+
+	// Unique says that no two rows of a file hold the same value. A repeated one
+	// is a proof that fails, but only an advisory one: matching tells a row that
+	// was sent twice from two different ones.
+	Unique bool `yaml:"unique"`
 
 	// amount: decimal digits; Unit "major" (yuan; default) or "minor" (fen);
 	// Decimals behind the point, default the currency's. Sign "positive"
