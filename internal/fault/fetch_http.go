@@ -60,7 +60,7 @@ var httpRows = []Entry{
 	},
 	{
 		ID:    "E-3014",
-		What:  Text{"The clock is {minutes} min {direction}: signed calls are refused.", "本机时钟偏差 {minutes} 分钟（{direction}）：签名请求被拒绝。"},
+		What:  Text{"The clock is {minutes} min ahead: signed calls are refused.", "本机时钟快 {minutes} 分钟：签名请求被拒绝。"},
 		Which: Text{"{channel}, merchant {account}, {place}: local time {local}, the channel's time {theirs}.", "{channel}，商户 {account}，{place}：本机时间 {local}，渠道时间 {theirs}。"},
 		Do:    Text{"Set the clock of this machine (NTP), then run the date again.", "请校准本机时钟（NTP），然后重跑该日期。"},
 	},
@@ -69,6 +69,12 @@ var httpRows = []Entry{
 		What:  Text{"The channel refuses the request: {code} {message}.", "渠道拒绝了该请求：{code} {message}。"},
 		Which: Text{"{channel}, merchant {account}, {place}.", "{channel}，商户 {account}，{place}。"},
 		Do:    Text{"Check merchant number, bill type and date; a channel keeps statements for a limited time. Asking again changes nothing.", "请检查商户号、账单类型与日期；渠道只保留有限时间的账单。重复请求无济于事。"},
+	},
+	{
+		ID:    "E-3016",
+		What:  Text{"The clock is {minutes} min behind: signed calls are refused.", "本机时钟慢 {minutes} 分钟：签名请求被拒绝。"},
+		Which: Text{"{channel}, merchant {account}, {place}: local time {local}, the channel's time {theirs}.", "{channel}，商户 {account}，{place}：本机时间 {local}，渠道时间 {theirs}。"},
+		Do:    Text{"Set the clock of this machine (NTP), then run the date again.", "请校准本机时钟（NTP），然后重跑该日期。"},
 	},
 	{
 		ID:    "E-3110",

@@ -1,0 +1,114 @@
+package http
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	nethttp "net/http"
+	"net/url"
+
+	"tieout/fetchers"
+	"tieout/internal/fault"
+	"tieout/schemas"
+)
+
+// maxLinks is how many fresh links one Fetch asks for.
+const maxLinks = 3
+
+// link is a short-lived address of one file. It is used at once and never
+// stored, logged or shown.
+type link struct {
+	url   *url.URL
+	sign  func(*nethttp.Request) (secrets []string, err error) // nil: the token is in the address
+	name  string                                               // our own name of the file
+	shape shape
+	sha1  string // over the unpacked bytes, as the channel announced it; "" if it announces none
+	// refusal names an answer that a fresh link does not mend; nil, or a nil
+	// result, means that it may.
+	refusal func(status int, body []byte) error
+}
+
+// wanted is one statement file on its way.
+type wanted struct {
+	client *client
+	who    subject
+	keep   fetchers.Keep
+	ask    func(ctx context.Context) (link, error) // a fresh link on every call
+}
+
+// fetch asks for a link and downloads, again with a fresh link when the link,
+// the transfer or the digest fails. A second wrong digest is kept as evidence
+// and returned together with E-2111.
+func (w wanted) fetch(ctx context.Context) (schemas.FetchedFile, []schemas.Proof, error) {
+	strict := true
+	var last error
+	for try := range maxLinks {
+		if try > 0 {
+			if err := w.client.sleep(ctx, try-1); err != nil {
+				return schemas.FetchedFile{}, nil, err
+			}
+		}
+		l, err := w.ask(ctx)
+		if err != nil {
+			return schemas.FetchedFile{}, nil, err
+		}
+		file, proofs, err := w.once(ctx, l, strict)
+		var retry *again
+		if !errors.As(err, &retry) {
+			return file, proofs, err
+		}
+		last = retry.err
+		if f := fault.Of(last); f.ID == "E-2111" {
+			strict = false // the next wrong one is evidence, and is kept
+		}
+		w.client.warn(ctx, "download is tried again with a fresh link", l.url, last)
+	}
+	return schemas.FetchedFile{}, nil, last
+}
+
+// once downloads from one link. Errors wrapped in *again may be mended by a
+// fresh link. With strict a wrong digest keeps nothing.
+func (w wanted) once(ctx context.Context, l link, strict bool) (schemas.FetchedFile, []schemas.Proof, error) {
+	t, err := w.open(ctx, l)
+	if err != nil {
+		return schemas.FetchedFile{}, nil, err
+	}
+	defer t.close()
+	src := bufio.NewReaderSize(t, 64<<10)
+	head, err := src.Peek(512)
+	if err != nil && err != io.EOF {
+		return schemas.FetchedFile{}, nil, t.err
+	}
+	if !l.shape.fits(head, t.contentType) {
+		return schemas.FetchedFile{}, nil, &again{w.who.fault("E-2110", nil, l.url, "head", fault.Quote(redact(string(head), l.url, t.sent...)))}
+	}
+	p := prove(src, l, strict, w.client.opt.Limits.MaxUnpacked)
+	defer p.stop()
+	used, err := w.keep(ctx, l.name, p)
+	switch {
+	case t.err != nil: // the transfer's own error, however Keep wrapped it
+		return schemas.FetchedFile{}, nil, t.err
+	case p.failed != nil:
+		return schemas.FetchedFile{}, nil, &again{w.judge(l, p, used)}
+	case err != nil: // Keep's: the disk, not the network
+		return schemas.FetchedFile{}, nil, err
+	}
+	file := schemas.FetchedFile{FileUsed: used, Place: place(l.url), At: w.client.opt.Now(), Resumes: t.resumes}
+	if l.sha1 != "" {
+		file.Digest = "sha1:" + l.sha1
+	}
+	return file, p.proofs(t.size), w.judge(l, p, used)
+}
+
+// judge names what the bytes failed to prove; nil if they proved everything.
+func (w wanted) judge(l link, p *proving, used schemas.FileUsed) error {
+	switch {
+	case p.sha1 != l.sha1:
+		return w.who.fault("E-2111", p.unpack, l.url, "want", l.sha1, "got", p.sha1, "size", p.bytes, "sha256", used.SHA256)
+	case p.cutOff:
+		return w.who.fault("E-2112", nil, l.url, "want", "the end of a zip archive", "got", fmt.Sprintf("%d bytes without it", p.bytes))
+	}
+	return nil
+}
