@@ -50,8 +50,10 @@ func (u *UnionPay) readQuery(q query, who subject, fields map[string]string) (sc
 	if fields["orderId"] != q.key() || fields["merId"] != u.config.MerID {
 		return q.unasked(q.otherThing(who, u.queries, fields["merId"]+"/"+fields["orderId"]))
 	}
-	if want := map[schemas.Kind]string{schemas.Payment: "01", schemas.Refund: "04"}[q.kind]; fields["txnType"] != want {
-		return q.unasked(q.otherThing(who, u.queries, "txnType "+fields["txnType"]))
+	// The answer names the type of the transaction, or repeats that of the query.
+	want := map[schemas.Kind]string{schemas.Payment: "01", schemas.Refund: "04"}[q.kind]
+	if got := fields["txnType"]; got != want && got != "00" && got != "" {
+		return q.unasked(q.otherThing(who, u.queries, "txnType "+got))
 	}
 	var status schemas.Status
 	switch code := fields["origRespCode"]; code {

@@ -1,7 +1,9 @@
 package signing
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net/url"
 	"slices"
 	"strings"
@@ -10,25 +12,29 @@ import (
 // canonical joins the non-empty fields as k=v with "&", sorted by the bytes of
 // the key, values raw, without the named ones.
 func canonical(fields map[string]string, without ...string) []byte {
+	var b bytes.Buffer
+	writeCanonical(&b, fields, without...)
+	return b.Bytes()
+}
+
+// writeCanonical is canonical without a copy of the values: one of them may be
+// a whole file. The writer must not fail.
+func writeCanonical(w io.StringWriter, fields map[string]string, without ...string) {
 	keys := make([]string, 0, len(fields))
-	size := 0
 	for k, v := range fields {
 		if v != "" && !slices.Contains(without, k) {
 			keys = append(keys, k)
-			size += len(k) + len(v) + 2
 		}
 	}
 	slices.Sort(keys)
-	b := make([]byte, 0, size)
 	for i, k := range keys {
 		if i > 0 {
-			b = append(b, '&')
+			w.WriteString("&")
 		}
-		b = append(b, k...)
-		b = append(b, '=')
-		b = append(b, fields[k]...)
+		w.WriteString(k)
+		w.WriteString("=")
+		w.WriteString(fields[k])
 	}
-	return b
 }
 
 // Form reads an application/x-www-form-urlencoded body into its fields. A

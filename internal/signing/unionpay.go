@@ -1,6 +1,7 @@
 package signing
 
 import (
+	"bufio"
 	"crypto"
 	"crypto/rsa"
 	"crypto/sha1" //nolint:gosec // UnionPay 5.0.0 signs over SHA-1; see UnionPay500
@@ -10,6 +11,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"strings"
 	"time"
 )
@@ -53,18 +55,22 @@ func SignUnionPay(version UnionPayVersion, key *rsa.PrivateKey, fields map[strin
 // unionPayDigest hashes twice, as the protocol does: the digest that is signed
 // is taken over the lower-case hexadecimal text of the canonical string's one.
 func unionPayDigest(version UnionPayVersion, fields map[string]string) (crypto.Hash, []byte, error) {
-	text := UnionPayString(fields)
+	var algorithm crypto.Hash
+	var newHash func() hash.Hash
 	switch version {
 	case UnionPay510:
-		inner := sha256.Sum256(text)
-		outer := sha256.Sum256([]byte(hex.EncodeToString(inner[:])))
-		return crypto.SHA256, outer[:], nil
+		algorithm, newHash = crypto.SHA256, sha256.New
 	case UnionPay500:
-		inner := sha1.Sum(text)                                 //nolint:gosec // see UnionPay500
-		outer := sha1.Sum([]byte(hex.EncodeToString(inner[:]))) //nolint:gosec // see UnionPay500
-		return crypto.SHA1, outer[:], nil
+		algorithm, newHash = crypto.SHA1, sha1.New
+	default:
+		return 0, nil, fmt.Errorf("signature version %.20q is not known", string(version))
 	}
-	return 0, nil, fmt.Errorf("signature version %.20q is not known", string(version))
+	inner, outer := newHash(), newHash()
+	w := bufio.NewWriter(inner)
+	writeCanonical(w, fields, "signature")
+	w.Flush()
+	outer.Write([]byte(hex.EncodeToString(inner.Sum(nil))))
+	return algorithm, outer.Sum(nil), nil
 }
 
 // UnionPayTrust says whose signatures are believed.
