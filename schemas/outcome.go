@@ -164,4 +164,8 @@ type ClassTotal struct {
 	ChannelRows  int64  `json:"channel_rows"`
 	ChannelMinor int64  `json:"channel_minor"`
 	DeltaMinor   int64  `json:"delta_minor"` // Σ channel - local of the outcomes
+	// Of the rows above only those with status SUCCESS: the money that each book
+	// says has moved.
+	LocalMoved   int64 `json:"local_moved_minor"`
+	ChannelMoved int64 `json:"channel_moved_minor"`
 }
