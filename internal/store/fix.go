@@ -85,9 +85,10 @@ func (b *books) apply(f schemas.Fix, now int64) (schemas.FixResult, error) {
 func (b *books) again(f schemas.Fix, first *paycore.AppliedFix) (schemas.FixResult, error) {
 	r := schemas.FixResult{Key: f.Key, State: alreadyApplied, RunID: first.RunID, TxnID: first.TxnID}
 	switch {
-	case first.Kind != f.Kind || first.AmountMinor != f.AmountMinor || first.Currency != f.Currency:
+	case first.Kind != f.Kind || first.AmountMinor != f.AmountMinor || first.Currency != f.Currency,
+		f.Kind == schemas.FixAdjustFee && first.FeeMinor != f.FeeMinor:
 		r.State = refused
-		r.Reason = fmt.Sprintf("run %s used this key for %s of %d %s", first.RunID, first.Kind, first.AmountMinor, first.Currency)
+		r.Reason = fmt.Sprintf("run %s used this key for %s of %d (fee %d) %s", first.RunID, first.Kind, first.AmountMinor, first.FeeMinor, first.Currency)
 	case first.ReversedBy != "":
 		r.Reason = "undone since by " + first.ReversedBy
 	}

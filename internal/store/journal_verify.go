@@ -32,6 +32,15 @@ var bookChecks = []bookCheck{
 	{"core.refunds", "payments whose refunds do not add up, or exceed them",
 		`SELECT COUNT(*) FROM payment p WHERE p.refunded_minor <> COALESCE((SELECT SUM(r.amount_minor) FROM refund r WHERE r.pay_no = p.pay_no AND r.state <> 'CLOSED'), 0)
 			OR p.refunded_minor > p.amount_minor`},
+	{"ledger.subledgers", "accounts of merchants and fees that differ from the payments and refunds they stand for",
+		`SELECT COUNT(*) FROM (SELECT account, currency FROM (
+			SELECT 'payable:' || merchant AS account, currency, -amount_minor AS minor FROM payment WHERE state = 'SUCCESS'
+			UNION ALL SELECT 'payable:' || p.merchant, r.currency, r.amount_minor FROM refund r JOIN payment p ON p.pay_no = r.pay_no WHERE r.state <> 'CLOSED'
+			UNION ALL SELECT 'refund_payable:' || p.merchant, r.currency, -r.amount_minor FROM refund r JOIN payment p ON p.pay_no = r.pay_no WHERE r.state IN ('PROCESSING','FAILED')
+			UNION ALL SELECT 'fee_expense:' || channel, currency, COALESCE(fee_minor, 0) FROM payment WHERE state = 'SUCCESS'
+			UNION ALL SELECT 'fee_expense:' || channel, currency, COALESCE(fee_minor, 0) FROM refund WHERE state = 'SUCCESS'
+			UNION ALL SELECT account, currency, -amount_minor FROM posting WHERE account LIKE 'payable:%' OR account LIKE 'refund_payable:%' OR account LIKE 'fee_expense:%'
+		) x GROUP BY account, currency HAVING SUM(minor) <> 0) y`},
 	{"core.orders", "paid orders whose paying payment is not SUCCESS",
 		`SELECT COUNT(*) FROM customer_order o WHERE o.state = 'PAID' AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.pay_no = o.paid_by AND p.state = 'SUCCESS')`},
 	{"core.log", "payments and refunds whose state is not the last one in the log",

@@ -1,0 +1,305 @@
+package ledgerlink
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"tieout/internal/fault"
+	"tieout/schemas"
+)
+
+// Limits of a local file; whatever is beyond is refused, memory stays bounded.
+const (
+	maxLine    = 1 << 20
+	maxColumns = 512
+	maxCell    = 64 << 10
+	keptReject = 1000 // rejects kept for the report; all are counted
+)
+
+// CSV is a local file of comma-separated values: RFC 4180, UTF-8 with or
+// without a byte order mark, first line the column names, lines ended by LF or
+// CRLF. A line break inside quotes is not accepted: it is also how an unclosed
+// quote swallows rows. Empty lines are skipped.
+type CSV struct {
+	path    string
+	file    *os.File
+	mapping Mapping
+	workers int
+	stat    os.FileInfo
+	used    schemas.FileUsed
+	names   []string
+	at      columns
+	start   int64 // offset of the first data line
+
+	rejects     []schemas.Reject
+	rejectCount int64
+}
+
+// OpenCSV opens a file, hashes it and reads its first line. Close it.
+func OpenCSV(path string, m Mapping) (*CSV, error) {
+	if err := m.Check(); err != nil {
+		return nil, fault.New("E-7850", fault.V{"account": filepath.Base(path), "reason": err}, nil)
+	}
+	file, stat, used, err := openLocal(path)
+	if err != nil {
+		return nil, err
+	}
+	c := &CSV{path: path, file: file, mapping: m, workers: runtime.GOMAXPROCS(0), stat: stat, used: used}
+	if err := c.readHeader(); err != nil {
+		file.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// openLocal opens a regular file and hashes it.
+func openLocal(path string) (*os.File, os.FileInfo, schemas.FileUsed, error) {
+	none := schemas.FileUsed{}
+	broken := func(err error) error {
+		return fault.New("E-4101", fault.V{"path": path, "reason": errors.Unwrap(err)}, err)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, nil, none, broken(err)
+	}
+	stat, err := file.Stat()
+	if err == nil && !stat.Mode().IsRegular() {
+		err = &os.PathError{Op: "open", Path: path, Err: errors.New("not a regular file")}
+	}
+	h := sha256.New()
+	if err == nil {
+		_, err = io.Copy(h, io.NewSectionReader(file, 0, stat.Size()))
+	}
+	if err != nil {
+		file.Close()
+		return nil, nil, none, broken(err)
+	}
+	used := schemas.FileUsed{Name: fault.Safe(filepath.Base(path), 255), SHA256: hex.EncodeToString(h.Sum(nil)), Size: stat.Size()}
+	return file, stat, used, nil
+}
+
+// unchanged refuses a file that was written to since it was opened.
+func unchanged(file *os.File, before os.FileInfo, path string) error {
+	now, err := file.Stat()
+	if err == nil && (now.Size() != before.Size() || !now.ModTime().Equal(before.ModTime())) {
+		err = fault.New("E-2152", fault.V{"file": path}, nil)
+	}
+	return err
+}
+
+// Close closes the file.
+func (c *CSV) Close() error { return c.file.Close() }
+
+// Rejects returns the first 1,000 rows that the last Export could not read, in
+// the order of the file, and how many there are.
+func (c *CSV) Rejects() ([]schemas.Reject, int64) { return c.rejects, c.rejectCount }
+
+// Export implements Source; it reads all rows of the file with all cores.
+// Rejected rows make the export incomplete: the good rows are given all the
+// same, and the error is E-2151.
+func (c *CSV) Export(ctx context.Context, req ExportRequest, give func(*schemas.Batch) error) (schemas.Export, error) {
+	c.rejects, c.rejectCount = nil, 0
+	var t tally
+	scan := csvScan{file: c.file, from: c.start, size: c.stat.Size(), path: c.path, workers: c.workers,
+		reader: func() *rowReader { return newRowReader(c.mapping, c.at, c.names, req.query()) },
+		batch:  schemas.Batch{Channel: req.Channel, Account: req.Merchant, Source: c.used.SHA256}}
+	lines, err := scan.run(ctx, func(b *schemas.Batch, rejects []schemas.Reject) error {
+		c.keep(rejects)
+		t.add(b)
+		if b.Len() == 0 {
+			return nil
+		}
+		return give(b)
+	})
+	if err != nil {
+		return schemas.Export{}, err
+	}
+	if err := unchanged(c.file, c.stat, c.path); err != nil {
+		return schemas.Export{}, err
+	}
+	return fileExport("csv", c.used, &t, lines, c.rejects, c.rejectCount, req)
+}
+
+// keep files the rejects of one block under the file's name.
+func (c *CSV) keep(rejects []schemas.Reject) {
+	c.rejectCount += int64(len(rejects))
+	for _, r := range rejects[:min(len(rejects), keptReject-len(c.rejects))] {
+		r.Source, r.File = c.used.SHA256, c.used.Name
+		c.rejects = append(c.rejects, r)
+	}
+}
+
+// fileExport sums up what was read of a file, and refuses one with rejects.
+func fileExport(source string, used schemas.FileUsed, t *tally, lines int64, rejects []schemas.Reject, rejected int64, req ExportRequest) (schemas.Export, error) {
+	totals, err := t.list()
+	if err != nil {
+		return schemas.Export{}, err
+	}
+	export := schemas.Export{Source: source, Watermark: "sha256:" + used.SHA256, Rows: t.rows, Totals: totals, Files: []schemas.FileUsed{used}}
+	read := t.rows + rejected
+	export.Proofs = []schemas.Proof{
+		{Name: "export.rows", OK: lines == read, Want: number(lines), Got: number(read), Note: "rows in the file; records and rejects"},
+		{Name: "export.rejects", OK: rejected == 0, Want: "0", Got: number(rejected), Note: "rows that cannot be read"},
+	}
+	if rejected > 0 {
+		r := rejects[0]
+		return export, fault.New("E-2151", fault.V{"count": rejected, "line": r.Line, "column": r.Column, "field": r.Field,
+			"value": fault.Quote(r.Value), "reason": r.Reason, "file": used.Name, "sha256": used.SHA256}, nil)
+	}
+	return export, whole(req, export.Proofs)
+}
+
+// Lookup implements Source: all rows of a file are in its export already.
+func (c *CSV) Lookup(context.Context, ExportRequest, []schemas.LookupKey) ([]schemas.Record, error) {
+	return nil, ErrNoLookup
+}
+
+var bom = []byte("\xef\xbb\xbf")
+
+// readHeader reads the column names and finds the mapped ones.
+func (c *CSV) readHeader() error {
+	head := make([]byte, min(maxLine, int(c.stat.Size())))
+	if _, err := io.ReadFull(io.NewSectionReader(c.file, 0, c.stat.Size()), head); err != nil {
+		return fault.New("E-4101", fault.V{"path": c.path, "reason": "the first line cannot be read"}, err)
+	}
+	if bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff")) {
+		return c.notCSV("it is UTF-16; save it as UTF-8")
+	}
+	line := bytes.TrimPrefix(head, bom)
+	c.start = int64(len(head) - len(line))
+	end := bytes.IndexByte(line, '\n')
+	if end < 0 && len(head) == maxLine {
+		return c.notCSV("the first line is longer than 1 MiB")
+	}
+	if end < 0 {
+		end = len(line)
+		c.start += int64(end)
+	} else {
+		c.start += int64(end) + 1
+	}
+	var s splitter
+	cells, why := s.split(bytes.TrimSuffix(line[:end], []byte("\r")))
+	if why != "" {
+		return c.notCSV("first line: " + why)
+	}
+	for _, cell := range cells {
+		c.names = append(c.names, string(cell))
+	}
+	var err error
+	if c.at, err = c.mapping.locate(c.names); err != nil {
+		return fault.New("E-2450", fault.V{"file": c.path, "reason": err, "columns": fault.Safe(strings.Join(c.names, ", "), 400)}, nil)
+	}
+	return nil
+}
+
+func (c *CSV) notCSV(reason string) error {
+	return fault.New("E-2451", fault.V{"file": c.path, "format": "CSV", "reason": reason}, nil)
+}
+
+// splitter cuts one line into cells. The cells point into the line, or into its
+// own memory where quotes were doubled; they stay valid until the next split.
+type splitter struct {
+	cells   [][]byte
+	scratch []byte
+}
+
+// split returns the cells; why is "" on success.
+func (s *splitter) split(line []byte) (cells [][]byte, why string) {
+	s.cells, s.scratch = s.cells[:0], s.scratch[:0]
+	if bytes.IndexByte(line, '"') >= 0 {
+		return s.quoted(line)
+	}
+	for {
+		i := bytes.IndexByte(line, ',')
+		if len(s.cells) == maxColumns {
+			return nil, "more than 512 columns"
+		}
+		if i < 0 {
+			s.cells = append(s.cells, line)
+			return s.cells, ""
+		}
+		if i > maxCell {
+			return nil, "a cell longer than 64 KiB"
+		}
+		s.cells = append(s.cells, line[:i])
+		line = line[i+1:]
+	}
+}
+
+// quoted splits a line that holds quotes.
+func (s *splitter) quoted(line []byte) ([][]byte, string) {
+	if cap(s.scratch) < len(line) {
+		s.scratch = make([]byte, 0, 2*len(line)) // never grows within a line: cells point into it
+	}
+	for {
+		if len(s.cells) == maxColumns {
+			return nil, "more than 512 columns"
+		}
+		cell, rest, more, why := s.cell(line)
+		switch {
+		case why != "":
+			return nil, why
+		case len(cell) > maxCell:
+			return nil, "a cell longer than 64 KiB"
+		}
+		s.cells = append(s.cells, cell)
+		if !more {
+			return s.cells, ""
+		}
+		line = rest
+	}
+}
+
+// cell cuts the first cell off a line; more tells whether another one follows.
+func (s *splitter) cell(line []byte) (cell, rest []byte, more bool, why string) {
+	if len(line) == 0 || line[0] != '"' {
+		i := bytes.IndexByte(line, ',')
+		if i < 0 {
+			cell = line
+		} else {
+			cell, rest, more = line[:i], line[i+1:], true
+		}
+		if bytes.IndexByte(cell, '"') >= 0 {
+			return nil, nil, false, "a quote inside a cell without quotes"
+		}
+		return cell, rest, more, ""
+	}
+	begin := len(s.scratch)
+	for i := 1; ; {
+		j := bytes.IndexByte(line[i:], '"')
+		if j < 0 {
+			return nil, nil, false, "a quote that is not closed on its line"
+		}
+		s.scratch = append(s.scratch, line[i:i+j]...)
+		i += j + 1
+		switch {
+		case i == len(line):
+			return s.scratch[begin:], nil, false, ""
+		case line[i] == ',':
+			return s.scratch[begin:], line[i+1:], true, ""
+		case line[i] != '"':
+			return nil, nil, false, "a character behind a closing quote"
+		}
+		s.scratch = append(s.scratch, '"')
+		i++
+	}
+}
+
+func (r *rowReader) reject(e cellError, cells [][]byte, line, offset int64) schemas.Reject {
+	x := schemas.Reject{Line: line, Offset: offset, Column: e.column + 1, Reason: e.why}
+	if e.column >= 0 && e.column < len(cells) {
+		x.Field, x.Value = fault.Safe(r.names[e.column], 80), fault.Safe(mask(string(cells[e.column])), 80)
+	}
+	return x
+}
+
+func countReason(got, want int) string { return fmt.Sprintf("has %d cells, the first line has %d", got, want) }
