@@ -167,7 +167,16 @@ type FixedShape struct {
 type FixedField struct {
 	Name  string `yaml:"name"`
 	Width int    `yaml:"width"` // bytes
+	// Align is "left" (default: blanks behind the value are padding; numbers are
+	// padded with zeros and fill the field) or "right" (blanks in front are).
+	Align string `yaml:"align"`
 }
+
+// AlignLeft and AlignRight are the values of FixedField.Align.
+const (
+	AlignLeft  = "left"
+	AlignRight = "right"
+)
 
 // TaggedShape gathers several lines into a row.
 type TaggedShape struct {

@@ -207,7 +207,13 @@ func (c *checker) shape(where string, f *Format, columns map[string]Column) {
 			return
 		}
 		total := len(f.Fixed.Separator) * (len(f.Fixed.Fields) - 1)
-		for _, field := range f.Fixed.Fields {
+		for i := range f.Fixed.Fields {
+			field := &f.Fixed.Fields[i]
+			setDefault(&field.Align, AlignLeft)
+			c.oneOf(where+": field "+field.Name+": align", field.Align, AlignLeft, AlignRight)
+			if field.Width < 1 {
+				c.bad("%s: the field %q needs a width", where, field.Name)
+			}
 			total += field.Width
 			names = append(names, field.Name)
 		}
@@ -359,10 +365,38 @@ func (c *checker) totals(where string, f *Format, columns map[string]Column) {
 			}
 		}
 	}
+	if f.Summary != nil {
+		c.summary(where, f, columns)
+	}
 	if f.Balance != nil {
 		c.refersTo(where+": balance", columns, f.Balance.Column, "amount")
 		for _, t := range slices.Concat(f.Balance.Plus, f.Balance.Minus) {
 			known("balance", t)
+		}
+	}
+}
+
+// summary checks a file of totals against the part that it repeats.
+func (c *checker) summary(where string, f *Format, columns map[string]Column) {
+	s := f.Summary
+	c.when(where+": summary", columns, s.Row)
+	if len(s.Row) == 0 {
+		c.bad("%s: a summary needs the row that is its total", where)
+	}
+	of := slices.IndexFunc(c.d.Formats, func(o Format) bool { return o.Statement == f.Statement && o.Part == s.Of && o.Summary == nil })
+	if of < 0 {
+		c.bad("%s: no format of the part %q", where, s.Of)
+		return
+	}
+	for column, total := range s.Equals {
+		c.refersTo(where+": summary", columns, column, "amount", "count")
+		if _, ok := c.d.Totals[c.d.Formats[of].Totals][total]; !ok {
+			c.bad("%s: summary: no total %q", where, total)
+		}
+	}
+	if n := s.Net; n != nil {
+		for _, column := range append([]string{n.Gross, n.Result}, n.Fees...) {
+			c.refersTo(where+": summary.net", columns, column, "amount")
 		}
 	}
 }

@@ -1,0 +1,127 @@
+package normalize
+
+import (
+	"bytes"
+	"fmt"
+
+	"tieout/schemas/channels"
+)
+
+// fixedCutter cuts a row at byte offsets, before decoding: in GBK a width in
+// bytes is no width in characters.
+type fixedCutter struct {
+	length    int
+	separator []byte
+	fields    []fixedField
+	gb        bool
+	cells     [][]byte
+	decoded   []byte
+}
+
+// fixedField is one field of a row, compiled.
+type fixedField struct {
+	start, end int
+	raw        bool // its content is never looked at
+	number     bool // padded with zeros, not with blanks
+	unsigned   bool // nothing but digits
+	right      bool // padded with blanks in front
+}
+
+func newFixedCutter(p *plan) *fixedCutter {
+	f := p.format.Fixed
+	c := &fixedCutter{length: f.Length, separator: []byte(f.Separator), gb: p.format.Encoding == "gb18030",
+		cells: make([][]byte, len(f.Fields)), decoded: make([]byte, 0, 2*f.Length+4*len(f.Fields))}
+	at := 0
+	for i, field := range f.Fields {
+		col := &p.columns[i]
+		c.fields = append(c.fields, fixedField{
+			start: at, end: at + field.Width,
+			raw:      col.op == opSkip,
+			number:   col.op == opAmount || col.op == opCount,
+			unsigned: col.op == opCount || col.op == opAmount && !col.cd && col.sign > 0 && col.decimals == 0,
+			right:    field.Align == channels.AlignRight,
+		})
+		at += field.Width + len(f.Separator)
+	}
+	return c
+}
+
+func (c *fixedCutter) cut(row []byte, bad *badCell) [][]byte {
+	if len(row) != c.length {
+		bad.set(0, nil, fmt.Sprintf("%d bytes where a row has %d", len(row), c.length))
+		bad.hold = max(bad.hold, holdIntact)
+		return nil
+	}
+	s := scanLine(row)
+	if s.control || s.tab {
+		bad.set(0, nil, whyControl)
+	}
+	c.decoded = c.decoded[:0]
+	for i := range c.fields {
+		c.cells[i] = c.field(i, row, s.ascii, bad)
+	}
+	if !c.separated(row, bad) {
+		return nil
+	}
+	return c.cells
+}
+
+// field returns the content of a field without its padding, in UTF-8. A number
+// is padded with zeros, so a blank in it is damage and stays in it.
+func (c *fixedCutter) field(i int, row []byte, ascii bool, bad *badCell) []byte {
+	f := &c.fields[i]
+	cell := row[f.start:f.end]
+	switch {
+	case f.raw:
+		return cell
+	case f.right:
+		cell = bytes.TrimLeft(cell, " ")
+	case f.number && len(bytes.TrimLeft(cell, " ")) == 0:
+		cell = nil // no value, which only an optional column may have
+	case !f.number:
+		cell = bytes.TrimRight(cell, " ")
+	}
+	if f.unsigned && digitsEnd(cell, 0) != len(cell) {
+		bad.set(i+1, cell, "a character that is not a digit")
+	}
+	if ascii {
+		return cell
+	}
+	return c.decode(i, cell, bad)
+}
+
+func (c *fixedCutter) decode(i int, cell []byte, bad *badCell) []byte {
+	if !c.gb {
+		if at, why := badUTF8(cell); at >= 0 {
+			bad.set(i+1, cell, why)
+		}
+		return cell
+	}
+	start := len(c.decoded)
+	var at int
+	c.decoded, at = AppendGB18030(c.decoded, cell)
+	switch {
+	case at < 0:
+	case at == len(cell)-1 && cell[at] > 0x80 && cell[at] < 0xFF:
+		bad.set(i+1, cell, "a character that the end of the field cuts in two")
+	default:
+		bad.set(i+1, cell, whyEncoding)
+	}
+	return c.decoded[start:]
+}
+
+// separated checks that the bytes between the fields are what they have to be;
+// else the fields have moved and no cell is what it seems.
+func (c *fixedCutter) separated(row []byte, bad *badCell) bool {
+	if len(c.separator) == 0 {
+		return true
+	}
+	for i := range c.fields[1:] {
+		at := c.fields[i].end
+		if !bytes.Equal(row[at:at+len(c.separator)], c.separator) {
+			bad.set(i+1, row[c.fields[i].start:at+len(c.separator)], "no separator behind the field")
+			return false
+		}
+	}
+	return true
+}
