@@ -1,0 +1,192 @@
+package normalize
+
+import (
+	"bytes"
+	"unicode/utf8"
+
+	"tieout/internal/money"
+)
+
+// Limits of one file, so that no input makes memory grow.
+const (
+	maxLine  = 1 << 20  // bytes of a line, or of all lines of a tagged row
+	maxCells = 512      // cells of a row
+	maxCell  = 64 << 10 // bytes of a cell
+	maxAttr  = 256      // bytes of a text that a record keeps
+)
+
+// Reasons of rejects that more than one place gives.
+const (
+	whySpreadsheet = "looks edited in a spreadsheet"
+	whyOpenQuote   = "a quote that is not closed on its line"
+	whyControl     = "a control character inside the row"
+	whyEncoding    = "a byte that begins no character of the file's encoding"
+	whyReplaced    = "U+FFFD: a character was lost before the file reached us"
+)
+
+// idByte tells which bytes may stand in an id: ASCII letters, digits and the
+// punctuation that channels allow in order numbers.
+var idByte = func() (ok [256]bool) {
+	for _, c := range []byte("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-|*@.:/+=#~") {
+		ok[c] = true
+	}
+	return ok
+}()
+
+// checkID returns "" or why b is not an id of the column.
+func checkID(b []byte, digits bool, max int) string {
+	if len(b) > max {
+		return "longer than the channel's ids are"
+	}
+	allDigits := true
+	for _, c := range b {
+		if !idByte[c] {
+			return "a character that ids do not have"
+		}
+		if c-'0' > 9 {
+			allDigits = false
+		}
+	}
+	if allDigits {
+		return ""
+	}
+	if spreadsheetNumber(b) {
+		return whySpreadsheet
+	}
+	if digits {
+		return "not a number of digits"
+	}
+	return ""
+}
+
+// spreadsheetNumber knows what a spreadsheet makes of a long number:
+// "4.2E+18", "4.20000092520E+27".
+func spreadsheetNumber(b []byte) bool {
+	e := bytes.LastIndexAny(b, "Ee")
+	if e < 1 || e+2 >= len(b) || b[e+1] != '+' {
+		return false
+	}
+	for i, c := range b {
+		if i != e && i != e+1 && c-'0' > 9 && c != '.' {
+			return false
+		}
+	}
+	return true
+}
+
+// parseCD reads a direction and digits: 'C' (we receive) is positive, 'D' (we
+// pay) is negative, a blank stands only before zero.
+func parseCD(b []byte, exp int) (int64, string) {
+	if len(b) < 2 {
+		return 0, "no digit where one is needed"
+	}
+	if b[1]-'0' > 9 {
+		return 0, "a character that is not a digit"
+	}
+	v, why := money.ParseDigits(b[1:], exp)
+	if why != "" {
+		return 0, why
+	}
+	switch b[0] {
+	case 'C':
+		return v, ""
+	case 'D':
+		return -v, ""
+	case ' ':
+		if v == 0 {
+			return 0, ""
+		}
+		return 0, "no C or D before an amount that is not zero"
+	}
+	return 0, "neither C nor D before the amount"
+}
+
+// findAmountDamage improves the reason for an amount that cannot be read.
+func findAmountDamage(b []byte, why string) string {
+	if len(b) == 0 {
+		return "an empty amount"
+	}
+	if spreadsheetNumber(b) {
+		return whySpreadsheet
+	}
+	if bytes.IndexByte(b, ',') >= 0 {
+		return "a thousands separator"
+	}
+	return why
+}
+
+// cutText returns at most max bytes of valid UTF-8, cut between characters.
+func cutText(b []byte, max int) []byte {
+	if len(b) <= max {
+		return b
+	}
+	for max > 0 && !utf8.RuneStart(b[max]) {
+		max--
+	}
+	return b[:max]
+}
+
+// scanned is what one pass over a line finds.
+type scanned struct {
+	ascii   bool // no byte above 0x7F
+	control bool // a control character other than TAB
+	tab     bool
+}
+
+// scanLine looks at a line eight bytes at a time.
+func scanLine(b []byte) scanned {
+	s := scanned{ascii: true}
+	const (
+		ones  = 0x0101010101010101
+		highs = 0x8080808080808080
+	)
+	for len(b) >= 8 {
+		w := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+		if w&highs != 0 {
+			s.ascii = false
+		}
+		// A byte below 0x20, or 0x7F; bytes above 0x7F are taken out by &^w.
+		if (w-ones*0x20)&^w&highs != 0 || ((w^ones*0x7F)-ones)&^(w^ones*0x7F)&highs != 0 {
+			s.slow(b[:8])
+		}
+		b = b[8:]
+	}
+	s.slow(b)
+	return s
+}
+
+func (s *scanned) slow(b []byte) {
+	for _, c := range b {
+		switch {
+		case c >= 0x80:
+			s.ascii = false
+		case c == '\t':
+			s.tab = true
+		case c < 0x20 || c == 0x7F:
+			s.control = true
+		}
+	}
+}
+
+// badUTF8 returns the offset of the first byte that is not UTF-8, or of a
+// U+FFFD, or -1.
+func badUTF8(b []byte) (int, string) {
+	if utf8.Valid(b) {
+		if i := bytes.Index(b, []byte("\uFFFD")); i >= 0 {
+			return i, whyReplaced
+		}
+		return -1, ""
+	}
+	for i := 0; i < len(b); {
+		r, n := utf8.DecodeRune(b[i:])
+		if r == utf8.RuneError {
+			if n == 1 {
+				return i, whyEncoding
+			}
+			return i, whyReplaced
+		}
+		i += n
+	}
+	return -1, ""
+}
