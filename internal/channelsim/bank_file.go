@@ -5,29 +5,27 @@ import (
 	"strings"
 )
 
-// bankFile writes the demo bank's statement: GBK text, "|+|" between fields, a
-// head with merchant, date and count, and a trailer with the sums of both
-// directions.
+// bankFile writes the demo bank's check file of a day: GBK text, CRLF, "|!"
+// between the cells, a header with the account and the day, a trailer with
+// counts and sums of both directions. An empty day has header and trailer.
 func bankFile(sh sheet) []byte {
 	var b strings.Builder
-	line := func(cells ...string) { b.WriteString(strings.Join(cells, "|+|") + "\r\n") }
-	paid, back := sum(sh.payments()), sum(sh.refunds())
-	line("H", sh.merchant, sh.date.Compact(), fmt.Sprint(len(sh.rows)))
-	for _, e := range sh.rows {
-		line(bankCells(e)...)
+	line := func(cells ...string) { b.WriteString(strings.Join(cells, "|!") + "\r\n") }
+	line("H", sh.merchant, sh.date.Compact(), "CNY")
+	for i, e := range sh.rows {
+		line(bankCells(i+1, sh.merchant, e)...)
 	}
-	line("T", fmt.Sprint(paid.count), yuan(paid.amount+sh.skew), fmt.Sprint(back.count), yuan(back.amount))
+	paid, back := sum(sh.payments()), sum(sh.refunds())
+	line("T", fmt.Sprint(len(sh.rows)), fmt.Sprint(paid.count), yuan(paid.amount+sh.skew),
+		fmt.Sprint(back.count), yuan(back.amount), yuan(paid.fee-back.fee))
 	return gbk(b.String())
 }
 
-func bankCells(e *entry) []string {
-	sign, ref, orig := "C", e.merchantRef, ""
+func bankCells(n int, merchant string, e *entry) []string {
+	number, refund, original, sign, fee := e.channelRef, "", "", "C", e.fee
 	if e.isRefund() {
-		sign, ref, orig = "D", e.refundRef, e.merchantRef
+		number, refund, original, sign, fee = e.channelRefundRef, e.refundRef, e.channelRef, "D", -e.fee
 	}
-	number := e.channelRef
-	if e.isRefund() {
-		number = e.channelRefundRef
-	}
-	return []string{number, ref, orig, e.at.Format("20060102"), e.at.Format("150405"), sign, yuan(e.amount), "CNY", "00", e.product}
+	return []string{fmt.Sprint(n), merchant, e.at.Format("20060102"), e.at.Format("150405"), number, e.merchantRef, refund, original,
+		sign, yuan(e.amount), yuan(fee), "00", "示例银行", noComma(e.product)}
 }

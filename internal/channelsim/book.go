@@ -271,7 +271,7 @@ func shape(e *entry, d string) string {
 	case e.channel == UnionPay:
 		return e.at.Format("20060102150405") + d[:7]
 	}
-	return "B" + ymd + d[:11]
+	return ymd + d[:12]
 }
 
 // digits makes n ≤ 36 decimal digits out of a seed and texts.

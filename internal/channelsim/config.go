@@ -45,10 +45,11 @@ type UnionPayConfig struct {
 	MerchantKey string // private key
 	RootCert    string
 	MiddleCert  string
-	SFTP        SFTPConfig // serves <merId>_<yyyymmdd>.zip
+	SFTP        SFTPConfig // serves <merId>_<yyyymmdd>.zip with .ok and .md5
 }
 
-// BankConfig is the account at the demo bank; FTP and SFTP serve the same files.
+// BankConfig is the account at the demo bank; FTP and SFTP serve the same
+// files, <merId>_<yyyymmdd>.txt with the markers .ok and .md5.
 type BankConfig struct {
 	MerID string
 	FTP   FTPConfig
@@ -60,14 +61,14 @@ type BankConfig struct {
 type FTPConfig struct {
 	Addr           string // host:port
 	User, Password string
-	Dir            string
+	Dir            string // pattern: {yyyymmdd} is the bill date
 }
 
 // SFTPConfig is a login to the SFTP server.
 type SFTPConfig struct {
 	Addr           string // host:port
 	User, Password string
-	Dir            string
+	Dir            string // pattern: {yyyymmdd} is the bill date
 	HostKey        string // one line of an authorized_keys file
 	Fingerprint    string // SHA256:…
 }

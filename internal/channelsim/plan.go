@@ -27,8 +27,8 @@ type Plan struct {
 	// Files are how many channel-days of the whole plan carry a fault of the file.
 	Files map[Fault]int
 
-	RefundCarry int           // days that a refund may lag before it is a difference
-	NightAt     time.Duration // after midnight of the next day: when statements are read
+	RefundCarry map[string]int // days that a refund may lag before it is a difference, by channel; missing is 4
+	NightAt     time.Duration  // after midnight of the next day: when statements are read
 }
 
 // DefaultPlan has every kind of fault, each often enough to be seen.
@@ -46,7 +46,7 @@ func DefaultPlan(seed uint64, from bizday.Date, days, perDay int) Plan {
 		Files: map[Fault]int{
 			NotReadyFirst: 4, EmptyDay: 1, TruncatedBody: 4, TrailerOff: 2, WrongDay: 1, Reissue: 2, BadDigest: 2, FrequencyLimited: 2,
 		},
-		RefundCarry: 4, NightAt: 10*time.Hour + 30*time.Minute,
+		NightAt: 10*time.Hour + 30*time.Minute,
 	}
 }
 

@@ -15,15 +15,16 @@ import (
 	"tieout/internal/bizday"
 )
 
-// shelfDir is the folder that a login finds its statements in.
-const shelfDir = "/statements"
-
-// shelf is what one login sees over FTP or SFTP: the statements of one channel,
-// each with the markers .ok and .md5, made when they are asked for.
+// shelf is what one login sees over FTP or SFTP: a folder for each bill date,
+// /20260131, and in it the statement <merchant>_20260131.txt or .zip with its
+// markers .ok and .md5, made when they are asked for.
 type shelf struct {
 	sim     *Sim
 	channel string
 }
+
+// shelfDir is the folder of a date as a pattern of names.
+const shelfDir = "/{yyyymmdd}"
 
 // shelfFile is a file or the folder.
 type shelfFile struct {
@@ -65,16 +66,15 @@ const (
 
 // file returns the file at a path, or fs.ErrNotExist.
 func (sh shelf) file(p string, why purpose) (*shelfFile, error) {
-	p = path.Clean("/" + p)
-	if p == "/" || p == shelfDir {
-		return &shelfFile{name: path.Base(p), dir: true, at: validFrom}, nil
+	dir, name := path.Split(path.Clean("/" + p))
+	if dir == "/" {
+		if _, ok := folderDate(name); !ok && name != "" {
+			return nil, fs.ErrNotExist
+		}
+		return folder(name), nil
 	}
-	if path.Dir(p) != shelfDir {
-		return nil, fs.ErrNotExist
-	}
-	name := path.Base(p)
-	date, ok := pathDate(name, sh.sim.opt.Merchants.Of(sh.channel))
-	if !ok {
+	date, ok := folderDate(strings.Trim(dir, "/"))
+	if !ok || !strings.HasPrefix(name, sh.sim.opt.Merchants.Of(sh.channel)+"_"+date.Compact()+".") {
 		return nil, fs.ErrNotExist
 	}
 	data, err := sh.statement(date)
@@ -118,30 +118,38 @@ func (sh shelf) statement(date bizday.Date) (*shelfFile, error) {
 	return &shelfFile{name: name, body: body, at: s.issued}, nil
 }
 
-// list returns the files of a folder, for people who look around.
+// list returns the content of a folder, for people who look around.
 func (sh shelf) list(p string) ([]*shelfFile, error) {
-	switch path.Clean("/" + p) {
-	case "/":
-		return []*shelfFile{{name: path.Base(shelfDir), dir: true, at: validFrom}}, nil
-	case shelfDir:
-	default:
+	name := strings.Trim(path.Clean("/"+p), "/")
+	if name == "" {
+		var folders []*shelfFile
+		for _, date := range sh.sim.bill.dates(sh.channel) {
+			if sh.sim.published(sh.channel, date) {
+				folders = append(folders, folder(date.Compact()))
+			}
+		}
+		return folders, nil
+	}
+	date, ok := folderDate(name)
+	if !ok || !sh.sim.published(sh.channel, date) {
 		return nil, fs.ErrNotExist
 	}
-	var files []*shelfFile
-	for _, date := range sh.sim.bill.dates(sh.channel) {
-		if !sh.sim.published(sh.channel, date) {
-			continue
-		}
-		data, err := sh.statement(date)
-		if err != nil {
-			return nil, err
-		}
-		if data == nil {
-			continue
-		}
-		files = append(files, data, &shelfFile{name: data.name + ".ok", at: data.at})
+	data, err := sh.statement(date)
+	if err != nil || data == nil {
+		return nil, err
 	}
-	return files, nil
+	return []*shelfFile{data, {name: data.name + ".md5", at: data.at}, {name: data.name + ".ok", at: data.at}}, nil
+}
+
+func folder(name string) *shelfFile { return &shelfFile{name: name, dir: true, at: validFrom} }
+
+// folderDate reads the name of a folder.
+func folderDate(name string) (bizday.Date, bool) {
+	t, err := time.Parse("20060102", name)
+	if err != nil {
+		return bizday.None, false
+	}
+	return bizday.Of(t, time.UTC), true
 }
 
 // dates returns the bill dates on which a channel has entries.

@@ -63,7 +63,7 @@ type Merchants struct {
 	WeChat   string // mchid, 8 to 10 digits
 	Alipay   string // partner id (PID), 16 digits that begin 2088
 	UnionPay string // merId, 15 characters
-	Bank     string // merchant number of the demo bank
+	Bank     string // merchant number of the demo bank, 12 digits
 }
 
 // Of returns the number at one channel, "" for a channel that is not played.
@@ -145,7 +145,7 @@ func (o *Options) setDefaults() {
 		{&o.Merchants.WeChat, "1604010101"},
 		{&o.Merchants.Alipay, "2088000000010101"},
 		{&o.Merchants.UnionPay, "898310100010101"},
-		{&o.Merchants.Bank, "10010101"},
+		{&o.Merchants.Bank, "103100010101"},
 	} {
 		if *m.field == "" {
 			*m.field = m.value

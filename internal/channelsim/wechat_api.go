@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
-	"strings"
 	"time"
 
 	"tieout/internal/bizday"
@@ -225,17 +224,4 @@ func gzipped(body []byte) ([]byte, error) {
 		return nil, err
 	}
 	return out.Bytes(), nil
-}
-
-// pathDate reads the date in the name of a file, <merchant>_<yyyymmdd>….
-func pathDate(name, merchant string) (bizday.Date, bool) {
-	rest, ok := strings.CutPrefix(name, merchant+"_")
-	if !ok || len(rest) < 8 {
-		return bizday.None, false
-	}
-	t, err := time.Parse("20060102", rest[:8])
-	if err != nil {
-		return bizday.None, false
-	}
-	return bizday.Of(t, time.UTC), true
 }
