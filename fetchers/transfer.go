@@ -14,10 +14,11 @@ import (
 
 // Why a transfer must begin again from its first byte, or cannot end.
 var (
-	errChanged = errors.New("the file changed while it was read")
-	errDigest  = errors.New("the digest differs from the marker's")
-	errUnclean = errors.New("the server did not call the transfer complete")
-	errLarge   = errors.New("the file is larger than the limit")
+	errChanged  = errors.New("the file changed while it was read")
+	errDigest   = errors.New("the digest differs from the marker's")
+	errUnclean  = errors.New("the server did not call the transfer complete")
+	errNoResume = errors.New("the transfer cannot be continued, because the server does not tell the file's time")
+	errLarge    = errors.New("the file is larger than the limit")
 )
 
 // errShort is a transfer that the server calls complete, though bytes are
@@ -54,9 +55,8 @@ type transfer struct {
 func (t *transfer) Read(b []byte) (int, error) {
 	for t.err == nil {
 		if t.stream == nil {
-			if t.err = t.open(); t.err != nil {
-				break
-			}
+			t.err = t.open() // nil with no stream: the next turn tries again
+			continue
 		}
 		n, err := t.stream.Read(b)
 		if n > 0 {
@@ -137,7 +137,7 @@ func (t *transfer) ended(cause error) error {
 		}
 		return t.whole()
 	case cause != io.EOF && t.stat.Size < 0 && t.want == "":
-		return As(Temporary, fmt.Errorf("the transfer broke after %d bytes: %w", t.n, cause))
+		return fmt.Errorf("%w: %w", errNoResume, cause)
 	case cause == io.EOF && closing != nil && ClassOf(closing) == Temporary:
 		cause = closing // the connection broke before the server could say anything
 	case cause == io.EOF && closing != nil:
@@ -166,7 +166,7 @@ func (t *transfer) strike(cause error) error {
 		return cause
 	}
 	if t.n > 0 && t.stat.ModTime.IsZero() && t.want == "" {
-		return As(Temporary, fmt.Errorf("the transfer broke after %d bytes and cannot be continued, because the server does not tell the file's time: %w", t.n, cause))
+		return fmt.Errorf("%w: %w", errNoResume, cause)
 	}
 	t.resumes++
 	t.began = t.n

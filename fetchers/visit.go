@@ -301,13 +301,14 @@ func (v *visit) bring(ctx context.Context, pieces []piece) (schemas.Fetched, err
 }
 
 // whole transfers one piece, from its first byte at most twice: what changed
-// under the reading or does not have its digest is fetched once again.
+// under the reading, does not have its digest or cannot be continued is fetched
+// once again.
 func (v *visit) whole(ctx context.Context, p piece) (schemas.FetchedFile, []schemas.Proof, error) {
 	file, proofs, err := v.once(ctx, p)
 	switch {
 	case errors.Is(err, errChanged) && v.src.Spec.Marker.Kind == MarkerNone:
 		return file, nil, notReady("%s changed while it was read", p.show)
-	case errors.Is(err, errChanged), errors.Is(err, errDigest), errors.Is(err, errUnclean):
+	case errors.Is(err, errChanged), errors.Is(err, errDigest), errors.Is(err, errUnclean), errors.Is(err, errNoResume):
 	default:
 		return file, proofs, err
 	}
@@ -364,6 +365,9 @@ func (v *visit) proofs(p piece, t *transfer) []schemas.Proof {
 	switch v.src.Spec.Marker.Kind {
 	case MarkerNone:
 		ended.Want, ended.Got = "same size and time in two looks and after the transfer", "same"
+		if p.stat.ModTime.IsZero() {
+			ended.Want = "same size in two looks and after the transfer (the server tells no time)"
+		}
 	case MarkerOK:
 		ended = schemas.Proof{Name: "transport.marker", OK: true, Want: "marker file", Got: "there", Note: p.show}
 	default:

@@ -211,9 +211,9 @@ func cancelled(b *bench) {
 	b.Publish(Statement(17, usual))
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
+	b.line.Set(Fault{Kind: Stall, After: 100_000})
 	start := time.Now()
 	_, err := b.Source.Fetch(ctx, b.Request, func(ctx context.Context, name string, r io.Reader) (schemas.FileUsed, error) {
-		b.line.Set(Fault{Kind: Stall})
 		return b.keep(ctx, name, io.MultiReader(io.LimitReader(r, 1000), readerFunc(func(p []byte) (int, error) {
 			cancel()
 			return r.Read(p)

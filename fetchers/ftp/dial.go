@@ -164,6 +164,10 @@ func refusedLogin(err error, secure bool, place string) error {
 	return fault.New("E-3022", fault.V{"place": place}, err)
 }
 
+// noSession is the answer of a server to a data connection that is not of the
+// control connection's TLS session (RFC 4217, section 10.2).
+const noSession = 522
+
 // explain tells a server that cannot be trusted, or refuses us, from a network
 // that fails us. An answer about a file stays as it is.
 func explain(err error, place string) error {
@@ -172,7 +176,7 @@ func explain(err error, place string) error {
 		switch {
 		case reply.Code == ftp.StatusNotLoggedIn:
 			return fault.New("E-3022", fault.V{"place": place}, err)
-		case reply.Code == 522: // RFC 4217, 10.2: the data connection is not of the control connection's TLS session
+		case reply.Code == noSession:
 			return fault.New("E-3020", fault.V{"place": place}, err)
 		case reply.Code >= 400 && reply.Code < 500: // "come again" (RFC 959, 4.2.1)
 			return fetchers.As(fetchers.Temporary, err)

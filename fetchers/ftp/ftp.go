@@ -20,6 +20,7 @@ import (
 	"io/fs"
 	"net"
 	"net/textproto"
+	"slices"
 	"strings"
 	"time"
 
@@ -182,7 +183,7 @@ func (s *stream) Close() error {
 	defer s.stop()
 	err := s.r.Close()
 	var reply *textproto.Error
-	if err == nil || errors.As(err, &reply) && reply.Code != 522 {
+	if err == nil || errors.As(err, &reply) && reply.Code != noSession {
 		return err // the server's verdict on this transfer, whatever its number
 	}
 	return explain(err, s.place)
@@ -201,18 +202,26 @@ func notImplemented(err error) bool {
 }
 
 // fileError translates an answer about a file. FTP has one code, 550, for "not
-// there" and for "not allowed"; the words tell.
+// there" and for "not allowed"; the words tell. Some servers say 450, which
+// also means "busy", for a file that is not there.
 func (f *folder) fileError(err error) error {
 	var reply *textproto.Error
-	if !errors.As(err, &reply) || reply.Code < 500 || reply.Code == 522 || reply.Code == ftp.StatusNotLoggedIn {
+	if !errors.As(err, &reply) {
 		return explain(err, f.place)
 	}
-	if reply.Code != ftp.StatusFileUnavailable {
-		return fault.New("E-3025", fault.V{"place": f.place}, err)
-	}
 	text := strings.ToLower(reply.Msg)
-	if strings.Contains(text, "denied") || strings.Contains(text, "permission") || strings.Contains(text, "not allowed") {
+	switch {
+	case reply.Code == ftp.StatusFileUnavailable && says(text, "denied", "permission", "not allowed"):
 		return errors.Join(fs.ErrPermission, err)
+	case reply.Code == ftp.StatusFileUnavailable,
+		reply.Code == ftp.StatusFileActionIgnored && says(text, "not found", "no such", "not exist", "not available"):
+		return errors.Join(fs.ErrNotExist, err)
+	case reply.Code < 500, reply.Code == noSession, reply.Code == ftp.StatusNotLoggedIn:
+		return explain(err, f.place)
 	}
-	return errors.Join(fs.ErrNotExist, err)
+	return fault.New("E-3025", fault.V{"place": f.place}, err)
+}
+
+func says(text string, words ...string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
 }
