@@ -20,6 +20,8 @@ type plan struct {
 	totals   []total
 	exponent int
 
+	unique []int // columns whose values do not repeat
+
 	merchantCol, currencyCol, dayCol, balanceCol int // -1: none
 	slack                                        int64
 	balanceSign                                  []int8 // per total: +1, -1, 0
@@ -50,6 +52,7 @@ type column struct {
 	optional bool
 	digits   bool
 	cd       bool
+	absolute bool
 	open     bool
 	sign     int8 // +1: never below zero, -1: never above, 0: any
 	decimals int
@@ -77,9 +80,15 @@ type condition struct {
 	set uint64
 }
 
+// selection is all that must hold for a row to be taken.
+type selection struct {
+	words   []condition
+	nonzero []int // amount columns
+}
+
 // rule makes a record; column numbers are -1 where the record has no value.
 type rule struct {
-	when     []condition
+	when     selection
 	kind     schemas.Kind
 	status   schemas.Status
 	statusBy int // column, -1: constant
@@ -104,7 +113,7 @@ type total struct {
 	channels.Total
 	key      string
 	count    bool
-	when     []condition
+	when     selection
 	sum      []int
 	decimals int
 }
@@ -124,6 +133,9 @@ func compile(def *channels.Definition, f *channels.Format, names []string) (*pla
 			p.merchantCol = i
 		case opCurrency:
 			p.currencyCol = i
+		}
+		if table[name].Unique {
+			p.unique = append(p.unique, i)
 		}
 		p.columns = append(p.columns, c)
 	}
@@ -156,7 +168,7 @@ func (p *plan) col(name string) int {
 }
 
 func compileColumn(c channels.Column, exp int) (column, error) {
-	out := column{op: opOf[c.Type], optional: c.Optional, digits: c.Digits, cd: c.Form == "cd", open: c.Open, max: c.Max, decimals: exp}
+	out := column{op: opOf[c.Type], optional: c.Optional, digits: c.Digits, cd: c.Form == "cd", absolute: c.Absolute, open: c.Open, max: c.Max, decimals: exp}
 	switch {
 	case c.Decimals != nil:
 		out.decimals = *c.Decimals
@@ -197,26 +209,31 @@ func signOf(s string) int8 {
 	return 1
 }
 
-// conditions compiles a When; a column that this file does not have can hold
-// no word, so that a condition on it never holds.
-func (p *plan) conditions(when map[string][]string) []condition {
-	var out []condition
+// selection compiles When and NonZero. A column that this file does not have
+// holds no word and no amount, so that nothing is selected by it.
+func (p *plan) selection(when map[string][]string, nonzero []string) selection {
+	s := selection{nonzero: p.cols(nonzero)}
+	never := len(s.nonzero) < len(nonzero)
 	for name, words := range when {
 		c := condition{col: p.col(name)}
 		if c.col < 0 {
-			return []condition{{col: 0, set: 0}}
+			never = true
+			continue
 		}
 		for _, w := range words {
 			c.set |= 1 << slices.Index(p.def.Columns[p.format.Columns][name].Words, w)
 		}
-		out = append(out, c)
+		s.words = append(s.words, c)
 	}
-	return out
+	if never {
+		s.words = []condition{{}}
+	}
+	return s
 }
 
 func (p *plan) compileRule(r channels.Row) (rule, error) {
 	s := r.Set
-	c := rule{when: p.conditions(r.When), kind: r.Kind, status: r.Status, statusBy: p.col(r.StatusBy), warn: r.Warn,
+	c := rule{when: p.selection(r.When, r.NonZero), kind: r.Kind, status: r.Status, statusBy: p.col(r.StatusBy), warn: r.Warn,
 		merchantRef: p.col(s.MerchantRef), refundRef: p.col(s.RefundRef), channelRef: p.col(s.ChannelRef), channelRefundRef: p.col(s.ChannelRefundRef),
 		statusRaw: p.col(s.StatusRaw), amount: p.col(s.Amount), settle: p.col(s.Settle), fee: p.col(s.Fee),
 		event: p.col(s.EventTime), clock: p.col(s.EventClock),
@@ -269,6 +286,9 @@ func (p *plan) cols(names []string) []int {
 	return out
 }
 
+// all tells whether every row is taken.
+func (s *selection) all() bool { return len(s.words)+len(s.nonzero) == 0 }
+
 // compileTotals takes the totals whose columns the file has, in the order of
 // their keys.
 func (p *plan) compileTotals(table map[string]channels.Total) {
@@ -278,7 +298,7 @@ func (p *plan) compileTotals(table map[string]channels.Total) {
 	}
 	slices.Sort(keys)
 	for _, k := range keys {
-		t := total{Total: table[k], key: k, count: table[k].Count, when: p.conditions(table[k].When)}
+		t := total{Total: table[k], key: k, count: table[k].Count, when: p.selection(table[k].When, table[k].NonZero)}
 		t.sum = p.cols(table[k].Sum)
 		if len(t.sum) > 0 {
 			t.decimals = p.columns[t.sum[0]].decimals

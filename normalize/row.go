@@ -165,6 +165,9 @@ func (r *rowReader) amount(c *column, cell []byte, i int, bad *badCell) bool {
 		bad.set(i+1, cell, findAmountDamage(cell, why))
 		return false
 	}
+	if c.absolute && v < 0 && v != math.MinInt64 {
+		v = -v
+	}
 	r.amounts[i] = v
 	if v < 0 && c.sign > 0 || v > 0 && c.sign < 0 {
 		bad.set(i+1, cell, whySign)
@@ -212,10 +215,15 @@ func (r *rowReader) time(c *column, cell []byte, i int, bad *badCell) bool {
 	return true
 }
 
-// holdsAll tells whether the words of the row fit all conditions.
-func (r *rowReader) holdsAll(when []condition) bool {
-	for _, c := range when {
+// selected tells whether the row fits all conditions.
+func (r *rowReader) selected(s *selection) bool {
+	for _, c := range s.words {
 		if c.set&(1<<r.words[c.col]) == 0 {
+			return false
+		}
+	}
+	for _, col := range s.nonzero {
+		if r.amounts[col] == 0 {
 			return false
 		}
 	}
@@ -230,13 +238,13 @@ func (r *rowReader) count(s *stats) bool {
 	for i := range r.p.totals {
 		t := &r.p.totals[i]
 		if r.cells == nil {
-			if t.count && len(t.when) == 0 {
+			if t.count && t.when.all() {
 				s.counts[i]++
 			}
 			known = false
 			continue
 		}
-		if !r.holdsAll(t.when) {
+		if !r.selected(&t.when) {
 			continue
 		}
 		if t.count {
@@ -304,6 +312,9 @@ func (r *rowReader) record(line, offset int64, b *block, bad *badCell) {
 	r.text(&out.Product, rule.product)
 	r.text(&out.Remark, rule.remark)
 	b.stats.recorded(rule, amount, fee)
+	for _, col := range r.p.unique {
+		b.stats.unique.add(col, r.cells[col])
+	}
 	if r.p.dayCol >= 0 && !r.onDay() {
 		b.stats.otherDay++
 	}
@@ -311,7 +322,7 @@ func (r *rowReader) record(line, offset int64, b *block, bad *badCell) {
 
 func (r *rowReader) rule() *rule {
 	for i := range r.p.rules {
-		if r.holdsAll(r.p.rules[i].when) {
+		if r.selected(&r.p.rules[i].when) {
 			return &r.p.rules[i]
 		}
 	}

@@ -18,6 +18,7 @@ const maxSummary = 32 << 20
 type summaryFile struct {
 	o       *opened
 	rows    int64            // rows besides the total
+	total   selection        // which row is the total
 	totals  int              // rows that are the total: must be one
 	printed map[string]int64 // column -> value on the total row
 	added   map[string]*money.Sum
@@ -28,7 +29,7 @@ type summaryFile struct {
 // readSummary reads a summary. It comes before the rows, because it proves how
 // the channel signs its fees.
 func (r *reading) readSummary(o *opened) error {
-	s := &summaryFile{o: o, printed: map[string]int64{}, added: map[string]*money.Sum{}}
+	s := &summaryFile{o: o, printed: map[string]int64{}, added: map[string]*money.Sum{}, total: o.plan.selection(o.format.Summary.Row, nil)}
 	r.summary = append(r.summary, s)
 	if o.file.Size > maxSummary {
 		return fault.New("E-2432", fault.V{"file": o.file.Name, "offset": maxSummary, "limit": maxSummary}, nil)
@@ -83,7 +84,7 @@ func (s *summaryFile) row(reader *rowReader, blk *block, raw []byte, line int64,
 		}
 		return
 	}
-	if reader.holdsAll(s.o.plan.conditions(s.o.format.Summary.Row)) {
+	if reader.selected(&s.total) {
 		s.totals++
 		for i, name := range s.o.plan.names {
 			s.printed[name] = reader.amounts[i]

@@ -13,6 +13,7 @@ var folders embed.FS
 // list names the folders of the channels that come with the program. Adding a
 // channel is one folder and one line here.
 var list = [...]string{
+	"alipay",
 	"bankdemo",
 	"unionpay",
 	"wechat",

@@ -229,6 +229,9 @@ type Column struct {
 	Decimals *int   `yaml:"decimals"`
 	Sign     string `yaml:"sign"`
 	Form     string `yaml:"form"`
+	// Absolute takes the sign off, for a column that is printed with a minus or
+	// without, and whose direction is in its name.
+	Absolute bool `yaml:"absolute"`
 
 	// word: one of Words; others are rejected unless Open.
 	Words []string `yaml:"words"`
@@ -248,8 +251,10 @@ type Column struct {
 // for which none holds is rejected.
 type Row struct {
 	When map[string][]string `yaml:"when"` // word column -> words; all must hold; none: always
-	Kind schemas.Kind        `yaml:"kind"`
-	Warn *Text               `yaml:"warn"` // said once for the rows of this rule
+	// NonZero adds to When: these amount columns are not zero.
+	NonZero []string     `yaml:"nonzero"`
+	Kind    schemas.Kind `yaml:"kind"`
+	Warn    *Text        `yaml:"warn"` // said once for the rows of this rule
 
 	Status   schemas.Status            `yaml:"status"`    // constant, or
 	StatusBy string                    `yaml:"status_by"` // word column, and
@@ -301,6 +306,7 @@ type Total struct {
 	Count    bool                `yaml:"count"`    // counts rows, or
 	Sum      []string            `yaml:"sum"`      // adds columns up
 	When     map[string][]string `yaml:"when"`     // only rows with these words
+	NonZero  []string            `yaml:"nonzero"`  // only rows where these amounts are not zero
 	Abs      bool                `yaml:"abs"`      // the file prints it without sign
 	Advisory bool                `yaml:"advisory"` // a difference is shown but holds nothing up
 }

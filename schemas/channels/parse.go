@@ -276,6 +276,9 @@ func (c *checker) rows(where string, f *Format, columns map[string]Column) {
 
 func (c *checker) row(where string, r *Row, columns map[string]Column) {
 	c.when(where, columns, r.When)
+	for _, name := range r.NonZero {
+		c.refersTo(where+": nonzero", columns, name, "amount")
+	}
 	if r.Kind == 0 {
 		c.bad("%s: a kind is needed", where)
 	}
@@ -341,6 +344,9 @@ func (c *checker) totals(where string, f *Format, columns map[string]Column) {
 			c.bad("%s: either a count or a sum", at)
 		}
 		c.when(at, columns, t.When)
+		for _, name := range t.NonZero {
+			c.refersTo(at+": nonzero", columns, name, "amount")
+		}
 		for _, s := range t.Sum {
 			c.refersTo(at, columns, s, "amount")
 		}
