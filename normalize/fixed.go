@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"tieout/schemas"
 	"tieout/schemas/channels"
 )
 
@@ -49,7 +50,7 @@ func newFixedCutter(p *plan) *fixedCutter {
 func (c *fixedCutter) cut(row []byte, bad *badCell) [][]byte {
 	if len(row) != c.length {
 		bad.set(0, nil, fmt.Sprintf("%d bytes where a row has %d", len(row), c.length))
-		bad.hold = max(bad.hold, holdIntact)
+		bad.hold = max(bad.hold, holdCut)
 		return nil
 	}
 	s := scanLine(row)
@@ -124,4 +125,23 @@ func (c *fixedCutter) separated(row []byte, bad *badCell) bool {
 		}
 	}
 	return true
+}
+
+// proveLength proves that a file is a whole number of rows: what stands between
+// its head and its tail has no other mark by which a cut would show.
+func (o *opened) proveLength(rows int64, at *position) schemas.Proof {
+	end := o.file.Size
+	if at.tailAt >= 0 {
+		end = at.tailAt
+	}
+	lineEnd := int64(1)
+	if o.crlf {
+		lineEnd = 2
+	}
+	got, want := end-o.start, rows*(int64(o.format.Fixed.Length)+lineEnd)
+	if got == want-lineEnd && at.tailAt < 0 && rows > 0 {
+		got = want // only the end of the last line is missing, which a file may leave out
+	}
+	return schemas.Proof{Name: proofLength, OK: got == want, Got: fmt.Sprintf("%d bytes", end-o.start),
+		Want: fmt.Sprintf("%d bytes: %d rows of %d and their line ends", want, rows, o.format.Fixed.Length), Note: lastRow(at)}
 }

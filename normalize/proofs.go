@@ -9,6 +9,7 @@ import (
 	"tieout/internal/fault"
 	"tieout/internal/money"
 	"tieout/schemas"
+	"tieout/schemas/channels"
 )
 
 // Proof names of this stage. Incomplete knows them by their first word and, for
@@ -17,6 +18,8 @@ const (
 	proofTail     = "trailer.present" // the file ends as its layout says
 	proofRows     = "rows.present"    // a file without any count of its own has rows
 	proofWhole    = "rows.whole"      // no row is cut off
+	proofLength   = "file.length"     // a fixed-width file is a whole number of rows
+	proofUnique   = "rows.unique"     // advisory: no value comes twice that comes once by its nature
 	proofIntact   = "rows.intact"     // no row looks edited or broken in structure
 	proofReadable = "rows.readable"   // at least one row is a record
 	proofMerchant = "rows.merchant"   // all rows are of the one merchant
@@ -48,7 +51,11 @@ func (r *reading) proveRows(p *readPart, at *position, stated []captured, missin
 			r.prove(schemas.Proof{Name: proofRows, Want: "rows, or a line that says that there are none", Got: "0 rows"})
 		}
 	}
+	if f.Shape == channels.Fixed {
+		r.prove(p.o.proveLength(s.rows, at))
+	}
 	r.proveHeld(p)
+	r.proveUnique(p)
 	r.proveDay(p)
 	r.proveBalance(p)
 	for i := range p.o.plan.rules {
@@ -151,6 +158,20 @@ func (r *reading) proveHeld(p *readPart) {
 		r.prove(schemas.Proof{Name: proofReadable, Want: "rows that can be read", Got: fmt.Sprintf("all %d rows were rejected", s.rows)})
 	}
 	r.prove(schemas.Proof{Name: proofRejected, OK: s.rejects == 0, Want: "0 rejected rows", Got: fmt.Sprintf("%d rejected rows", s.rejects), Advisory: true})
+}
+
+// proveUnique says whether a value comes twice that is unique by its nature.
+// Nothing is held up: matching places the second row by itself.
+func (r *reading) proveUnique(p *readPart) {
+	if len(p.o.plan.unique) == 0 {
+		return
+	}
+	repeated := p.stats.unique.repeated()
+	r.prove(schemas.Proof{Name: proofUnique, OK: repeated == 0, Advisory: true,
+		Want: "0 values that repeat an earlier row's", Got: fmt.Sprintf("%d values", repeated)})
+	if repeated > 0 {
+		r.warn("%d rows repeat a number that the channel gives only once", repeated)
+	}
 }
 
 // proveDay holds a file of another day under the right name. Single rows of a

@@ -13,6 +13,7 @@ type stats struct {
 	sums                             []money.Sum // per total
 	kinds                            [schemas.Transfer + 1]kindStats
 	warned                           uint64 // rules whose warning is due
+	unique                           uniques
 
 	movement int64 // of the row in hand
 	run      balanceRun
@@ -31,7 +32,7 @@ func (s *stats) reset() {
 	counts, sums := s.counts, s.sums
 	clear(counts)
 	clear(sums)
-	*s = stats{counts: counts, sums: sums}
+	*s = stats{counts: counts, sums: sums, unique: s.unique[:0]}
 }
 
 func (s *stats) recorded(r *rule, amount, fee int64) {
@@ -49,6 +50,7 @@ func (s *stats) merge(o *stats) {
 	s.otherDay += o.otherDay
 	s.unknown += o.unknown
 	s.warned |= o.warned
+	s.unique = append(s.unique, o.unique...)
 	for i := range o.held {
 		s.held[i] += o.held[i]
 	}
