@@ -22,12 +22,7 @@ type Limits struct {
 }
 
 // Spent is what automatic fixes of one cell used up.
-type Spent struct {
-	Cell     string
-	Currency string
-	Count    int64
-	Minor    int64
-}
+type Spent = schemas.Spent
 
 // Fence is the money fence of one account and bill date: it lets an automatic
 // fix through only if the channel confirmed it, the amounts are equal, the

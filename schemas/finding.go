@@ -18,6 +18,14 @@ type Finding struct {
 	Fixes []Fix `json:"fixes,omitempty"`
 }
 
+// Spent is what automatic fixes of one cell used up on one account and date.
+type Spent struct {
+	Cell     string `json:"cell"`
+	Currency string `json:"currency"`
+	Count    int64  `json:"count"`
+	Minor    int64  `json:"minor"`
+}
+
 // Explained says that a run matched a row of another day, so that what was
 // open under its key before is no difference any more. It is made of the
 // claims and carried rows that a run matched.

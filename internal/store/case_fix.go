@@ -1,0 +1,466 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"tieout/internal/bizday"
+	"tieout/internal/crashpoint"
+	"tieout/internal/money"
+	"tieout/schemas"
+)
+
+// The states of a fix that a case asked for.
+const (
+	fixPending  = "PENDING"
+	fixApplied  = "APPLIED"
+	fixRefused  = "REFUSED"
+	fixVoid     = "VOID"
+	fixReversed = "REVERSED"
+)
+
+// PendingFixes returns the fixes of an account that wait to be applied, in the
+// order in which they must be: releases from suspense stand before what uses
+// the money. Apply each, tell MarkFixed what came of it, and ask again until
+// there are none: a refused fix can leave a new one behind. After a crash the
+// list is the same, less what was noted; what is in the books but was not
+// noted gives ALREADY_APPLIED.
+func (db *DB) PendingFixes(ctx context.Context, account string) (list []schemas.Fix, err error) {
+	err = db.snapshot(ctx, func(b *books) error {
+		list, err = (&caseWriter{books: b}).pending(`account = $1`, account)
+		return err
+	})
+	return list, err
+}
+
+func (w *caseWriter) pending(where string, args ...any) ([]schemas.Fix, error) {
+	s, err := w.stmt(`SELECT fix FROM case_fix WHERE state = 'PENDING' AND ` + where + ` ORDER BY seq`)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.QueryContext(w.ctx, args...)
+	if err != nil {
+		return nil, wrap(err, "read pending fixes")
+	}
+	defer rows.Close()
+	var list []schemas.Fix
+	for rows.Next() {
+		var body string
+		var f schemas.Fix
+		if err := rows.Scan(&body); err != nil {
+			return nil, wrap(err, "read pending fixes")
+		}
+		if err := json.Unmarshal([]byte(body), &f); err != nil {
+			return nil, wrap(err, "read pending fixes")
+		}
+		list = append(list, f)
+	}
+	return list, wrap(rows.Err(), "read pending fixes")
+}
+
+// MarkFixed notes what applying a fix said, and brings its case up to date: an
+// applied one closes its findings, a refused one leaves the case to people.
+// Calling it again changes nothing. A key that no case asked for is ignored.
+func (db *DB) MarkFixed(ctx context.Context, r schemas.FixResult) (CaseChanges, error) {
+	crashpoint.Hit("cases.mark")
+	changes, err := db.caseTx(ctx, byMachine, r.RunID, func(w *caseWriter) error { return w.mark(r) })
+	return changes, wrap(err, "note the result of fix %s", r.Key)
+}
+
+// MarkReversed notes that an applied fix was undone, and opens what it had
+// closed.
+func (db *DB) MarkReversed(ctx context.Context, key, who, reason string) (CaseChanges, error) {
+	changes, err := db.caseTx(ctx, who, "undo of "+key, func(w *caseWriter) error { return w.markReversed(key, reason) })
+	return changes, wrap(err, "note that fix %s was undone", key)
+}
+
+func (w *caseWriter) markReversed(key, reason string) error {
+	f, ok, err := w.asked(key)
+	if err != nil || !ok || f.state != fixApplied {
+		return err
+	}
+	if err := w.setFix(key, fixReversed, reason); err != nil {
+		return err
+	}
+	if err := w.reopenFindings(f); err != nil {
+		return err
+	}
+	return w.noted(f, "REVERSED", reason)
+}
+
+// askedFix is a row of case_fix.
+type askedFix struct {
+	key, caseID, state string
+	proposal           int64
+	fix                schemas.Fix
+	runID              string
+}
+
+func (f *askedFix) suspense() bool {
+	switch f.fix.Kind {
+	case schemas.FixSuspend, schemas.FixReleaseSuspense, schemas.FixWriteOff:
+		return true
+	}
+	return false
+}
+
+func (w *caseWriter) asked(key string) (f askedFix, ok bool, err error) {
+	var body string
+	var proposal *int64
+	ok, err = w.one(`SELECT key, case_id, state, proposal_id, fix, run_id FROM case_fix WHERE key = $1`, []any{key},
+		&f.key, &f.caseID, &f.state, &proposal, &body, &f.runID)
+	if err != nil || !ok {
+		return f, false, wrap(err, "read fix %s", key)
+	}
+	if proposal != nil {
+		f.proposal = *proposal
+	}
+	return f, true, wrap(json.Unmarshal([]byte(body), &f.fix), "read fix %s", key)
+}
+
+func (w *caseWriter) mark(r schemas.FixResult) error {
+	f, ok, err := w.asked(r.Key)
+	if err != nil || !ok {
+		return err
+	}
+	switch r.State {
+	case applied, alreadyApplied:
+		if f.state == fixApplied || f.state == fixReversed {
+			return nil
+		}
+		if err := w.setFix(r.Key, fixApplied, ""); err != nil {
+			return err
+		}
+		return w.markApplied(f, r)
+	case refused:
+		if f.state != fixPending {
+			return nil
+		}
+		if err := w.setFix(r.Key, fixRefused, r.Reason); err != nil {
+			return err
+		}
+		return w.markRefused(f, r.Reason)
+	}
+	return fmt.Errorf("fix %s: %.20q is not a result", r.Key, r.State)
+}
+
+func (w *caseWriter) markApplied(f askedFix, r schemas.FixResult) error {
+	note := fmt.Sprintf("%s of %s, run %s", f.fix.Kind, money.Both(f.fix.AmountMinor, money.Currency(f.fix.Currency)), r.RunID)
+	if r.State == alreadyApplied {
+		note += " (it was in the books)"
+	}
+	switch {
+	case f.fix.Kind == schemas.FixSuspend:
+		return w.noted(f, "SUSPENDED", note)
+	case f.fix.Kind == schemas.FixReleaseSuspense:
+		return w.noted(f, "RELEASED", note)
+	case f.fix.Kind == schemas.FixReverse:
+		if err := w.setFix(f.fix.Reverses, fixReversed, "undone by "+f.key); err != nil {
+			return err
+		}
+	case f.proposal == 0:
+		if err := w.closeFixed(f); err != nil {
+			return err
+		}
+	}
+	return w.noted(f, "APPLIED", note)
+}
+
+func (w *caseWriter) markRefused(f askedFix, reason string) error {
+	if f.proposal != 0 {
+		if _, err := w.exec(`UPDATE case_proposal SET state = 'FAILED', answer = $1 WHERE id = $2`, reason, f.proposal); err != nil {
+			return wrap(err, "proposal of case %s", f.caseID)
+		}
+		if err := w.reopenFindings(f); err != nil {
+			return err
+		}
+		return w.noted(f, "REFUSED", string(f.fix.Kind)+": "+reason)
+	}
+	if f.suspense() {
+		// Not asked for again here, or applying would never come to an end; the
+		// next run does, and until then the suspense proof shows it.
+		return w.noteOnly(f, "REFUSED", string(f.fix.Kind)+": "+reason)
+	}
+	list, err := w.findingsOf(f, findingOpen)
+	if err != nil {
+		return err
+	}
+	for _, row := range list {
+		row.action, row.why = schemas.ActionManual, "the books refused it: "+reason
+		if err := w.putFinding(row); err != nil {
+			return err
+		}
+	}
+	return w.noted(f, "REFUSED", string(f.fix.Kind)+": "+reason)
+}
+
+// findingsOf are the automatic findings in a state that asked for a fix.
+func (w *caseWriter) findingsOf(f askedFix, state string) ([]*finding, error) {
+	list, err := w.findings(`case_id = $1 AND state = $2 AND action = 'AUTO'`, f.caseID, state)
+	if err != nil {
+		return nil, err
+	}
+	var of []*finding
+	for _, row := range list {
+		fixes, err := row.fixes()
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(fixes, func(x schemas.Fix) bool { return x.Key == f.key }) {
+			of = append(of, row)
+		}
+	}
+	return of, nil
+}
+
+func (w *caseWriter) closeFixed(f askedFix) error {
+	list, err := w.findingsOf(f, findingOpen)
+	if err != nil {
+		return err
+	}
+	for _, row := range list {
+		row.state = findingFixed
+		if err := w.putFinding(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reopenFindings opens what a fix had closed.
+func (w *caseWriter) reopenFindings(f askedFix) error {
+	if f.proposal != 0 {
+		_, err := w.exec(`UPDATE case_finding SET state = 'OPEN', proposal_id = NULL WHERE case_id = $1 AND proposal_id = $2`, f.caseID, f.proposal)
+		return wrap(err, "reopen case %s", f.caseID)
+	}
+	list, err := w.findingsOf(f, findingFixed)
+	if err != nil {
+		return err
+	}
+	for _, row := range list {
+		row.state, row.action, row.why = findingOpen, schemas.ActionManual, "its fix was undone"
+		if err := w.putFinding(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// noted writes the event and brings the case up to date.
+func (w *caseWriter) noted(f askedFix, what, note string) error {
+	if err := w.noteOnly(f, what, note); err != nil {
+		return err
+	}
+	c, err := w.mustCase(f.caseID)
+	if err != nil {
+		return err
+	}
+	return w.refresh(f.caseID, subjectOf(c))
+}
+
+func (w *caseWriter) noteOnly(f askedFix, what, note string) error {
+	c, err := w.mustCase(f.caseID)
+	if err != nil {
+		return err
+	}
+	return w.event(&c, what, note)
+}
+
+func (w *caseWriter) setFix(key, state, reason string) error {
+	n, err := w.exec(`UPDATE case_fix SET state = $1, reason = $2 WHERE key = $3`, state, reason, key)
+	return wrote(n, err, "fix", key)
+}
+
+// catchUp notes what the books did and nobody noted, because the process died
+// in between or because the books were asked directly.
+func (w *caseWriter) catchUp(account string) error {
+	done, err := w.keys(`SELECT f.key FROM case_fix f JOIN fix x ON x.key = f.key
+		WHERE f.account = $1 AND f.state IN ('PENDING', 'VOID') ORDER BY f.seq`, account)
+	if err != nil {
+		return wrap(err, "read fixes that were not noted")
+	}
+	for _, key := range done {
+		r := schemas.FixResult{Key: key, State: alreadyApplied}
+		if _, err := w.one(`SELECT run_id FROM fix WHERE key = $1`, []any{key}, &r.RunID); err != nil {
+			return wrap(err, "read fix %s", key)
+		}
+		if err := w.mark(r); err != nil {
+			return err
+		}
+	}
+	undone, err := w.keys(`SELECT f.key FROM case_fix f JOIN fix x ON x.reverses = f.key
+		WHERE f.account = $1 AND f.state = 'APPLIED' ORDER BY f.seq`, account)
+	if err != nil {
+		return wrap(err, "read fixes that were undone")
+	}
+	for _, key := range undone {
+		if err := w.markReversed(key, "undone in the books"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keys reads a column of text.
+func (w *caseWriter) keys(query string, args ...any) ([]string, error) {
+	s, err := w.stmt(query)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.QueryContext(w.ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []string
+	for rows.Next() {
+		var key string
+		if err := rows.Scan(&key); err != nil {
+			return nil, err
+		}
+		list = append(list, key)
+	}
+	return list, rows.Err()
+}
+
+// syncAuto makes the waiting automatic fixes of a case those of its open
+// findings. It closes findings whose fix is in the books already, and leaves
+// those to people whose fix the books refused in this run.
+func (w *caseWriter) syncAuto(id string, live []*finding) error {
+	wanted := map[string]bool{}
+	for _, f := range live {
+		if f.state != findingOpen || f.action != schemas.ActionAuto {
+			continue
+		}
+		fixes, err := f.fixes()
+		if err != nil {
+			return err
+		}
+		if len(fixes) == 0 {
+			return fmt.Errorf("case %s: an automatic finding has no fix", id)
+		}
+		for _, fix := range fixes {
+			wanted[fix.Key] = true
+			if err := w.ask(f, fix); err != nil {
+				return err
+			}
+		}
+	}
+	keys, err := w.keys(`SELECT key FROM case_fix WHERE case_id = $1 AND state = 'PENDING' AND proposal_id IS NULL
+		AND kind NOT IN ('SUSPEND', 'RELEASE_SUSPENSE') ORDER BY seq`, id)
+	if err != nil {
+		return wrap(err, "fixes of case %s", id)
+	}
+	for _, key := range keys {
+		if !wanted[key] {
+			if err := w.setFix(key, fixVoid, "no longer asked for"); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// ask makes sure that the fix of an automatic finding waits to be applied.
+func (w *caseWriter) ask(f *finding, fix schemas.Fix) error {
+	old, ok, err := w.asked(fix.Key)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return w.askFix(fix, f.atStake(fix), 0, f.runID)
+	}
+	switch {
+	case old.state == fixPending:
+		return nil
+	case old.state == fixApplied && old.caseID == f.caseID:
+		f.state = findingFixed
+		_, err := w.exec(`UPDATE case_finding SET state = 'FIXED' WHERE case_id = $1 AND bill_date = $2 AND evidence = $3 AND copy = $4`,
+			f.caseID, f.date.String(), f.evidence, f.copy)
+		return wrap(err, "finding of case %s", f.caseID)
+	case old.state == fixVoid, old.state == fixRefused && old.runID != f.runID:
+		n, err := w.exec(`UPDATE case_fix SET state = 'PENDING', reason = '', run_id = $1 WHERE key = $2`, f.runID, fix.Key)
+		return wrote(n, err, "fix", fix.Key)
+	}
+	f.action, f.why = schemas.ActionManual, "the same fix was "+old.state+" before"
+	_, err = w.exec(`UPDATE case_finding SET action = 'MANUAL', why = $1 WHERE case_id = $2 AND bill_date = $3 AND evidence = $4 AND copy = $5`,
+		f.why, f.caseID, f.date.String(), f.evidence, f.copy)
+	return wrap(err, "finding of case %s", f.caseID)
+}
+
+// askFix asks for a fix that was not asked for before.
+func (w *caseWriter) askFix(fix schemas.Fix, minor, proposal int64, runID string) error {
+	var prop any
+	if proposal != 0 {
+		prop = proposal
+	}
+	body, err := json.Marshal(fix)
+	if err != nil {
+		return wrap(err, "encode fix %s", fix.Key)
+	}
+	n, err := w.exec(`INSERT INTO case_fix (key, case_id, account, bill_date, kind, cell, currency, minor, proposal_id, state, fix, run_id, reason, seen)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'PENDING', $10, $11, '', 0)`,
+		fix.Key, fix.CaseID, fix.Account, fix.BillDate.String(), fix.Kind, fix.Cell, fix.Currency, minor, prop, string(body), runID)
+	return wrote(n, err, "fix", fix.Key)
+}
+
+func (w *caseWriter) fixes(id string) ([]CaseFix, error) {
+	s, err := w.stmt(`SELECT fix, state, reason FROM case_fix WHERE case_id = $1 ORDER BY seq`)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.QueryContext(w.ctx, id)
+	if err != nil {
+		return nil, wrap(err, "fixes of case %s", id)
+	}
+	defer rows.Close()
+	var list []CaseFix
+	for rows.Next() {
+		var f CaseFix
+		var body string
+		if err := rows.Scan(&body, &f.State, &f.Reason); err != nil {
+			return nil, wrap(err, "fixes of case %s", id)
+		}
+		if err := json.Unmarshal([]byte(body), &f.Fix); err != nil {
+			return nil, wrap(err, "fixes of case %s", id)
+		}
+		list = append(list, f)
+	}
+	return list, wrap(rows.Err(), "fixes of case %s", id)
+}
+
+// AutoSpent returns what automatic fixes of an account and bill date have used
+// of the caps so far, and the keys of those fixes. Undone fixes count: the cap
+// is on what a night does.
+func (db *DB) AutoSpent(ctx context.Context, account string, date bizday.Date) ([]schemas.Spent, []string, error) {
+	rows, err := db.sql.QueryContext(ctx, `SELECT f.key, f.cell, f.currency, f.minor FROM case_fix f LEFT JOIN fix x ON x.key = f.key
+		WHERE f.account = $1 AND f.bill_date = $2 AND f.proposal_id IS NULL AND f.kind NOT IN ('SUSPEND', 'RELEASE_SUSPENSE')
+		AND (f.state IN ('APPLIED', 'REVERSED') OR x.key IS NOT NULL) ORDER BY f.cell, f.currency, f.key`, account, date.String())
+	if err != nil {
+		return nil, nil, wrap(err, "automatic fixes of %s %s", account, date)
+	}
+	defer rows.Close()
+	var spent []schemas.Spent
+	var keys []string
+	for rows.Next() {
+		var key, cell, currency string
+		var minor int64
+		if err := rows.Scan(&key, &cell, &currency, &minor); err != nil {
+			return nil, nil, wrap(err, "automatic fixes of %s %s", account, date)
+		}
+		keys = append(keys, key)
+		last := len(spent) - 1
+		if last < 0 || spent[last].Cell != cell || spent[last].Currency != currency {
+			spent = append(spent, schemas.Spent{Cell: cell, Currency: currency})
+			last++
+		}
+		spent[last].Count++
+		if spent[last].Minor, err = money.Add(spent[last].Minor, minor); err != nil {
+			return nil, nil, wrap(err, "automatic fixes of %s %s", account, date)
+		}
+	}
+	slices.Sort(keys)
+	return spent, keys, wrap(rows.Err(), "automatic fixes of %s %s", account, date)
+}
