@@ -77,6 +77,7 @@ const (
 	LateSuccess      Effect = "LATE_SUCCESS"      // money came for a closed or failed payment; logged, for the reconciliation
 	DuplicatePayment Effect = "DUPLICATE_PAYMENT" // the channel took it twice under one number; logged
 	Early            Effect = "EARLY"             // we do not know the number (yet)
+	Ignored          Effect = "IGNORED"           // a notification about nothing that the core keeps
 	Refused          Effect = "REFUSED"
 )
 

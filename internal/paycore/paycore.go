@@ -54,6 +54,15 @@ func (c *Core) Do(ctx context.Context, commands ...Command) ([]Result, error) {
 	return c.book.Execute(ctx, commands)
 }
 
+// Receive runs the command of a verified notification; see Book.Receive.
+func (c *Core) Receive(ctx context.Context, n Notification, command Command) (Result, error) {
+	complete, err := c.complete(command)
+	if err != nil {
+		return Result{}, err
+	}
+	return c.book.Receive(ctx, n, complete)
+}
+
 // complete fills in what the caller may leave out: the time, and the fee by
 // the rate card.
 func (c *Core) complete(command Command) (Command, error) {
@@ -95,6 +104,8 @@ func (c *Core) complete(command Command) (Command, error) {
 		return v, nil
 	case CancelRefund:
 		at(&v.At)
+		return v, nil
+	case reject:
 		return v, nil
 	}
 	return nil, fmt.Errorf("paycore: no such command: %T", command)

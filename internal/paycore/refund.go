@@ -59,10 +59,14 @@ type MarkRefunded struct {
 	ChannelRefundRef string
 	AmountMinor      int64 // as the channel says; another one than ours is refused
 	Currency         string
-	DoneAt           int64 // UTC microseconds; 0 = now
-	By               Cause // ByAnswer or ByNotice
-	Detail           string
-	at               int64
+	// TotalMinor replaces AmountMinor where a channel tells only the sum of all
+	// refunds of the payment so far (Alipay's refund_fee): it must lie between
+	// this refund and all that we asked for. 0: AmountMinor counts.
+	TotalMinor int64
+	DoneAt     int64 // UTC microseconds; 0 = now
+	By         Cause // ByAnswer or ByNotice
+	Detail     string
+	at         int64
 }
 
 // Reads implements Command.
@@ -76,9 +80,13 @@ func (c MarkRefunded) Decide(v View) (*Change, Result) {
 	switch {
 	case r == nil:
 		return nil, Result{Early, None, "no refund " + c.RefundNo + " in the books"}
-	case r.AmountMinor != c.AmountMinor || r.Currency != c.Currency:
+	case c.TotalMinor == 0 && r.AmountMinor != c.AmountMinor || r.Currency != c.Currency:
 		return refuse(r.State, "refund %s is about %s, the channel says %s", c.RefundNo,
 			money.Both(r.AmountMinor, money.Currency(r.Currency)), money.Both(c.AmountMinor, money.Currency(c.Currency)))
+	case c.TotalMinor != 0 && (c.TotalMinor < r.AmountMinor || c.TotalMinor > v.Payment.RefundedMinor):
+		return refuse(r.State, "refund %s is about %s of %s asked for, the channel says %s in total", c.RefundNo,
+			money.Both(r.AmountMinor, money.Currency(r.Currency)), money.Both(v.Payment.RefundedMinor, money.Currency(r.Currency)),
+			money.Both(c.TotalMinor, money.Currency(c.Currency)))
 	case r.State == Success && (c.ChannelRefundRef == r.ChannelRefundRef || c.ChannelRefundRef == ""):
 		return nil, Result{Already, Success, ""}
 	case r.State == Success:
