@@ -138,11 +138,12 @@ func (t *transfer) Read(p []byte) (int, error) {
 	}
 }
 
-// resume continues after cause; an error means that it could not.
+// resume continues after cause; an error means that it could not. What hung or
+// trickled is not continued: it would do so again at every continuation.
 func (t *transfer) resume(cause error) error {
 	named := t.broke(fmt.Errorf("%d of %s bytes received: %w", t.got, t.sizeText(), cause))
 	var retry *again
-	if !errors.As(named, &retry) || t.etag == "" || t.got == 0 || t.resumes == maxResumes {
+	if !errors.As(named, &retry) || fault.Of(named).ID == "E-3111" || t.etag == "" || t.got == 0 || t.resumes == maxResumes {
 		return named
 	}
 	if err := t.client.sleep(t.parent, 0); err != nil {
