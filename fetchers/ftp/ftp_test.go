@@ -24,7 +24,11 @@ import (
 	"tieout/schemas"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The library server leaves passive listeners behind when a client goes away.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("goftp.io/server/v2.(*passiveSocket).ListenAndServe.func1"),
+		goleak.IgnoreAnyFunction("goftp.io/server/v2.(*Session).Serve"))
+}
 
 // announced is a command that FEAT names. The library server knows MDTM and
 // keeps silent about it, as some servers in the world do.

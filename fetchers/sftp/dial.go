@@ -10,6 +10,7 @@ import (
 	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
 
+	"tieout/fetchers"
 	"tieout/internal/fault"
 )
 
@@ -50,7 +51,7 @@ func dialKind(ctx context.Context, c *Config, pins *pins, place string, hostKeys
 	if err != nil {
 		return nil, err
 	}
-	f := &folder{raw: raw, stop: make(chan struct{})}
+	f := &folder{place: place, raw: raw, stop: make(chan struct{})}
 	err = f.within(ctx, func() error { return f.login(c, pins, hostKeys) })
 	if err != nil {
 		raw.Close()
@@ -80,11 +81,21 @@ func (f *folder) login(c *Config, pins *pins, hostKeys []string) error {
 		return err
 	}
 	f.conn = ssh.NewClient(conn, channels, requests)
-	f.files, err = sftp.NewClient(f.conn, sftp.UseConcurrentReads(true))
-	if err != nil {
+	if f.files, err = sftp.NewClient(f.conn, sftp.UseConcurrentReads(true)); err != nil {
 		f.conn.Close()
+		return noSFTP(err, f.place)
 	}
-	return err
+	return nil
+}
+
+// noSFTP explains why a connection that is logged in gives no SFTP: the server
+// says no, or the connection is lost, for which the library has many words.
+func noSFTP(err error, place string) error {
+	var rejected *ssh.OpenChannelError
+	if errors.As(err, &rejected) || strings.Contains(err.Error(), "subsystem request failed") {
+		return fault.New("E-3025", fault.V{"place": place}, err)
+	}
+	return fetchers.As(fetchers.Temporary, err)
 }
 
 func auth(c *Config) []ssh.AuthMethod {

@@ -81,6 +81,7 @@ func New(c Config) (*fetchers.FileSource, error) {
 
 // folder is one SFTP session with everything under it.
 type folder struct {
+	place string
 	raw   net.Conn
 	conn  *ssh.Client
 	files *sftp.Client
@@ -93,7 +94,7 @@ type folder struct {
 func (f *folder) within(ctx context.Context, do func() error) error {
 	stop := context.AfterFunc(ctx, func() { f.raw.Close() })
 	defer stop()
-	return do()
+	return explain(do(), f.place)
 }
 
 func (f *folder) Stat(ctx context.Context, name string) (st fetchers.FileStat, err error) {
@@ -138,7 +139,7 @@ func (f *folder) Open(ctx context.Context, name string, offset int64) (io.ReadCl
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{file: file, offset: offset}
+	s := &stream{file: file, offset: offset, place: f.place}
 	s.stop = context.AfterFunc(ctx, func() { f.raw.Close() })
 	return s, nil
 }
@@ -184,6 +185,7 @@ type stream struct {
 	buf    []byte // what was read ahead
 	ahead  []byte
 	stop   func() bool
+	place  string
 }
 
 const readAhead = 512 << 10
@@ -197,7 +199,7 @@ func (s *stream) Read(b []byte) (int, error) {
 		// the file. Only an answer without a byte is.
 		n, err := s.file.ReadAt(s.ahead, s.offset)
 		if n == 0 {
-			return 0, err
+			return 0, explain(err, s.place)
 		}
 		s.offset += int64(n)
 		s.buf = s.ahead[:n]
@@ -209,5 +211,18 @@ func (s *stream) Read(b []byte) (int, error) {
 
 func (s *stream) Close() error {
 	defer s.stop()
-	return s.file.Close()
+	return explain(s.file.Close(), s.place)
+}
+
+// explain gives the library's answers a meaning. "Not there" and "not allowed"
+// come from it as fs.ErrNotExist and fs.ErrPermission.
+func explain(err error, place string) error {
+	var status *sftp.StatusError
+	switch {
+	case errors.Is(err, sftp.ErrSSHFxConnectionLost), errors.Is(err, sftp.ErrSSHFxNoConnection):
+		return fetchers.As(fetchers.Temporary, err)
+	case errors.As(err, &status):
+		return fault.New("E-3025", fault.V{"place": place}, err)
+	}
+	return err
 }
