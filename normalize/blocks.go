@@ -24,7 +24,8 @@ const maxBlockRejects = 1 << 16
 type body struct {
 	file       *File
 	start, end int64
-	crlf       bool // every line ends CR LF; else LF
+	block      int64 // bytes that one worker takes at a time
+	crlf       bool  // every line ends CR LF; else LF
 	// startsRow tells whether a line begins a row; nil: every line does.
 	startsRow func(line []byte) bool
 	// startsTail tells whether a line is the first of the tail.
@@ -52,7 +53,7 @@ type block struct {
 // decodeBody reads all rows with so many workers and hands the blocks to each,
 // in file order, one at a time. It returns once no worker runs any more.
 func decodeBody(ctx context.Context, b *body, workers int, reader func() *rowReader, p *plan, each func(*block) (more bool, err error)) error {
-	n := (b.end - b.start + blockSize - 1) / blockSize
+	n := (b.end - b.start + b.block - 1) / b.block
 	workers = int(min(int64(workers), n))
 	ring := make([]*block, min(int64(workers)*2, n))
 	work := make(chan *block, len(ring))
@@ -69,8 +70,8 @@ func decodeBody(ctx context.Context, b *body, workers int, reader func() *rowRea
 	defer running.Wait()
 	defer close(work)
 	start := func(blk *block, i int64) {
-		blk.start = b.start + i*blockSize
-		blk.end = min(blk.start+blockSize, b.end)
+		blk.start = b.start + i*b.block
+		blk.end = min(blk.start+b.block, b.end)
 		work <- blk
 	}
 	for i := range ring {
@@ -186,7 +187,7 @@ func (b *block) next(r *rowReader, at int) (int, error) {
 	row, why := b.cutLineEnd(whole, next == len(b.buf) && b.eof)
 	offset := b.base + int64(at)
 	b.lastRow = offset
-	r.row(row, first, offset, b, badCell{reason: why})
+	r.row(row, first, offset, b, why)
 	if len(b.rejects) > maxBlockRejects {
 		return -1, fault.New("E-2437", fault.V{"file": b.body.file.Name, "offset": offset}, nil)
 	}

@@ -24,13 +24,26 @@ const (
 	whyReplaced    = "U+FFFD: a character was lost before the file reached us"
 )
 
-// idByte tells which bytes may stand in an id: ASCII letters, digits and the
-// punctuation that channels allow in order numbers.
-var idByte = func() (ok [256]bool) {
-	for _, c := range []byte("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-|*@.:/+=#~") {
-		ok[c] = true
+// idClass sorts the bytes of ids: ASCII letters, digits and the punctuation
+// that channels allow in order numbers. A digit is 0.
+const (
+	idOther = 1 << iota // a letter or punctuation
+	idPlus
+	idBad // anything else
+)
+
+var idClass = func() (class [256]uint8) {
+	for i := range class {
+		class[i] = idBad
 	}
-	return ok
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-|*@.:/=#~") {
+		class[c] = idOther
+	}
+	for c := '0'; c <= '9'; c++ {
+		class[c] = 0
+	}
+	class['+'] = idPlus
+	return class
 }()
 
 // checkID returns "" or why b is not an id of the column.
@@ -38,22 +51,16 @@ func checkID(b []byte, digits bool, max int) string {
 	if len(b) > max {
 		return "longer than the channel's ids are"
 	}
-	allDigits := true
+	class := uint8(0)
 	for _, c := range b {
-		if !idByte[c] {
-			return "a character that ids do not have"
-		}
-		if c-'0' > 9 {
-			allDigits = false
-		}
+		class |= idClass[c]
 	}
-	if allDigits {
-		return ""
-	}
-	if spreadsheetNumber(b) {
+	switch {
+	case class&idBad != 0:
+		return "a character that ids do not have"
+	case class&idPlus != 0 && spreadsheetNumber(b):
 		return whySpreadsheet
-	}
-	if digits {
+	case digits && class != 0:
 		return "not a number of digits"
 	}
 	return ""

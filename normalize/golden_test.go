@@ -2,8 +2,14 @@ package normalize_test
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"tieout/internal/bizday"
 	"tieout/internal/money"
@@ -104,4 +110,73 @@ func canonical(st schemas.Statement, c *collector, err error) []byte {
 	return b.Bytes()
 }
 
-var _ = bizday.None
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// rawStatements returns the raw statements of a channel by name: each is a file
+// of testdata/raw, or a folder with the files of one statement.
+func rawStatements(t testing.TB, channel string) map[string][]normalize.File {
+	t.Helper()
+	root := filepath.Join("..", "schemas", "channels", channel, "testdata", "raw")
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		t.Fatalf("every channel has raw samples: %v", err)
+	}
+	all := map[string][]normalize.File{}
+	for _, e := range entries {
+		paths := []string{filepath.Join(root, e.Name())}
+		if e.IsDir() {
+			if paths, err = filepath.Glob(filepath.Join(root, e.Name(), "*")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, p := range paths {
+			b, err := os.ReadFile(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[e.Name()] = append(all[e.Name()], file(filepath.Base(p), b))
+		}
+	}
+	if len(all) == 0 {
+		t.Fatalf("%s has no raw sample", root)
+	}
+	return all
+}
+
+// TestGolden reads each raw sample of each channel and compares the result with
+// its golden file.
+func TestGolden(t *testing.T) {
+	defs, err := channels.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, def := range defs {
+		t.Run(def.Name, func(t *testing.T) {
+			for name, files := range rawStatements(t, def.Name) {
+				t.Run(name, func(t *testing.T) {
+					st, c, err := read(t, normalize.Input{Definition: def, Date: bizday.None, Files: files})
+					if st.Rows != st.Records+st.Rejects || st.Records != int64(len(c.records)) || st.Rejects != int64(len(c.rejects)) {
+						t.Errorf("%d rows are not %d records (%d handed over) and %d rejects (%d handed over)", st.Rows, st.Records, len(c.records), st.Rejects, len(c.rejects))
+					}
+					got := canonical(st, c, err)
+					path := filepath.Join("..", "schemas", "channels", def.Name, "testdata", "golden", strings.TrimSuffix(name, filepath.Ext(name))+".txt")
+					if *update {
+						if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+							t.Fatal(err)
+						}
+						if err := os.WriteFile(path, got, 0o644); err != nil {
+							t.Fatal(err)
+						}
+					}
+					want, err := os.ReadFile(path)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if diff := cmp.Diff(string(want), string(got)); diff != "" {
+						t.Errorf("result differs from the golden file (-want +got):\n%s", diff)
+					}
+				})
+			}
+		})
+	}
+}

@@ -62,6 +62,7 @@ type column struct {
 	layout   *layout
 	masks    masks
 	unescape []replacement
+	escape   byte // that every replaced text begins with
 }
 
 type replacement struct{ from, to []byte }
@@ -168,13 +169,7 @@ func (p *plan) col(name string) int {
 }
 
 func compileColumn(c channels.Column, exp int) (column, error) {
-	out := column{op: opOf[c.Type], optional: c.Optional, digits: c.Digits, cd: c.Form == "cd", absolute: c.Absolute, open: c.Open, max: c.Max, decimals: exp}
-	switch {
-	case c.Decimals != nil:
-		out.decimals = *c.Decimals
-	case c.Unit == "minor":
-		out.decimals = 0
-	}
+	out := column{op: opOf[c.Type], optional: c.Optional, digits: c.Digits, cd: c.Form == "cd", absolute: c.Absolute, open: c.Open, max: c.Max, decimals: decimalsOf(c, exp)}
 	out.sign = signOf(c.Sign)
 	for _, n := range c.None {
 		out.none = append(out.none, []byte(n))
@@ -194,9 +189,24 @@ func compileColumn(c channels.Column, exp int) (column, error) {
 	}
 	out.masks = masks{phone: slices.Contains(c.Mask, "phone"), idNumber: slices.Contains(c.Mask, "id_number")}
 	for from, to := range c.Unescape {
+		if from == "" || len(out.unescape) > 0 && from[0] != out.escape {
+			return out, fmt.Errorf("texts to unescape must begin with one and the same byte")
+		}
+		out.escape = from[0]
 		out.unescape = append(out.unescape, replacement{[]byte(from), []byte(to)})
 	}
 	return out, nil
+}
+
+// decimalsOf returns how many decimals the amounts of a column are printed with.
+func decimalsOf(c channels.Column, exp int) int {
+	switch {
+	case c.Decimals != nil:
+		return *c.Decimals
+	case c.Unit == "minor":
+		return 0
+	}
+	return exp
 }
 
 func signOf(s string) int8 {
@@ -300,8 +310,9 @@ func (p *plan) compileTotals(table map[string]channels.Total) {
 	for _, k := range keys {
 		t := total{Total: table[k], key: k, count: table[k].Count, when: p.selection(table[k].When, table[k].NonZero)}
 		t.sum = p.cols(table[k].Sum)
-		if len(t.sum) > 0 {
-			t.decimals = p.columns[t.sum[0]].decimals
+		if len(t.Sum) > 0 {
+			// A file can state a total of columns that it does not have: zero.
+			t.decimals = decimalsOf(p.def.Columns[p.format.Columns][t.Sum[0]], p.exponent)
 		}
 		p.totals = append(p.totals, t)
 		p.balanceSign = append(p.balanceSign, p.signInBalance(k))

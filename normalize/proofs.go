@@ -142,10 +142,10 @@ func (r *reading) proveHeld(p *readPart) {
 	none := func(name, want, what string, n int64) {
 		r.prove(schemas.Proof{Name: name, OK: n == 0, Want: want, Got: strconv.FormatInt(n, 10) + " " + what})
 	}
-	if p.o.plan.merchantCol >= 0 {
+	if p.o.plan.merchantCol >= 0 && s.rows > 0 {
 		none(proofMerchant, "0 rows of another merchant than "+fault.Safe(r.st.Merchant, 40), "rows", s.held[holdMerchant])
 	}
-	if p.o.plan.currencyCol >= 0 {
+	if p.o.plan.currencyCol >= 0 && s.rows > 0 {
 		none(proofCurrency, "0 rows in another currency than "+string(r.in.Definition.Currency), "rows", s.held[holdCurrency])
 	}
 	if s.held[holdIntact] > 0 {
@@ -177,7 +177,7 @@ func (r *reading) proveUnique(p *readPart) {
 // proveDay holds a file of another day under the right name. Single rows of a
 // neighbouring day do happen at the border and are said, not held.
 func (r *reading) proveDay(p *readPart) {
-	if p.o.plan.dayCol < 0 || r.st.BillDate == bizday.None {
+	if p.o.plan.dayCol < 0 || r.st.BillDate == bizday.None || p.stats.rows == 0 {
 		return
 	}
 	s := &p.stats

@@ -293,7 +293,7 @@ func (o *opened) body() (*body, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &body{file: o.file, start: o.start, end: o.file.Size, crlf: o.crlf,
+	return &body{file: o.file, start: o.start, end: o.file.Size, block: blockSize, crlf: o.crlf,
 		startsRow: rowStart(o.format), startsTail: startsWith(starts)}, nil
 }
 

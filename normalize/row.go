@@ -73,7 +73,8 @@ type rowReader struct {
 	amounts []int64
 	times   []int64
 	words   []uint8
-	valid   []bool // amounts and times
+	valid   []bool  // amounts and times
+	bad     badCell // of the row in hand; here so that no row allocates one
 }
 
 func newRowReader(p *plan, t *target, c cutter) *rowReader {
@@ -83,21 +84,22 @@ func newRowReader(p *plan, t *target, c cutter) *rowReader {
 }
 
 // row reads one row into the block: a record, or a reject. line counts within
-// the block, offset within the file; bad is what is already known to be wrong.
-func (r *rowReader) row(raw []byte, line, offset int64, b *block, bad badCell) {
+// the block, offset within the file; why is what is already known to be wrong.
+func (r *rowReader) row(raw []byte, line, offset int64, b *block, why string) {
+	bad := &r.bad
+	*bad = badCell{reason: why}
 	b.stats.rows++
-	r.cells = r.cut.cut(raw, &bad)
-	if r.cells != nil {
-		r.read(&bad)
+	if r.cells = r.cut.cut(raw, bad); r.cells != nil {
+		r.read(bad)
 	}
 	known := r.count(&b.stats)
 	if bad.reason == "" {
-		r.record(line, offset, b, &bad)
+		r.record(line, offset, b, bad)
 	}
 	if bad.reason != "" {
 		b.stats.rejects++
 		b.stats.held[bad.hold]++
-		r.reject(raw, line, offset, &bad, b)
+		r.reject(raw, line, offset, bad, b)
 	}
 	if r.p.balanceCol >= 0 {
 		r.balance(&b.stats, known)
@@ -445,7 +447,7 @@ func (r *rowReader) text(to *schemas.Text, col int) {
 
 func (c *column) appendText(dst, cell []byte) []byte {
 	start := len(dst)
-	for len(cell) > 0 && len(c.unescape) > 0 {
+	for len(c.unescape) > 0 && bytes.IndexByte(cell, c.escape) >= 0 {
 		at, found := len(cell), replacement{}
 		for _, u := range c.unescape {
 			if i := bytes.Index(cell[:at], u.from); i >= 0 {

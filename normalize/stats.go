@@ -7,13 +7,15 @@ import (
 
 // stats is what the rows of a block, and in the end of a file, add up to.
 type stats struct {
-	rows, rejects, otherDay, unknown int64 // unknown: rows whose share of the totals cannot be read
-	held                             [holds]int64
-	counts                           []int64     // per total
-	sums                             []money.Sum // per total
-	kinds                            [schemas.Transfer + 1]kindStats
-	warned                           uint64 // rules whose warning is due
-	unique                           uniques
+	rows, rejects, otherDay int64
+	unknown                 int64 // rows whose share of the totals cannot be read
+	signedFees              int64 // records with a fee whose sign the summary must prove
+	held                    [holds]int64
+	counts                  []int64     // per total
+	sums                    []money.Sum // per total
+	kinds                   [schemas.Transfer + 1]kindStats
+	warned                  uint64 // rules whose warning is due
+	unique                  uniques
 
 	movement int64 // of the row in hand
 	run      balanceRun
@@ -40,6 +42,9 @@ func (s *stats) recorded(r *rule, amount, fee int64) {
 	k.rows++
 	k.minor.Add(amount)
 	k.fee.Add(fee)
+	if r.feeBySummary && fee != 0 {
+		s.signedFees++
+	}
 	s.warned |= r.warnBit
 }
 
@@ -49,6 +54,7 @@ func (s *stats) merge(o *stats) {
 	s.rejects += o.rejects
 	s.otherDay += o.otherDay
 	s.unknown += o.unknown
+	s.signedFees += o.signedFees
 	s.warned |= o.warned
 	s.unique = append(s.unique, o.unique...)
 	for i := range o.held {

@@ -100,24 +100,28 @@ func (s *summaryFile) row(reader *rowReader, blk *block, raw []byte, line int64,
 	}
 }
 
-// feeSign returns +1 if fees are printed positive, -1 if negative, 0 if the
-// summary does not tell. Fees of zero are right either way.
+// feeSign returns +1 if fees are printed positive, -1 if negative, and 0 if the
+// summary does not prove it: because both, or neither, would add up.
 func (s *summaryFile) feeSign() int64 {
 	n := s.o.format.Summary.Net
 	if n == nil || s.totals != 1 {
 		return 0
 	}
-	gross, net := s.printed[n.Gross], s.printed[n.Result]
-	var fees int64
+	var charged, deducted money.Sum // what the net amount must be, either way
+	charged.Add(s.printed[n.Gross])
+	deducted.Add(s.printed[n.Gross])
 	for _, f := range n.Fees {
-		fees += s.printed[f]
+		charged.Add(-s.printed[f])
+		deducted.Add(s.printed[f])
 	}
+	var net money.Sum
+	net.Add(s.printed[n.Result])
 	switch {
-	case fees == 0 && gross == net:
+	case charged == deducted:
+		return 0
+	case charged == net:
 		return 1
-	case gross-fees == net:
-		return 1
-	case gross+fees == net:
+	case deducted == net:
 		return -1
 	}
 	return 0
@@ -140,7 +144,7 @@ func (r *reading) proveSummary(s *summaryFile) {
 		r.prove(s.stores())
 	}
 	if f.Summary.Net != nil {
-		r.proveFeeSign(s)
+		r.proveFeeSign(s, part)
 	}
 }
 
@@ -175,12 +179,20 @@ func (s *summaryFile) stores() schemas.Proof {
 	return p
 }
 
-// proveFeeSign holds a file whose fees are not zero and whose sign nothing
-// proves: what a fee of -0.30 means must not be guessed.
-func (r *reading) proveFeeSign(s *summaryFile) {
-	n := s.o.format.Summary.Net
+// proveFeeSign holds a file with fees whose sign nothing proves: what a fee of
+// -0.30 means must not be guessed.
+func (r *reading) proveFeeSign(s *summaryFile, part *readPart) {
+	n, sign := s.o.format.Summary.Net, s.feeSign()
 	show := func(column string) string { return money.Format(s.printed[column], r.in.Definition.Currency) }
-	p := schemas.Proof{Name: proofFeeSign, OK: s.feeSign() != 0, Currency: string(r.in.Definition.Currency),
-		Want: n.Gross + " " + show(n.Gross) + " ± " + strings.Join(n.Fees, " + "), Got: n.Result + " " + show(n.Result)}
+	p := schemas.Proof{Name: proofFeeSign, OK: sign != 0 || part.stats.signedFees == 0,
+		Want: "one way to read the sign of fees", Note: fmt.Sprintf("%s %s, %s %s, %s %s", n.Gross, show(n.Gross), n.Fees[0], show(n.Fees[0]), n.Result, show(n.Result))}
+	switch {
+	case sign > 0:
+		p.Got = "a positive fee is one that we pay"
+	case sign < 0:
+		p.Got = "a negative fee is one that we pay"
+	default:
+		p.Got = fmt.Sprintf("no proof, and %d rows with a fee", part.stats.signedFees)
+	}
 	r.prove(p)
 }
