@@ -22,11 +22,8 @@ type CaseFilter struct {
 	States  []schemas.CaseState // empty: the open ones, OPEN and PROPOSED
 	All     bool                // every state
 	Owner   string
-	After   string // id of the last case of the page before
-	Limit   int    // at most so many; 0 = all
-	// Urgent sorts by priority, then by the date when it is due; otherwise by
-	// first seen, oldest first. After works with neither: it pages by id.
-	Urgent bool
+	Limit   int  // at most so many; 0 = all
+	Urgent  bool // by priority, then by the date when it is due; otherwise by first seen, oldest first
 }
 
 // CaseEvent is one line of a case's history.
@@ -148,12 +145,8 @@ func (f CaseFilter) query() (string, []any) {
 		bind("owner = $%d", f.Owner)
 	}
 	order := " ORDER BY first_seen, id"
-	switch {
-	case f.Urgent:
+	if f.Urgent {
 		order = " ORDER BY priority, due_on, first_seen, id"
-	case f.After != "":
-		bind("id > $%d", f.After)
-		order = " ORDER BY id"
 	}
 	query := ""
 	if len(where) > 0 {

@@ -32,7 +32,7 @@ func (w *caseWriter) refresh(id string, s subject) error {
 	}
 	open := openOf(live)
 	if !known && len(open) == 0 {
-		return nil
+		return w.explainedBefore(id, s)
 	}
 	if len(open) > 0 {
 		err = w.stands(&c, known, id, s, open)
@@ -43,6 +43,33 @@ func (w *caseWriter) refresh(id string, s subject) error {
 		return err
 	}
 	return w.syncSuspense(&c, open)
+}
+
+// explainedBefore opens and withdraws in one step a case whose findings a later
+// date has explained already: dates may be run in any order.
+func (w *caseWriter) explainedBefore(id string, s subject) error {
+	all, err := w.findings(`case_id = $1`, id)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	c := newCase(id, s)
+	c.State = schemas.CaseWithdrawn
+	if err := describe(&c, all); err != nil {
+		return err
+	}
+	why, err := w.explanation(id, s)
+	if err != nil {
+		return err
+	}
+	if err := w.put(&c); err != nil {
+		return err
+	}
+	return w.event(&c, "WITHDRAWN", why)
+}
+
+func newCase(id string, s subject) schemas.Case {
+	return schemas.Case{ID: id, Channel: s.channel, Account: s.account, Kind: s.kind, Key: s.key, Currency: s.currency,
+		FirstSeen: bizday.None, LastSeen: bizday.None, DueOn: bizday.None}
 }
 
 // voidOvertaken gives up an approval whose fix is not in the books yet, once
@@ -71,8 +98,7 @@ func openOf(live []*finding) []*finding {
 func (w *caseWriter) stands(c *schemas.Case, known bool, id string, s subject, open []*finding) error {
 	before := *c
 	if !known {
-		*c = schemas.Case{ID: id, Channel: s.channel, Account: s.account, Kind: s.kind, Key: s.key, Currency: s.currency,
-			FirstSeen: bizday.None, LastSeen: bizday.None, DueOn: bizday.None}
+		*c = newCase(id, s)
 	}
 	if err := describe(c, open); err != nil {
 		return err
