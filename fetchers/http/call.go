@@ -97,6 +97,9 @@ func (c *client) do(ctx context.Context, who subject, k call) (answer, error) {
 			return a, who.broken(ctx, err, k.url, a.sent...)
 		}
 	}
+	if a.status >= 300 && a.status < 400 {
+		return a, who.redirected(k.url, a.status)
+	}
 	return a, nil
 }
 

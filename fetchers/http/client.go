@@ -96,6 +96,9 @@ func newClient(opt Options, baseURL string) (*client, *url.URL, error) {
 	if err != nil || base.Host == "" || base.RawQuery != "" || base.User != nil {
 		return nil, nil, fmt.Errorf("http client of %s: the base URL is not scheme://host/path", opt.Channel)
 	}
+	if base.Path == "" {
+		base.Path = "/"
+	}
 	guard, err := newGuard(opt, base)
 	if err != nil {
 		return nil, nil, err

@@ -5,6 +5,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
+	"net"
+	nethttp "net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -69,24 +72,30 @@ func (s subject) broken(ctx context.Context, err error, u *url.URL, secrets ...s
 // untrusted tells whether TLS failed for a reason that repeating does not mend.
 func untrusted(err error) bool {
 	var verify *tls.CertificateVerificationError
-	var alert tls.AlertError
+	var alert *net.OpError // how crypto/tls gives the other side's alert
 	var record tls.RecordHeaderError
 	var name x509.HostnameError
 	var authority x509.UnknownAuthorityError
 	var invalid x509.CertificateInvalidError
-	return errors.As(err, &verify) || errors.As(err, &alert) || errors.As(err, &record) || errors.As(err, &name) ||
-		errors.As(err, &authority) || errors.As(err, &invalid) || strings.Contains(err.Error(), "tls: server selected unsupported protocol")
+	switch {
+	case errors.As(err, &alert) && alert.Op == "remote error":
+		return !strings.Contains(alert.Error(), "internal error") // its server is in trouble, not its identity
+	case errors.Is(err, nethttp.ErrSchemeMismatch), errors.As(err, &record), errors.As(err, &verify):
+		return true
+	}
+	return errors.As(err, &name) || errors.As(err, &authority) || errors.As(err, &invalid) ||
+		strings.Contains(err.Error(), "tls: server selected unsupported protocol")
 }
 
-// cleaned is an error whose text holds no secret; the chain behind it is for
-// errors.Is only, without the layer that holds the URL.
+// cleaned is an error whose text holds no secret. What is behind it can be
+// asked for with errors.Is and not be reached: its own text holds what was sent.
 type cleaned struct {
 	text string
 	err  error
 }
 
-func (c *cleaned) Error() string { return c.text }
-func (c *cleaned) Unwrap() error { return c.err }
+func (c *cleaned) Error() string        { return c.text }
+func (c *cleaned) Is(target error) bool { return errors.Is(c.err, target) }
 
 func clean(err error, u *url.URL, secrets ...string) error {
 	var withURL *url.Error
@@ -111,6 +120,11 @@ func redact(text string, u *url.URL, secrets ...string) string {
 		}
 	}
 	return text
+}
+
+// redirected says that a server wanted to send us elsewhere.
+func (s subject) redirected(u *url.URL, status int) error {
+	return s.fault("E-3011", nil, u, "reason", fmt.Sprintf("a redirect (HTTP %d) is not followed", status))
 }
 
 // distrust turns a failed verification of an answer into a fault.

@@ -57,7 +57,7 @@ func (w wanted) open(ctx context.Context, l link) (*transfer, error) {
 func (t *transfer) begin(resp *nethttp.Response) error {
 	switch s := resp.StatusCode; {
 	case s >= 300 && s < 400:
-		return t.who.fault("E-3011", nil, t.link.url, "reason", fmt.Sprintf("a redirect (HTTP %d) is not followed", s))
+		return t.who.redirected(t.link.url, s)
 	case s != nethttp.StatusOK:
 		return t.refused(s)
 	}

@@ -78,7 +78,7 @@ var httpRows = []Entry{
 	},
 	{
 		ID:    "E-3110",
-		What:  Text{"The channel cannot be reached; all tries are used up.", "无法连接渠道，重试次数已用尽。"},
+		What:  Text{"The connection to the channel failed; all tries are used up.", "与渠道的连接失败，重试次数已用尽。"},
 		Which: Text{"{channel}, merchant {account}, {place}.", "{channel}，商户 {account}，{place}。"},
 		Do:    Text{"Nothing for now: it is tried again by the schedule. If it lasts, check network, proxy and the channel's notices.", "暂无需处理：将按计划自动重试。若持续出现，请检查网络、代理与渠道公告。"},
 	},
