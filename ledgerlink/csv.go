@@ -302,4 +302,6 @@ func (r *rowReader) reject(e cellError, cells [][]byte, line, offset int64) sche
 	return x
 }
 
-func countReason(got, want int) string { return fmt.Sprintf("has %d cells, the first line has %d", got, want) }
+func countReason(got, want int) string {
+	return fmt.Sprintf("has %d cells, the first line has %d", got, want)
+}
