@@ -83,6 +83,7 @@ func Run(t *testing.T, factory Factory) {
 		{"KeepFails", keepFails, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel() // most of the time is spent waiting for guards
 			b := newBench(t, factory)
 			if c.asks == nil || c.asks(b.Subject) {
 				c.test(b)
