@@ -30,46 +30,48 @@ func AppendGB18030(dst, src []byte) (out []byte, bad int) {
 func decodeGB18030(t *gbTables, buf []byte, n int, src []byte) (end, bad int) {
 	const high = 0x8080808080808080 // the bits that ASCII does not have
 	for i := 0; i < len(src); {
-		lead := src[i]
-		for lead < utf8.RuneSelf && len(src)-i >= 8 {
+		for len(src)-i >= 8 {
 			word := binary.LittleEndian.Uint64(src[i:])
 			binary.LittleEndian.PutUint64(buf[n:], word)
-			ascii := bits.TrailingZeros64(word&high) / 8
-			i, n = i+ascii, n+ascii
-			if i == len(src) {
-				return n, -1
+			if other := word & high; other != 0 {
+				ascii := bits.TrailingZeros64(other) / 8
+				i, n = i+ascii, n+ascii
+				break
 			}
-			lead = src[i]
+			i, n = i+8, n+8
 		}
-		if lead < utf8.RuneSelf {
-			buf[n] = lead
-			i, n = i+1, n+1
-			continue
-		}
-		if i+1 == len(src) || lead == 0x80 || lead == 0xFF {
-			return n, i
-		}
-		if trail := src[i+1]; trail >= gbTrail {
-			packed := t.two[int(lead-gbLead)*gbTrails+int(trail-gbTrail)]
-			if packed == 0 {
-				r := beyondBMP(lead, trail)
+		for i < len(src) && src[i] >= utf8.RuneSelf {
+			lead := src[i]
+			if i+1 == len(src) || lead == 0x80 || lead == 0xFF {
+				return n, i
+			}
+			trail := src[i+1]
+			if trail < gbTrail {
+				r := t.four(src[i:])
 				if r == 0 {
 					return n, i
 				}
 				n += utf8.EncodeRune(buf[n:], r)
-			} else {
-				binary.LittleEndian.PutUint32(buf[n:], packed)
+				i += 4
+				continue
+			}
+			packed := t.two[int(lead-gbLead)*gbTrails+int(trail-gbTrail)]
+			binary.LittleEndian.PutUint32(buf[n:], packed)
+			if packed>>24 == 3 { // as most are: a guess that the next round need not wait for
+				n += 3
+			} else if packed != 0 {
 				n += int(packed >> 24)
+			} else if r := beyondBMP(lead, trail); r != 0 {
+				n += utf8.EncodeRune(buf[n:], r)
+			} else {
+				return n, i
 			}
 			i += 2
-			continue
 		}
-		r := t.four(src[i:])
-		if r == 0 {
-			return n, i
+		for len(src)-i < 8 && i < len(src) && src[i] < utf8.RuneSelf {
+			buf[n] = src[i]
+			i, n = i+1, n+1
 		}
-		n += utf8.EncodeRune(buf[n:], r)
-		i += 4
 	}
 	return n, -1
 }
