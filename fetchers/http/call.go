@@ -88,6 +88,8 @@ func (c *client) do(ctx context.Context, who subject, k call) (answer, error) {
 	req.SetResponseHandler(take)
 	resp, err := c.retrying(k, sign).Do(req)
 	switch {
+	case errors.Is(err, errTooLarge) && k.bulk:
+		return a, who.fault("E-2113", nil, k.url, "limit", k.limit)
 	case errors.Is(err, errTooLarge):
 		return a, who.fault("E-2410", nil, k.url, "reason", fmt.Sprintf("more than %d bytes", k.limit))
 	case err != nil:
