@@ -55,7 +55,7 @@ var ErrNotRegular = errors.New("not a regular file")
 type Limits struct {
 	Connect  time.Duration // until logged in: 30 s
 	Reply    time.Duration // until one question is answered: 30 s
-	Idle     time.Duration // without a byte of a transfer: 60 s
+	Idle     time.Duration // without a byte of a transfer: 30 s; less than RateOver
 	Total    time.Duration // the whole Fetch: 1 h
 	MinRate  int64         // bytes a second, on average over RateOver: 1,024
 	RateOver time.Duration // 60 s
@@ -67,7 +67,7 @@ func (l Limits) withDefaults() Limits {
 	for _, d := range []struct {
 		field *time.Duration
 		value time.Duration
-	}{{&l.Connect, 30 * time.Second}, {&l.Reply, 30 * time.Second}, {&l.Idle, time.Minute}, {&l.Total, time.Hour},
+	}{{&l.Connect, 30 * time.Second}, {&l.Reply, 30 * time.Second}, {&l.Idle, 30 * time.Second}, {&l.Total, time.Hour},
 		{&l.RateOver, time.Minute}, {&l.Pause, time.Second}} {
 		if *d.field == 0 {
 			*d.field = d.value
