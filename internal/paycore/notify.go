@@ -37,8 +37,11 @@ const maxNotification = 256 << 10
 // bytes before it parses them, runs their effect and keeps them in one
 // transaction, and answers when that is on disk. Ten copies have one effect. A
 // notification about a number that is not in the books yet, or that the books
-// refuse, is answered so that the channel sends it again.
+// refuse, is answered so that the channel sends it again. log may be nil.
 func (c *Core) NotifyHandler(r Receiver, log *slog.Logger) http.Handler {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	channel, account := r.account()
 	log = log.With("channel", channel, "account", account)
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

@@ -14,10 +14,10 @@ import (
 // AlipayReceiver understands Alipay's asynchronous notifications: a form,
 // signed with RSA2 over its decoded fields without sign and sign_type.
 type AlipayReceiver struct {
-	Account   string // its name in the configuration
-	AppID     string
-	SellerID  string
-	PublicKey *rsa.PublicKey // Alipay's
+	Account  string // its name in the configuration
+	AppID    string
+	SellerID string
+	Key      *rsa.PublicKey // Alipay's
 }
 
 func (r AlipayReceiver) account() (string, string) { return "alipay", r.Account }
@@ -37,7 +37,7 @@ func (r AlipayReceiver) open(_ http.Header, body []byte, _ time.Time) (opened, e
 	if err != nil {
 		return opened{}, err
 	}
-	if err := signing.VerifyAlipayNotify(r.PublicKey, f); err != nil {
+	if err := signing.VerifyAlipayNotify(r.Key, f); err != nil {
 		return opened{}, err
 	}
 	if f["notify_id"] == "" || f["out_trade_no"] == "" || f["trade_no"] == "" {

@@ -16,8 +16,8 @@ import (
 type WeChatReceiver struct {
 	Account  string // its name in the configuration
 	MchID    string
-	AppIDs   []string // app ids that may stand in payments; empty: any
-	Platform signing.PublicKeys
+	AppIDs   []string           // app ids that may stand in payments; empty: any
+	Keys     signing.PublicKeys // the platform's
 	APIv3Key []byte
 }
 
@@ -71,7 +71,7 @@ type weChatRefund struct {
 }
 
 func (r WeChatReceiver) open(h http.Header, body []byte, now time.Time) (opened, error) {
-	if err := signing.WeChatStampOf(h).Verify(r.Platform, body, now); err != nil {
+	if err := signing.WeChatStampOf(h).Verify(r.Keys, body, now); err != nil {
 		return opened{}, err
 	}
 	var n weChatNotice
