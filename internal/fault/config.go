@@ -1,4 +1,29 @@
 package fault
 
 // configRows holds the rows of this area. Ids E-xx90 to E-xx99 of each exit code.
-var configRows = []Entry{}
+var configRows = []Entry{
+	{
+		ID:    "E-7890",
+		What:  Text{"The configuration has {count} mistakes.", "配置文件有 {count} 处错误。"},
+		Which: Text{"{path}; each is listed above with its line.", "{path}；每处错误及行号见上文。"},
+		Do:    Text{"Mend them and run `tieout config check`.", "请修正后运行 `tieout config check`。"},
+	},
+	{
+		ID:    "E-7891",
+		What:  Text{"The configuration cannot be read.", "无法读取配置文件。"},
+		Which: Text{"{path}.", "{path}。"},
+		Do:    Text{"Name it with --config, or make one with `tieout init`.", "请用 --config 指定，或用 `tieout init` 生成。"},
+	},
+	{
+		ID:    "E-7892",
+		What:  Text{"A key or secret cannot be used: {reason}.", "密钥无法使用：{reason}。"},
+		Which: Text{"Account {account}, option {option}.", "账户 {account}，配置项 {option}。"},
+		Do:    Text{"Put the right file there; its content is never shown.", "请放置正确的文件；内容不会显示。"},
+	},
+	{
+		ID:    "E-7893",
+		What:  Text{"There is no such account in the configuration.", "配置中没有该账户。"},
+		Which: Text{"Account {account}; known: {known}.", "账户 {account}；已有：{known}。"},
+		Do:    Text{"Use one of the names, or leave --account out for all.", "请使用已有名称，或不写 --account 表示全部。"},
+	},
+}

@@ -14,15 +14,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
-	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"tieout/internal/fault"
-	"tieout/schemas/migrations"
 )
 
 // DB is the open database. Safe for concurrent use.
@@ -34,11 +31,9 @@ type DB struct {
 // Open opens (and with migrate creates or upgrades) the database file. now is
 // the clock for the times that are recorded.
 func Open(ctx context.Context, path string, now func() time.Time, migrate bool) (*DB, error) {
-	dsn := "file:" + path + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)" +
-		"&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&_txlock=immediate"
-	pool, err := sql.Open("sqlite", dsn)
+	pool, err := openPool(path)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, err
 	}
 	db := &DB{sql: pool, now: now}
 	if err := db.prepare(ctx, path, migrate); err != nil {
@@ -53,13 +48,9 @@ func (db *DB) Close() error { return db.sql.Close() }
 
 // prepare compares the schema of the file with the one of the program.
 func (db *DB) prepare(ctx context.Context, path string, migrate bool) error {
-	files, err := fs.Sub(migrations.Files, ".")
+	p, err := provider(db.sql)
 	if err != nil {
 		return err
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db.sql, files, goose.WithLogger(goose.NopLogger()))
-	if err != nil {
-		return fmt.Errorf("migrations: %w", err)
 	}
 	have, want, err := p.GetVersions(ctx)
 	if err != nil {

@@ -1,0 +1,167 @@
+// Package config reads the operator's configuration.
+//
+// In: one YAML file. Out: a checked Config, or every mistake at once with file
+// and line; nothing is opened before the whole file is right. Called by cmd.
+// Secrets never stand in the file: it names files that hold them.
+package config
+
+import (
+	"time"
+
+	"tieout/internal/bizday"
+)
+
+// Config is the whole file.
+type Config struct {
+	Version  int       `yaml:"version"`  // 1
+	Data     string    `yaml:"data"`     // folder of the database, the lake and the reports
+	Lang     string    `yaml:"lang"`     // "zh" or "en": first language of reports and messages
+	Local    Local     `yaml:"local"`    // our books
+	Accounts []Account `yaml:"accounts"` // one a merchant account at a channel
+	Channels []string  `yaml:"channels"` // files with definitions of the operator's own banks
+	Alerts   []Alert   `yaml:"alerts"`
+	Calendar Calendar  `yaml:"calendar"`
+
+	file string
+	dir  string
+}
+
+// Local says where our transactions come from.
+type Local struct {
+	Source  string            `yaml:"source"`      // core, csv, parquet, sqlite, postgres, mysql
+	Path    string            `yaml:"path"`        // csv, parquet: file, with {date} for 2006-01-02 and {account}; sqlite: database file
+	DSNFile string            `yaml:"dsn_file"`    // postgres, mysql: a file that holds the connection string
+	Query   string            `yaml:"query"`       // read-only SELECT with :from, :to, and :account, :merchant, :channel as needed
+	Lookup  string            `yaml:"lookup"`      // read-only SELECT with :key, for the lookup without the date; "" = none
+	Mark    string            `yaml:"watermark"`   // SELECT of one value that grows with every change; "" = what the database offers
+	Times   string            `yaml:"times"`       // how the database holds times: native, text, s, ms, us
+	Zone    string            `yaml:"zone"`        // of times without an offset; "" = each says its own
+	Major   bool              `yaml:"major_units"` // amounts are in major units, such as 12.30
+	Columns map[string]string `yaml:"columns"`     // our column -> theirs
+	Status  map[string]string `yaml:"status"`      // their word -> SUCCESS, UNKNOWN, FAILED, CLOSED, REVERSED
+}
+
+// Account is one merchant account at one channel.
+type Account struct {
+	Name       string   `yaml:"name"`       // stands in file names and reports: a-z 0-9 -
+	Channel    string   `yaml:"channel"`    // a name of `tieout channel list`
+	Merchant   string   `yaml:"merchant"`   // number at the channel
+	Statements []string `yaml:"statements"` // TRADE, FUND, BANK with an optional variant: "TRADE:ALL"
+	Fetch      Fetch    `yaml:"fetch"`
+	// Query is how the channel is asked about one payment, where statements
+	// come another way; left out, fetch's API is asked too.
+	Query    Fetch    `yaml:"query"`
+	Schedule Schedule `yaml:"schedule"`
+	Match    Match    `yaml:"match"`
+	Fence    Fence    `yaml:"fence"`
+	// LateSuccess says what happens to a payment that succeeds after its order
+	// was closed: "refund" or "manual".
+	LateSuccess string `yaml:"late_success"`
+	AutoRefund  bool   `yaml:"auto_refund"` // the merchant allows refunds by themselves
+}
+
+// Fetch says how statements are brought.
+type Fetch struct {
+	Via     string   `yaml:"via"`      // api, ftp, sftp, localdir
+	BaseURL string   `yaml:"base_url"` // api: "" = the channel's production address
+	Hosts   []string `yaml:"hosts"`    // api: hosts that a download link may point at, beside the channel's own
+	// AllowLoopback lets this account talk to addresses of this machine, for a
+	// simulator. It is refused for the channel's production address.
+	AllowLoopback bool   `yaml:"allow_loopback"`
+	CAFile        string `yaml:"ca_file"` // trust this authority too
+
+	Address        string `yaml:"address"` // ftp, sftp: host:port
+	User           string `yaml:"user"`
+	PasswordFile   string `yaml:"password_file"`
+	PrivateKeyFile string `yaml:"private_key_file"`
+	KnownHostsFile string `yaml:"known_hosts_file"` // sftp: at least one pinned key
+	HostKey        string `yaml:"host_key"`         // sftp: SHA256:… fingerprint
+	TLS            bool   `yaml:"tls"`              // ftp: explicit TLS
+	AllowCleartext string `yaml:"allow_cleartext"`  // ftp without TLS: the reason why
+
+	// Files in a folder: patterns with {merchant}, {yyyymmdd}, {yyyymmdd+1},
+	// {yymmdd}, {part2}, {variant}.
+	Dir       string        `yaml:"dir"`
+	File      string        `yaml:"file"`
+	Marker    string        `yaml:"marker"`      // ok, md5, sha1, sha256: a second file that is written after the data; "" = none
+	MarkerFor string        `yaml:"marker_file"` // its pattern; "" = the file's name with ".ok", ".md5", …
+	Parts     int           `yaml:"parts"`       // files that make one statement; 0 = one
+	EmptyDay  string        `yaml:"empty_day"`   // how a day without transactions looks: zero_bytes, no_file, header_only; "" = never
+	Poll      time.Duration `yaml:"poll"`        // between two looks at a file without a marker; default 30s
+	GBKNames  bool          `yaml:"gbk_names"`
+
+	QueryURL string `yaml:"query_url"` // unionpay: the query service; "" = production
+	AppID    string `yaml:"app_id"`
+	Serial   string `yaml:"serial"` // serial number of our certificate
+	CertFile string `yaml:"cert_file"`
+	// PlatformKeys are the channel's public keys, by the serial or id that its
+	// answers name.
+	PlatformKeys map[string]string `yaml:"platform_keys"`
+	APIv3KeyFile string            `yaml:"api_v3_key_file"`
+}
+
+// Schedule says when a statement is due and how often to try.
+type Schedule struct {
+	ReadyAt    string        `yaml:"ready_at"`    // "10:00" in the channel's zone on the next day
+	RetryEvery time.Duration `yaml:"retry_every"` // 5m to 10m between attempts; default 10m
+	GiveUp     string        `yaml:"give_up"`     // "18:00"
+}
+
+// Match overrides the channel definition's windows.
+type Match struct {
+	WindowBefore time.Duration `yaml:"window_before"`
+	WindowAfter  time.Duration `yaml:"window_after"`
+	CarryDays    int           `yaml:"carry_days"`
+	RefundDays   int           `yaml:"refund_carry_days"`
+}
+
+// Fence bounds the fixes that happen by themselves, per rule and day.
+type Fence struct {
+	MaxCount  int64             `yaml:"max_count"`  // default 500
+	MaxAmount map[string]string `yaml:"max_amount"` // currency -> major units as text, "500000.00"
+	MaxShare  string            `yaml:"max_share"`  // of the day's rows, "5%"
+}
+
+// Alert is one place to which a night that did not end well is told.
+type Alert struct {
+	Name    string   `yaml:"name"`
+	Kind    string   `yaml:"kind"` // dingtalk, wecom, feishu, slack, json, email
+	URLFile string   `yaml:"url_file"`
+	KeyFile string   `yaml:"key_file"` // signing secret, or the mail password
+	SMTP    string   `yaml:"smtp"`     // host:port
+	User    string   `yaml:"user"`
+	From    string   `yaml:"from"`
+	To      []string `yaml:"to"`
+	Exits   []int    `yaml:"exits"` // exit codes that are told; default: all but 0 and 10
+}
+
+// Calendar holds the days on which banks do not work.
+type Calendar struct {
+	Holidays []bizday.Date `yaml:"holidays"`
+	Workdays []bizday.Date `yaml:"workdays"` // weekends that are worked (调休)
+}
+
+// Closed tells whether banks rest on d.
+func (c Calendar) Closed(d bizday.Date) bool {
+	for _, w := range c.Workdays {
+		if w == d {
+			return false
+		}
+	}
+	for _, h := range c.Holidays {
+		if h == d {
+			return true
+		}
+	}
+	return d.Weekday() == time.Saturday || d.Weekday() == time.Sunday
+}
+
+// Account returns the account with a name.
+func (c *Config) Account(name string) (Account, bool) {
+	for _, a := range c.Accounts {
+		if a.Name == name {
+			return a, true
+		}
+	}
+	return Account{}, false
+}

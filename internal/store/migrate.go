@@ -1,0 +1,86 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/pressly/goose/v3"
+
+	"tieout/internal/fault"
+	"tieout/schemas/migrations"
+)
+
+// Migrate upgrades the database file to the schema of this program. If there is
+// anything to do, it first writes a backup to the path backup, as a database of
+// its own; made tells whether it did. A killed migration leaves the old schema
+// or the new one, and running it again finishes.
+func Migrate(ctx context.Context, path, backup string, now func() time.Time) (made bool, err error) {
+	if _, err := os.Stat(path); err != nil {
+		db, err := Open(ctx, path, now, true)
+		if err != nil {
+			return false, err
+		}
+		return false, db.Close()
+	}
+	pool, err := openPool(path)
+	if err != nil {
+		return false, err
+	}
+	have, want, err := versions(ctx, pool)
+	if err == nil && have < want {
+		// The copy is made by the database: a file copy could catch it in the
+		// middle of a write.
+		if _, err = pool.ExecContext(ctx, `VACUUM INTO $1`, backup); err != nil {
+			err = fault.New("E-4101", fault.V{"path": backup, "reason": err.Error()}, err)
+		}
+		made = err == nil
+	}
+	if cerr := pool.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return made, err
+	}
+	db, err := Open(ctx, path, now, true)
+	if err != nil {
+		return made, err
+	}
+	return made, db.Close()
+}
+
+func openPool(path string) (*sql.DB, error) {
+	dsn := "file:" + path + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)" +
+		"&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&_txlock=immediate"
+	pool, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return pool, nil
+}
+
+func provider(pool *sql.DB) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations.Files, ".")
+	if err != nil {
+		return nil, err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, pool, files, goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		return nil, fmt.Errorf("migrations: %w", err)
+	}
+	return p, nil
+}
+
+func versions(ctx context.Context, pool *sql.DB) (have, want int64, err error) {
+	p, err := provider(pool)
+	if err != nil {
+		return 0, 0, err
+	}
+	if have, want, err = p.GetVersions(ctx); err != nil {
+		return 0, 0, fmt.Errorf("read the schema version: %w", err)
+	}
+	return have, want, nil
+}
