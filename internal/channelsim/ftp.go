@@ -108,6 +108,10 @@ func (ftpFiles) DeleteDir(*server.Context, string) error      { return errReadOn
 func (ftpFiles) DeleteFile(*server.Context, string) error     { return errReadOnly }
 func (ftpFiles) Rename(*server.Context, string, string) error { return errReadOnly }
 func (ftpFiles) MakeDir(*server.Context, string) error        { return errReadOnly }
-func (ftpFiles) PutFile(*server.Context, string, io.Reader, int64) (int64, error) {
-	return 0, errReadOnly
+
+// PutFile refuses too, after it has taken the data: a client that sends them
+// over TLS would wait for the handshake for ever.
+func (ftpFiles) PutFile(_ *server.Context, _ string, data io.Reader, _ int64) (int64, error) {
+	n, err := io.Copy(io.Discard, data)
+	return n, errors.Join(errReadOnly, err)
 }

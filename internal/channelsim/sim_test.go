@@ -79,6 +79,7 @@ type shop struct {
 	c      Config
 	http   *http.Client
 	now    func() time.Time
+	skew   time.Duration // of the clock that signs requests
 	wechat signing.PublicKeys
 	union  signing.UnionPayTrust
 }
@@ -115,7 +116,7 @@ func (sh *shop) get(url string) (status int, body []byte) {
 	sh.t.Helper()
 	req := must(http.NewRequest(http.MethodGet, url, nil))(sh.t)
 	key := must(signing.ParsePrivateKey([]byte(sh.c.WeChat.MerchantKey)))(sh.t)
-	auth := must(signing.SignWeChatRequest(key, sh.c.WeChat.MchID, sh.c.WeChat.MerchantSerial, http.MethodGet, req.URL.RequestURI(), nil, sh.now(), signing.Nonce()))(sh.t)
+	auth := must(signing.SignWeChatRequest(key, sh.c.WeChat.MchID, sh.c.WeChat.MerchantSerial, http.MethodGet, req.URL.RequestURI(), nil, sh.now().Add(sh.skew), signing.Nonce()))(sh.t)
 	req.Header.Set("Authorization", auth.Header())
 	req.Header.Set("Accept", "*/*")
 	req.Header.Set("User-Agent", "test")
@@ -146,8 +147,8 @@ func (sh *shop) gateway(method, content string) []byte {
 	return answer.Value
 }
 
-// union sends a signed UnionPay form and returns the fields of the answer,
-// verified unless it is cut.
+// unionPay sends a signed UnionPay form and returns the fields of the answer,
+// verified.
 func (sh *shop) unionPay(url string, fields map[string]string) (map[string]string, error) {
 	sh.t.Helper()
 	f := map[string]string{"version": "5.1.0", "encoding": "UTF-8", "signMethod": "01", "accessType": "0", "certId": sh.c.UnionPay.CertID,
