@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -36,10 +37,12 @@ func (c *collector) Reject(r schemas.Reject) error {
 	return nil
 }
 
+var allChannels = sync.OnceValues(channels.All)
+
 // definition returns the definition of a channel of the program.
 func definition(t testing.TB, name string) *channels.Definition {
 	t.Helper()
-	defs, err := channels.All()
+	defs, err := allChannels()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package normalize
 import (
 	"bytes"
 	"math"
+	"strings"
 
 	"tieout/internal/bizday"
 	"tieout/internal/fault"
@@ -479,5 +480,5 @@ func (r *rowReader) reject(raw []byte, line, offset int64, bad *badCell, b *bloc
 func showable(value []byte) string {
 	v := bytes.Clone(value[:min(len(value), 1024)])
 	maskIn(v, masks{phone: true, idNumber: true})
-	return fault.Safe(string(v), 80)
+	return fault.Safe(strings.ReplaceAll(string(v), "\ufffd", `\ufffd`), 80)
 }

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"strings"
 
+	"golang.org/x/text/encoding/simplifiedchinese"
+
 	"tieout/internal/money"
 )
 
@@ -82,4 +84,13 @@ func wechatBill(rows []wechatRow) []byte {
 	fmt.Fprintf(&b, "%s\r\n`%d,`%s,`%s,`0.00,`%s,`%s,`%s\r\n", wechatSummary, len(rows),
 		show(settle, 2), show(refund, 2), show(fee, 5), show(amount, 2), show(refund, 2))
 	return b.Bytes()
+}
+
+// gb encodes text in GB18030.
+func gb(s string) []byte {
+	b, err := simplifiedchinese.GB18030.NewEncoder().Bytes([]byte(s))
+	if err != nil {
+		panic(err)
+	}
+	return b
 }

@@ -1,0 +1,166 @@
+package normalize
+
+import (
+	"testing"
+	"time"
+
+	"tieout/internal/bizday"
+)
+
+func mustLayout(t testing.TB, text string) *layout {
+	t.Helper()
+	l, err := newLayout(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestLayout(t *testing.T) {
+	for _, c := range []struct {
+		layout, text string
+		want         wall
+		why          string
+	}{
+		{"yyyy-MM-dd HH:mm:ss", "2025-11-20 23:59:58", wall{2025, 11, 20, 23, 59, 58}, ""},
+		{"yyyyMMddHHmmss", "20240229000000", wall{2024, 2, 29, 0, 0, 0}, ""},
+		{"yyMMdd", "251120", wall{2025, 11, 20, 0, 0, 0}, ""},
+		{"MMddHHmmss", "0229120000", wall{0, 2, 29, 12, 0, 0}, ""},
+		{"HHmmss", "235959", wall{0, 1, 1, 23, 59, 59}, ""},
+		{"yyyy年MM月dd日", "2025年11月20日", wall{2025, 11, 20, 0, 0, 0}, ""},
+		{"yyyy-MM-dd", "2025-02-29", wall{}, "calendar"},
+		{"yyyy-MM-dd", "2025-13-01", wall{}, "calendar"},
+		{"yyyy-MM-dd", "2025-00-01", wall{}, "calendar"},
+		{"yyyy-MM-dd HH:mm:ss", "2025-11-20 24:00:00", wall{}, "calendar"},
+		{"yyyy-MM-dd HH:mm:ss", "2025-11-20 23:59:60", wall{}, "calendar"},
+		{"yyyy-MM-dd", "2025-11-2", wall{}, "form"},
+		{"yyyy-MM-dd", "2025-11-2 ", wall{}, "form"},
+		{"yyyy-MM-dd", "2025-1１-2", wall{}, "form"},
+		{"yyyy-MM-dd", "2025/11/20", wall{}, "spreadsheet"},
+		{"yyyy-MM-dd", "45981.5", wall{}, "spreadsheet"},
+		{"yyyy-MM-dd", "", wall{}, "form"},
+	} {
+		got, why := mustLayout(t, c.layout).parse([]byte(c.text))
+		if c.why == "" && (why != "" || got != c.want) {
+			t.Errorf("%s %q: %+v %q, want %+v", c.layout, c.text, got, why, c.want)
+		}
+		if c.why != "" && !contains(why, c.why) {
+			t.Errorf("%s %q: %q, want a reason with %q", c.layout, c.text, why, c.why)
+		}
+	}
+	for _, bad := range []string{"yyy-MM-dd", "yyyy-MM-DD", "hh:mm", "yyyy-MM-dd yyyy"} {
+		if _, err := newLayout(bad); err == nil {
+			t.Errorf("the layout %q is taken", bad)
+		}
+	}
+}
+
+func contains(s, part string) bool {
+	for i := range len(s) - len(part) + 1 {
+		if s[i:i+len(part)] == part {
+			return true
+		}
+	}
+	return false
+}
+
+func TestZone_AgainstTimePackage(t *testing.T) {
+	for _, name := range []string{"Asia/Shanghai", "UTC", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "America/Sao_Paulo"} {
+		loc, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		z := &zone{loc: loc}
+		for d := bizday.Make(2017, 1, 1); d < bizday.Make(2026, 1, 1); d++ {
+			for _, s := range []int64{0, 1800, 5400, 9000, 12 * 3600, 86399} {
+				y, m, dd := d.YMD()
+				want := time.Date(y, m, dd, int(s/3600), int(s/60%60), int(s%60), 0, loc)
+				skipped := want.Hour() != int(s/3600) || want.Minute() != int(s/60%60)
+				got, why := z.utc(d, s*second)
+				if (why != "") != skipped {
+					t.Fatalf("%s %s +%ds: %q, but the zone skips it: %v", name, d, s, why, skipped)
+				}
+				if skipped {
+					continue
+				}
+				back := time.UnixMicro(got).In(loc)
+				if back.Format("2006-01-02 15:04:05") != want.Format("2006-01-02 15:04:05") || got > want.UnixMicro() {
+					t.Fatalf("%s %s +%ds: %s, want %s or the earlier of two", name, d, s, back, want)
+				}
+			}
+		}
+	}
+}
+
+func TestNearestYear(t *testing.T) {
+	for _, c := range []struct {
+		bill       bizday.Date
+		month, day int
+		want       string
+	}{
+		{bizday.Make(2026, 1, 1), 12, 31, "2025-12-31"},
+		{bizday.Make(2025, 12, 31), 1, 1, "2026-01-01"},
+		{bizday.Make(2025, 7, 18), 7, 17, "2025-07-17"},
+		{bizday.Make(2024, 3, 1), 2, 29, "2024-02-29"},
+		{bizday.Make(2023, 3, 1), 2, 29, "2024-02-29"},
+		{bizday.Make(2022, 3, 1), 2, 29, ""},
+		{bizday.None, 1, 1, ""},
+	} {
+		w, why := wall{month: c.month, day: c.day}.nearestYear(c.bill)
+		if (why == "") != (c.want != "") || why == "" && w.date().String() != c.want {
+			t.Errorf("%d-%d in a file of %s: %s %q, want %q", c.month, c.day, c.bill, w.date(), why, c.want)
+		}
+	}
+}
+
+func FuzzLayout(f *testing.F) {
+	for _, s := range []string{"2025-11-20 23:59:59", "2025-02-29 00:00:00", "2025/11/20 9:07", ""} {
+		f.Add(s)
+	}
+	l := mustLayout(f, "yyyy-MM-dd HH:mm:ss")
+	f.Fuzz(func(t *testing.T, s string) {
+		w, why := l.parse([]byte(s))
+		want, err := time.Parse("2006-01-02 15:04:05", s)
+		if len(s) != 19 { // the time package takes fractions of a second
+			if why == "" {
+				t.Fatalf("%q is taken", s)
+			}
+			return
+		}
+		if (why == "") != (err == nil) && !(err == nil && want.Year() == 0) {
+			t.Fatalf("%q: %q, the time package says %v", s, why, err)
+		}
+		if why == "" && w.year > 0 && int64(w.date())*day+w.micros() != want.UnixMicro() {
+			t.Fatalf("%q is %+v, the time package says %v", s, w, want)
+		}
+	})
+}
+
+func FuzzMask(f *testing.F) {
+	for _, s := range []string{"6222021234567890128", "4111 1111 1111 1111", "11010519491231002X", "13812345678", "a1b2"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		b := []byte(s)
+		maskIn(b, masks{phone: true, idNumber: true})
+		if len(b) != len(s) {
+			t.Fatal("the length changed")
+		}
+		for i := range b {
+			if b[i] != s[i] && (b[i] != '*' || s[i]-'0' > 9) {
+				t.Fatalf("%q became %q: only digits are hidden", s, b)
+			}
+		}
+		again := append([]byte(nil), b...)
+		maskIn(again, masks{})
+		for i := 0; i < len(b); i++ { // no bare run of 13 to 19 digits that passes Luhn is left
+			end := digitsEnd(b, i)
+			if n := end - i; n >= 13 && n <= 19 && luhn(b[i:end]) && (i == 0 || b[i-1]-'0' > 9) && string(again) == string(b) {
+				t.Fatalf("%q still shows a card number", b)
+			}
+			if end > i {
+				i = end
+			}
+		}
+	})
+}
