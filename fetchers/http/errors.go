@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"tieout/fetchers"
 	"tieout/internal/fault"
 	"tieout/internal/signing"
 	"tieout/schemas"
@@ -152,6 +151,3 @@ type again struct{ err error }
 
 func (a *again) Error() string { return a.err.Error() }
 func (a *again) Unwrap() error { return a.err }
-
-// later marks an error so that the schedule, in minutes, tries again.
-func later(err error) error { return fetchers.As(fetchers.Later, err) }

@@ -261,7 +261,10 @@ func TestQuery_UnionPayNeedsTheTime(t *testing.T) {
 // TestQuery_TimeoutIsNotFailed: whatever the network does, the answer is "not
 // asked", never a state of the payment.
 func TestQuery_TimeoutIsNotFailed(t *testing.T) {
-	hang := func(_ nethttp.ResponseWriter, r *nethttp.Request) { <-r.Context().Done() }
+	hang := func(_ nethttp.ResponseWriter, r *nethttp.Request) {
+		<-r.Context().Done()
+		panic(nethttp.ErrAbortHandler) // or the handler's return would be an answer, and could be in time
+	}
 	short := Limits{Call: 100 * time.Millisecond, Header: 100 * time.Millisecond, Idle: 100 * time.Millisecond}
 	wechat, alipay, unionpay := newWeChatServer(t), newAlipayServer(t), newUnionPayServer(t)
 	wechat.query = hang
