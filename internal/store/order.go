@@ -152,10 +152,8 @@ func (b *books) write(ch *paycore.Change) error {
 			return err
 		}
 	}
-	for _, m := range ch.Moves {
-		if err := b.log(ch.At, m); err != nil {
-			return err
-		}
+	if err := b.log(ch.At, ch.Moves...); err != nil {
+		return err
 	}
 	for _, n := range ch.Notices {
 		if err := b.enqueue(n); err != nil {

@@ -14,8 +14,11 @@ type logTail struct {
 	hash string
 }
 
-// log appends one line to the log of state moves.
-func (b *books) log(at int64, m paycore.Move) error {
+// log appends lines to the log of state moves.
+func (b *books) log(at int64, moves ...paycore.Move) error {
+	if len(moves) == 0 {
+		return nil
+	}
 	if b.tail == nil {
 		var t logTail
 		if _, err := b.one(`SELECT seq, hash FROM order_event ORDER BY seq DESC LIMIT 1`, nil, &t.seq, &t.hash); err != nil {
@@ -23,12 +26,16 @@ func (b *books) log(at int64, m paycore.Move) error {
 		}
 		b.tail = &t
 	}
-	next := logTail{seq: b.tail.seq + 1}
-	next.hash = eventHash(b.tail.hash, next.seq, at, m)
-	_, err := b.exec(`INSERT INTO order_event (seq, at_us, subject, ref, from_state, to_state, cause, detail, hash)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, next.seq, at, m.Subject, m.Ref, m.From, m.To, m.Cause, m.Detail, next.hash)
+	next := *b.tail
+	args := make([]any, 0, 9*len(moves))
+	for _, m := range moves {
+		next.seq++
+		next.hash = eventHash(next.hash, next.seq, at, m)
+		args = append(args, next.seq, at, m.Subject, m.Ref, m.From, m.To, m.Cause, m.Detail, next.hash)
+	}
+	_, err := b.exec(`INSERT INTO order_event (seq, at_us, subject, ref, from_state, to_state, cause, detail, hash) VALUES `+tuples(len(moves), 9), args...)
 	if err != nil {
-		return wrap(err, "log %s %s", m.Subject, m.Ref)
+		return wrap(err, "log %s %s", moves[0].Subject, moves[0].Ref)
 	}
 	b.tail = &next
 	return nil
