@@ -39,6 +39,7 @@ type Subject struct {
 
 	Impostor fetchers.Source // expects another server than the one it reaches; nil if trust is no matter here
 	NoLine   bool            // nothing goes over a network
+	Slow     bool            // each connection costs much; lines are broken at fewer places
 	Restarts bool            // a broken transfer is begun again from its first byte, never continued
 }
 

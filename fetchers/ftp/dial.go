@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/textproto"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -182,6 +183,9 @@ func explain(err error, place string) error {
 			return fetchers.As(fetchers.Temporary, err)
 		}
 		return err
+	}
+	if errors.As(err, new(textproto.ProtocolError)) || errors.As(err, new(*strconv.NumError)) { // half an answer
+		return fetchers.As(fetchers.Temporary, err)
 	}
 	var certificate *tls.CertificateVerificationError
 	var alert tls.AlertError

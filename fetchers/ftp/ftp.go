@@ -132,7 +132,12 @@ func (f *folder) Stat(ctx context.Context, name string) (fetchers.FileStat, erro
 	case errors.As(err, &reply) && st.Size < 0 && !notImplemented(err):
 		return fetchers.FileStat{}, f.fileError(err)
 	case errors.As(err, &reply):
-	case errors.As(err, new(*time.ParseError)): // a time that nobody can read is no time
+	case errors.As(err, new(*time.ParseError)):
+		// A time that nobody can read is no time, unless the line broke in the
+		// middle of the answer: the library takes the rest of it for all.
+		if err := f.conn.NoOp(); err != nil {
+			return fetchers.FileStat{}, explain(err, f.place)
+		}
 	default:
 		return fetchers.FileStat{}, err
 	}
