@@ -98,7 +98,7 @@ func New(places []Place, journal Journal, now func() time.Time, log *slog.Logger
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Sender{places: places, journal: journal, now: now, log: log, post: newPoster(), mail: smtpMailer{}, wait: sleep}
+	return &Sender{places: places, journal: journal, now: now, log: log, post: newPoster(), mail: smtpMailer{tlsPort: 465}, wait: sleep}
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

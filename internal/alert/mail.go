@@ -20,7 +20,8 @@ type mailer interface {
 // smtpMailer sends over TLS only: from the start on port 465, else by STARTTLS,
 // which the server must offer.
 type smtpMailer struct {
-	roots *x509.CertPool // nil: those of the system
+	roots   *x509.CertPool // nil: those of the system
+	tlsPort int            // the port that speaks TLS from the start
 }
 
 func (m smtpMailer) send(ctx context.Context, p *Place, a *Alert) error {
@@ -28,7 +29,17 @@ func (m smtpMailer) send(ctx context.Context, p *Place, a *Alert) error {
 	if err != nil {
 		return err
 	}
-	client, err := m.client(p)
+	// The client leaves the connection open when it does not like the server.
+	var conn net.Conn
+	defer func() {
+		if conn != nil {
+			conn.Close()
+		}
+	}()
+	client, err := m.client(p, func(ctx context.Context, network, address string) (_ net.Conn, err error) {
+		conn, err = (&net.Dialer{}).DialContext(ctx, network, address)
+		return conn, err
+	})
 	if err != nil {
 		return fmt.Errorf("%w: %w", errSetUp, err)
 	}
@@ -38,7 +49,7 @@ func (m smtpMailer) send(ctx context.Context, p *Place, a *Alert) error {
 	return nil
 }
 
-func (m smtpMailer) client(p *Place) (*gomail.Client, error) {
+func (m smtpMailer) client(p *Place, dial gomail.DialContextFunc) (*gomail.Client, error) {
 	host, port, err := net.SplitHostPort(p.SMTP)
 	if err != nil {
 		return nil, fmt.Errorf("the mail server is not host:port")
@@ -47,16 +58,26 @@ func (m smtpMailer) client(p *Place) (*gomail.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the mail server's port is not a number")
 	}
+	config := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, RootCAs: m.roots}
 	options := []gomail.Option{
 		gomail.WithPort(number),
 		gomail.WithTimeout(10 * time.Second),
 		gomail.WithHELO("localhost"), // the name of this machine is nobody's business
-		gomail.WithTLSConfig(&tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, RootCAs: m.roots}),
+		gomail.WithTLSConfig(config),
 		gomail.WithTLSPolicy(gomail.TLSMandatory),
 	}
-	if number == 465 {
+	if number == m.tlsPort {
+		plain, config := dial, config
+		dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := plain(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return tls.Client(c, config), nil
+		}
 		options = append(options, gomail.WithSSL())
 	}
+	options = append(options, gomail.WithDialContextFunc(dial))
 	if p.User != "" {
 		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(p.User), gomail.WithPassword(p.Key))
 	}
