@@ -18,7 +18,7 @@ type entry struct {
 	merchantRef      string
 	channelRef       string // of the payment
 	refundRef        string // refunds only, as the next two
-	channelRefundRef string
+	channelRefundRef string // "" at Alipay
 	payment          *entry
 
 	amount int64 // fen, > 0
@@ -151,7 +151,9 @@ func (b *billing) refund(r RefundRequest) (*entry, error) {
 		}
 		p.feeBack += e.fee
 	}
-	e.channelRefundRef = b.number(book, e, 0)
+	if r.Channel != Alipay { // which numbers the trade only
+		e.channelRefundRef = b.number(book, e, 0)
+	}
 	book.refunds[r.RefundRef] = e
 	b.enter(book, e)
 	return e, nil
@@ -200,7 +202,7 @@ func byTime(x, y *entry) int {
 	if c := x.at.Compare(y.at); c != 0 {
 		return c
 	}
-	return compareText(x.channelRef+x.channelRefundRef, y.channelRef+y.channelRefundRef)
+	return compareText(x.channelRef+x.refundRef, y.channelRef+y.refundRef)
 }
 
 func compareText(x, y string) int {

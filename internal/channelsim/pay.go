@@ -53,7 +53,7 @@ type RefundRequest struct {
 // Result is the channel's synchronous answer.
 type Result struct {
 	ChannelRef       string
-	ChannelRefundRef string // of a refund
+	ChannelRefundRef string // of a refund; Alipay has none
 	FeeMinor         int64  // of a refund: what is given back
 	Paid             bool   // the answer itself says that money moved; else wait for the notification, or ask
 	At               time.Time
