@@ -29,7 +29,7 @@ func (m smtpMailer) send(ctx context.Context, p *Place, a *Alert) error {
 	if err != nil {
 		return err
 	}
-	// The client leaves the connection open when it does not like the server.
+	// The client leaves the connection open when the server offers no STARTTLS.
 	var conn net.Conn
 	defer func() {
 		if conn != nil {
@@ -58,26 +58,19 @@ func (m smtpMailer) client(p *Place, dial gomail.DialContextFunc) (*gomail.Clien
 	if err != nil {
 		return nil, fmt.Errorf("the mail server's port is not a number")
 	}
-	config := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, RootCAs: m.roots}
 	options := []gomail.Option{
 		gomail.WithPort(number),
 		gomail.WithTimeout(10 * time.Second),
 		gomail.WithHELO("localhost"), // the name of this machine is nobody's business
-		gomail.WithTLSConfig(config),
+		gomail.WithTLSConfig(&tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, RootCAs: m.roots}),
 		gomail.WithTLSPolicy(gomail.TLSMandatory),
 	}
 	if number == m.tlsPort {
-		plain, config := dial, config
-		dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-			c, err := plain(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			return tls.Client(c, config), nil
-		}
+		// The client takes only its own dialer's connections for encrypted.
 		options = append(options, gomail.WithSSL())
+	} else {
+		options = append(options, gomail.WithDialContextFunc(dial))
 	}
-	options = append(options, gomail.WithDialContextFunc(dial))
 	if p.User != "" {
 		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(p.User), gomail.WithPassword(p.Key))
 	}

@@ -41,9 +41,9 @@ type letter struct {
 	tls  bool
 }
 
-func newPost(t *testing.T, startTLS bool, login string) *post {
+func newPost(t *testing.T, startTLS, implicit bool, login string) *post {
 	t.Helper()
-	p := &post{startTLS: startTLS, login: login, letters: make(chan letter, 10), done: make(chan struct{})}
+	p := &post{startTLS: startTLS, implicit: implicit, login: login, letters: make(chan letter, 10), done: make(chan struct{})}
 	p.cert, p.roots = loopbackCert(t)
 	var err error
 	if p.Listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
@@ -178,11 +178,10 @@ func TestMail(t *testing.T) {
 }
 
 func testMail(t *testing.T, implicit bool) {
-	p := newPost(t, !implicit, base64.StdEncoding.EncodeToString([]byte("\x00ops\x00SECRETKEY")))
+	p := newPost(t, !implicit, implicit, base64.StdEncoding.EncodeToString([]byte("\x00ops\x00SECRETKEY")))
 	k := &kept{}
 	s := mailSender(p, k)
 	if implicit {
-		p.implicit = true
 		s.mail = smtpMailer{roots: p.roots, tlsPort: p.Addr().(*net.TCPAddr).Port}
 	}
 	s.Alert(context.Background(), brokenNight(), 21, "Proof failed: 10,482 of 10,311\r\nBcc: evil@example.com")
@@ -220,9 +219,9 @@ func testMail(t *testing.T, implicit bool) {
 func TestMailThatMustNotGo(t *testing.T) {
 	good := base64.StdEncoding.EncodeToString([]byte("\x00ops\x00SECRETKEY"))
 	for name, p := range map[string]*post{
-		"no TLS":         newPost(t, false, good),
-		"wrong password": newPost(t, true, "another"),
-		"unknown issuer": newPost(t, true, good),
+		"no TLS":         newPost(t, false, false, good),
+		"wrong password": newPost(t, true, false, "another"),
+		"unknown issuer": newPost(t, true, false, good),
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := &kept{}
