@@ -79,3 +79,10 @@ func checkBalances(t testing.TB, db *DB, want map[string]int64) {
 		t.Errorf("accounts: got %v, want %v", got, want)
 	}
 }
+
+// check is what a test and a property have in common.
+type check interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+}

@@ -41,7 +41,7 @@ func suspense(t testing.TB, db *DB) int64 {
 	return held["CNY"]
 }
 
-func checkBooks(t testing.TB, db *DB) {
+func checkBooks(t check, db *DB) {
 	t.Helper()
 	proofs, err := db.VerifyBooks(context.Background())
 	if err != nil {

@@ -185,7 +185,7 @@ func TestReverseLaterFixFirst(t *testing.T) {
 }
 
 // balances are all accounts that are not zero.
-func balances(t testing.TB, db *DB) map[string]int64 {
+func balances(t check, db *DB) map[string]int64 {
 	t.Helper()
 	list, err := db.Balances(context.Background(), "")
 	if err != nil {
