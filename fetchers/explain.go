@@ -21,6 +21,15 @@ func (e *digestError) Error() string {
 
 func (e *digestError) Unwrap() error { return errDigest }
 
+// keepError is a failure on our side, while the file was kept.
+type keepError struct {
+	file string
+	err  error
+}
+
+func (e *keepError) Error() string { return "keep " + e.file + ": " + e.err.Error() }
+func (e *keepError) Unwrap() error { return e.err }
+
 // explain turns the reasons of this package into faults with all names filled
 // in. An error that may go away by itself in seconds stays as it is, for Retry.
 func (v *visit) explain(ctx context.Context, err error) error {
@@ -38,6 +47,10 @@ func (v *visit) explain(ctx context.Context, err error) error {
 	}
 	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), errTotal) {
 		return fmt.Errorf("fetch %s %s %s: %w", v.req.Channel, v.req.Account, v.req.Date, context.Cause(ctx))
+	}
+	var ours *keepError
+	if errors.As(err, &ours) {
+		return err
 	}
 	var digest *digestError
 	var short errShort
@@ -65,6 +78,9 @@ func (v *visit) explain(ctx context.Context, err error) error {
 		return fault.New("E-3122", v.values("limit", limits.MinRate), nil)
 	case errors.Is(err, errNoAnswer):
 		return As(Temporary, fmt.Errorf("fetch %s: %w", v.at, err))
+	}
+	if ClassOf(err) == Permanent {
+		return fault.New("E-3025", v.values(), err)
 	}
 	return fmt.Errorf("fetch %s from %s: %w", v.at, v.src.Place, err)
 }

@@ -11,7 +11,8 @@ import (
 
 // FileSource fetches statements that lie as files in a folder: the part that
 // FTP, SFTP and a local folder have in common. Fill it, or take it from the New
-// function of a protocol's package. Safe for one Fetch at a time.
+// function of a protocol's package. Safe for concurrent use; each Fetch has a
+// connection of its own.
 type FileSource struct {
 	Spec    FileSpec
 	Limits  Limits

@@ -339,11 +339,11 @@ func (v *visit) once(ctx context.Context, p piece) (schemas.FetchedFile, []schem
 	case t.err != nil && t.err != io.EOF:
 		return schemas.FetchedFile{}, nil, t.err
 	case err != nil:
-		return schemas.FetchedFile{}, nil, fmt.Errorf("keep %s: %w", p.show, err)
+		return schemas.FetchedFile{}, nil, &keepError{p.show, err}
 	case t.err == nil:
-		return schemas.FetchedFile{}, nil, fmt.Errorf("keep %s: only %d bytes were read, not to the end", p.show, t.n)
+		return schemas.FetchedFile{}, nil, &keepError{p.show, fmt.Errorf("only %d bytes were read, not to the end", t.n)}
 	case used.Size != t.n:
-		return schemas.FetchedFile{}, nil, fmt.Errorf("keep %s: %d bytes were kept of %d", p.show, used.Size, t.n)
+		return schemas.FetchedFile{}, nil, &keepError{p.show, fmt.Errorf("%d bytes were kept of %d", used.Size, t.n)}
 	}
 	file := schemas.FetchedFile{FileUsed: used, Place: v.src.Place + "/" + strings.TrimPrefix(fault.Safe(p.path, 400), "/"),
 		At: v.src.Now(), Resumes: t.resumes}

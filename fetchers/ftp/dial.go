@@ -28,7 +28,8 @@ func tlsConfig(c *Config) *tls.Config {
 
 // dial logs in: AUTH TLS before anything secret is said, then USER, PASS,
 // TYPE I, PBSZ 0 and PROT P.
-func dial(ctx context.Context, c *Config, secure *tls.Config, place string) (*folder, error) {
+func dial(ctx context.Context, c *Config, secure *tls.Config, place string) (_ *folder, err error) {
+	defer recovered(&err)
 	w := &wires{ctx: ctx, dial: c.Dial, addr: c.Addr, secure: secure}
 	defer w.until(ctx)()
 	options := []ftp.DialOption{ftp.DialWithDialFunc(w.connect), ftp.DialWithDisabledUTF8(c.Spec.GBK)}
@@ -45,6 +46,14 @@ func dial(ctx context.Context, c *Config, secure *tls.Config, place string) (*fo
 		return nil, refusedLogin(err, secure != nil, place)
 	}
 	return &folder{wires: w, conn: conn, place: place}, nil
+}
+
+// recovered makes an error of a panic: the library slices some answers of the
+// server without looking.
+func recovered(err *error) {
+	if r := recover(); r != nil {
+		*err = fetchers.As(fetchers.Temporary, fmt.Errorf("an answer of the server cannot be understood: %v", r))
+	}
 }
 
 // wires are the TCP connections of one session: the first is the control

@@ -111,7 +111,8 @@ type folder struct {
 
 // Stat asks for size and time. A server that knows neither leaves both unknown,
 // and the transfer shows whether the file exists.
-func (f *folder) Stat(ctx context.Context, name string) (fetchers.FileStat, error) {
+func (f *folder) Stat(ctx context.Context, name string) (_ fetchers.FileStat, err error) {
+	defer recovered(&err)
 	defer f.wires.until(ctx)()
 	st := fetchers.FileStat{Size: -1}
 	size, err := f.conn.FileSize(name)
@@ -145,7 +146,8 @@ func (f *folder) Stat(ctx context.Context, name string) (fetchers.FileStat, erro
 }
 
 // Open begins a transfer at offset (REST).
-func (f *folder) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
+func (f *folder) Open(ctx context.Context, name string, offset int64) (_ io.ReadCloser, err error) {
+	defer recovered(&err)
 	stop := f.wires.until(ctx)
 	r, err := f.conn.RetrFrom(name, uint64(offset))
 	if err == nil {

@@ -21,6 +21,7 @@ import (
 	"tieout/fetchers"
 	"tieout/fetchers/conformance"
 	"tieout/fetchers/ftp"
+	"tieout/internal/fault"
 	"tieout/schemas"
 )
 
@@ -414,6 +415,40 @@ func TestAttack20_PassiveElsewhere(t *testing.T) {
 		if host, _, _ := net.SplitHostPort(addr); host != "127.0.0.1" {
 			t.Errorf("dialled %s", addr)
 		}
+	}
+}
+
+// Answers that no server should give end in an error, not in a crash.
+func TestNonsenseAnswers(t *testing.T) {
+	for name, c := range map[string]struct{ command, answer string }{
+		"PASV backwards":      {"PASV", "227 )("},
+		"PASV with few parts": {"PASV", "227 (1,2,3)"},
+		"PASV with words":     {"PASV", "227 (a,b,c,d,e,f)"},
+		"PASV port too large": {"PASV", "227 (127,0,0,1,999,999)"},
+		"SIZE negative":       {"SIZE", "213 -5"},
+		"SIZE with words":     {"SIZE", "213 many"},
+		"no code":             {"SIZE", "hello"},
+		"REST and RETR mixed": {"RETR", "226 done already"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, drop, _ := scripted(t, fetchers.Marker{}, 1000)
+			s.passive = "127.0.0.1"
+			s.answer = func(command, _ string) string {
+				if command == c.command {
+					return c.answer
+				}
+				return ""
+			}
+			var kept bytes.Buffer
+			src := fetchers.Retry(source(t, config(s.addr(), drop.Spec(), nil)), conformance.Policy())
+			got, err := src.Fetch(t.Context(), drop.Request(), keepIn(&kept))
+			if err == nil {
+				t.Fatalf("state %s", got.State)
+			}
+			if fault.Of(err).ID == "E-7001" {
+				t.Errorf("taken for a defect of ours: %v", err)
+			}
+		})
 	}
 }
 

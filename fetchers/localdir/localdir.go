@@ -56,7 +56,7 @@ type folder struct{ root *os.Root }
 func (f *folder) Stat(_ context.Context, path string) (fetchers.FileStat, error) {
 	info, err := f.root.Lstat(filepath.Clean(path))
 	if err != nil {
-		return fetchers.FileStat{}, err
+		return fetchers.FileStat{}, explain(path, err)
 	}
 	return statOf(info)
 }
@@ -66,7 +66,7 @@ func (f *folder) Stat(_ context.Context, path string) (fetchers.FileStat, error)
 func (f *folder) Open(_ context.Context, path string, offset int64) (io.ReadCloser, error) {
 	before, err := f.root.Lstat(filepath.Clean(path))
 	if err != nil {
-		return nil, err
+		return nil, explain(path, err)
 	}
 	if _, err := statOf(before); err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func (f *folder) Open(_ context.Context, path string, offset int64) (io.ReadClos
 		return nil, fetchers.ErrNotRegular
 	}
 	if err != nil {
-		return nil, err
+		return nil, explain(path, err)
 	}
 	if err := position(file, before, offset); err != nil {
 		file.Close()
@@ -95,6 +95,15 @@ func position(file *os.File, before fs.FileInfo, offset int64) error {
 	}
 	_, err = file.Seek(offset, io.SeekStart)
 	return err
+}
+
+// explain makes a fault of what is neither "not there" nor "not allowed": the
+// disk, or a path that leads out of the folder.
+func explain(path string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return fault.New("E-4101", fault.V{"path": path, "reason": err.Error()}, err)
 }
 
 func (f *folder) Close() error { return f.root.Close() }

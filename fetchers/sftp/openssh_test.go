@@ -1,14 +1,13 @@
 package sftp_test
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
 	"encoding/pem"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
-
-	"crypto/ed25519"
-	"crypto/rand"
 
 	"golang.org/x/crypto/ssh"
 
@@ -28,32 +27,28 @@ func TestOpenSSH(t *testing.T) {
 	if err := os.MkdirAll("/run/sshd", 0o755); err != nil { // where sshd locks its unprivileged child in
 		t.Fatal(err)
 	}
-	for _, marker := range []fetchers.Marker{{}, {Kind: fetchers.MarkerMD5}} {
-		t.Run("marker="+string(marker.Kind), func(t *testing.T) {
-			conformance.Run(t, func(t *testing.T, p *conformance.Proxy) *conformance.Subject {
-				drop := conformance.NewDrop(t, marker)
-				host, hostFile := newKeyFile(t)
-				user, _ := newKeyFile(t)
-				_, other, _ := hostKeys(t)
-				addr := conformance.FreeAddr(t)
-				dir := t.TempDir()
-				conformance.WriteFile(t, filepath.Join(dir, "authorized"), string(ssh.MarshalAuthorizedKey(user.PublicKey())))
-				port := addr[len("127.0.0.1:"):]
-				conf := conformance.WriteFile(t, filepath.Join(dir, "sshd_config"),
-					"ListenAddress 127.0.0.1", "Port "+port, "HostKey "+hostFile, "PidFile none", "UsePAM no", "StrictModes no",
-					"PermitRootLogin prohibit-password", "PasswordAuthentication no", "MaxStartups 100",
-					"AuthorizedKeysFile "+filepath.Join(dir, "authorized"), "Subsystem sftp "+files+" -R -d "+drop.Dir)
-				conformance.Daemon(t, addr, sshd, "-D", "-e", "-f", conf)
-				c := sftp.Config{Addr: addr, User: "root", Key: user, HostKeys: pinned(host), Spec: drop.Spec(),
-					Limits: conformance.Limits(), Now: time.Now, Dial: p.DialContext}
-				s := drop.Subject(source(t, c))
-				s.Slow = true // sshd starts a program for each
-				c.HostKeys = pinned(other)
-				s.Impostor = source(t, c)
-				return s
-			})
-		})
-	}
+	conformance.Run(t, func(t *testing.T, p *conformance.Proxy) *conformance.Subject {
+		drop := conformance.NewDrop(t, fetchers.Marker{})
+		host, hostFile := newKeyFile(t)
+		user, _ := newKeyFile(t)
+		_, other, _ := hostKeys(t)
+		addr := conformance.FreeAddr(t)
+		dir := t.TempDir()
+		conformance.WriteFile(t, filepath.Join(dir, "authorized"), string(ssh.MarshalAuthorizedKey(user.PublicKey())))
+		port := addr[len("127.0.0.1:"):]
+		conf := conformance.WriteFile(t, filepath.Join(dir, "sshd_config"),
+			"ListenAddress 127.0.0.1", "Port "+port, "HostKey "+hostFile, "PidFile none", "UsePAM no", "StrictModes no",
+			"PermitRootLogin prohibit-password", "PasswordAuthentication no", "MaxStartups 100",
+			"AuthorizedKeysFile "+filepath.Join(dir, "authorized"), "Subsystem sftp "+files+" -R -d "+drop.Dir)
+		conformance.Daemon(t, addr, sshd, "-D", "-e", "-f", conf)
+		c := sftp.Config{Addr: addr, User: "root", Key: user, HostKeys: pinned(host), Spec: drop.Spec(),
+			Limits: conformance.Limits(), Now: time.Now, Dial: p.DialContext}
+		s := drop.Subject(source(t, c))
+		s.Slow = true // sshd starts a program for each
+		c.HostKeys = pinned(other)
+		s.Impostor = source(t, c)
+		return s
+	})
 }
 
 // newKeyFile makes a key and writes it as OpenSSH reads it.

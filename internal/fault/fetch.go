@@ -102,7 +102,7 @@ var fileRows = []Entry{
 	},
 	{
 		ID:    "E-3025",
-		What:  Text{"The server refuses what it is asked.", "服务器拒绝执行请求。"},
+		What:  Text{"The server refuses what it is asked, or its answer cannot be understood.", "服务器拒绝执行请求，或其回复无法识别。"},
 		Which: Text{"{channel}, merchant {account}, {date}, file {file} at {place}.", "渠道 {channel}，商户 {account}，{date}，{place} 上的文件 {file}。"},
 		Do:    Text{"Send the server's words above to the channel.", "请将上面的服务器回复转交渠道处理。"},
 	},
