@@ -82,7 +82,7 @@ func (c *client) do(ctx context.Context, who subject, k call) (answer, error) {
 		}
 		a.status, a.header, a.at = resp.StatusCode, resp.Header, c.opt.Now()
 		a.date, _ = nethttp.ParseTime(resp.Header.Get("Date"))
-		a.body, err = readLimited(body, k.limit)
+		a.body, err = readLimited(body, resp.ContentLength, k.limit)
 		return err
 	}
 	req.SetResponseHandler(take)
@@ -215,9 +215,14 @@ func retryAfter(text string, now time.Time) (time.Duration, bool) {
 	return 0, false
 }
 
-// readLimited reads all, or errTooLarge.
-func readLimited(r io.Reader, limit int64) ([]byte, error) {
+// readLimited reads all, or errTooLarge. size is what the server says, -1 if
+// nothing.
+func readLimited(r io.Reader, size, limit int64) ([]byte, error) {
+	if size > limit {
+		return nil, errTooLarge
+	}
 	var b bytes.Buffer
+	b.Grow(int(max(size, 0)) + bytes.MinRead) // no doubling on the way to a large answer
 	n, err := b.ReadFrom(io.LimitReader(r, limit+1))
 	if err != nil {
 		return nil, err

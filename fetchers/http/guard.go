@@ -38,12 +38,23 @@ func newGuard(opt Options, base *url.URL) (*guard, error) {
 		g.hosts[withPort(h, "443")] = false
 	}
 	for _, h := range opt.PrivateHosts {
-		g.hosts[withPort(h, "443")] = true
+		g.private(h)
 	}
 	if opt.Proxy != nil {
 		g.hosts[hostPort(opt.Proxy)] = true
 	}
 	return g, nil
+}
+
+// private marks a host that may lie inside. Written without a port it means
+// every port of that name that is listed, and 443.
+func (g *guard) private(host string) {
+	g.hosts[withPort(host, "443")] = true
+	for listed := range g.hosts {
+		if name, port, err := net.SplitHostPort(listed); err == nil && withPort(host, port) == net.JoinHostPort(name, port) {
+			g.hosts[listed] = true
+		}
+	}
 }
 
 // check judges a URL before it is used.

@@ -47,7 +47,11 @@ func NewUnionPay(config UnionPayConfig) (*UnionPay, error) {
 	if config.Trust.Version == "" {
 		config.Trust.Version = signing.UnionPay510
 	}
-	if config.MerID == "" || config.CertID == "" || config.Key == nil || config.Trust.Roots == nil && len(config.Trust.Keys) == 0 {
+	believes := config.Trust.Roots != nil // 5.1.0
+	if config.Trust.Version == signing.UnionPay500 {
+		believes = len(config.Trust.Keys) > 0
+	}
+	if config.MerID == "" || config.CertID == "" || config.Key == nil || !believes {
 		return nil, fmt.Errorf("unionpay client: merchant number, certificate id, private key and UnionPay's certificates are all needed")
 	}
 	if config.Limits.MaxBytes == 0 {
@@ -163,7 +167,7 @@ func (u *UnionPay) post(ctx context.Context, who subject, to *url.URL, fields ma
 		return r, fmt.Errorf("sign request of txnType %s: %w", fields["txnType"], err)
 	}
 	fields["signature"] = sign
-	r.answer, err = u.do(ctx, who, call{method: nethttp.MethodPost, url: to, body: []byte(signing.EncodeForm(fields)), bulk: true, limit: limit,
+	r.answer, err = u.do(ctx, who, call{method: nethttp.MethodPost, url: to, body: []byte(signing.EncodeForm(fields)), bulk: to == u.files, limit: limit,
 		header: map[string]string{"Content-Type": "application/x-www-form-urlencoded;charset=UTF-8"}})
 	if err != nil {
 		return r, err
