@@ -35,7 +35,7 @@ type Entry struct {
 }
 
 // Close frees the memory or the temporary file behind the entry; Reader is not
-// used afterwards.
+// used afterwards. Entries of one Open are closed one after the other.
 func (e *Entry) Close() error {
 	if e.temp == nil {
 		return nil
