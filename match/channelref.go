@@ -1,0 +1,145 @@
+package match
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"tieout/schemas"
+	"tieout/schemas/recordfile"
+)
+
+// refKey is a number that the channel gave, within a kind.
+type refKey struct {
+	kind schemas.Kind
+	ref  string
+}
+
+// refGroup is the unplaced rows of one number of the channel.
+type refGroup struct {
+	key              refKey
+	locals, channels []int32
+}
+
+// channelRef pairs what is left by the channel's own number: of the refund, for
+// refunds. Where both sides name a number of ours and the numbers differ, two
+// rows are shown together as TYPE_MISMATCH, and more than two are left alone.
+func (e *engine) channelRef(ctx context.Context) error {
+	if !anyUnplaced(e.local) || !anyUnplaced(e.channel) {
+		return nil
+	}
+	byRef := map[refKey]*refGroup{}
+	err := e.channel.eachRef(ctx, func(row int32, ref []byte) {
+		k := refKey{e.channel.kind[row], string(ref)}
+		if byRef[k] == nil {
+			byRef[k] = &refGroup{key: k}
+		}
+		byRef[k].channels = append(byRef[k].channels, row)
+	})
+	if err != nil || len(byRef) == 0 {
+		return err
+	}
+	var groups []*refGroup
+	err = e.local.eachRef(ctx, func(row int32, ref []byte) {
+		g := byRef[refKey{e.local.kind[row], string(ref)}]
+		if g == nil {
+			return
+		}
+		if len(g.locals) == 0 {
+			groups = append(groups, g)
+		}
+		g.locals = append(g.locals, row)
+	})
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(groups, func(a, b *refGroup) int {
+		return cmp.Or(cmp.Compare(a.key.kind, b.key.kind), cmp.Compare(a.key.ref, b.key.ref))
+	})
+	return e.settleRefs(ctx, groups, passChannelRef)
+}
+
+func anyUnplaced(s *side) bool { return slices.Contains(s.class[:s.rows()], 0) }
+
+// eachRef calls fn with the channel's number of every unplaced fresh or carried
+// row that has one.
+func (s *side) eachRef(ctx context.Context, fn func(row int32, ref []byte)) error {
+	if slices.Contains(s.class[:s.fresh], 0) {
+		err := s.set.Read(ctx, recordfile.Refs, func(first int64, b *schemas.Batch) error {
+			for i := range b.ChannelRef.Len() {
+				row := int32(first) + int32(i)
+				if s.class[row] != 0 {
+					continue
+				}
+				ref := b.ChannelRef.At(i)
+				switch s.kind[row] {
+				case schemas.Refund, schemas.SplitReturn, schemas.Chargeback:
+					ref = b.ChannelRefundRef.At(i)
+				}
+				if len(ref) > 0 {
+					fn(row, ref)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for i := range s.carried {
+		row := s.fresh + int32(i)
+		if ref := channelNumber(&s.carried[i].Record); ref != "" && s.class[row] == 0 {
+			fn(row, []byte(ref))
+		}
+	}
+	return nil
+}
+
+// settleRefs settles groups that share a number.
+func (e *engine) settleRefs(ctx context.Context, groups []*refGroup, by passID) error {
+	var locals, channels []int32
+	for _, g := range groups {
+		locals, channels = append(locals, g.locals...), append(channels, g.channels...)
+	}
+	ls, err := e.items(ctx, e.local, locals)
+	if err != nil {
+		return err
+	}
+	cs, err := e.items(ctx, e.channel, channels)
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		ours, theirs := ls.of(g.locals), cs.of(g.channels)
+		if !contradict(ours, theirs) {
+			e.apply(resolve(ours, theirs), by)
+			continue
+		}
+		if len(ours) == 1 && len(theirs) == 1 {
+			e.pair(ours[0].row, theirs[0].row, verdict{schemas.TypeMismatch, ruleKeyDiffers}, by, note{})
+		}
+	}
+	return nil
+}
+
+// contradict tells whether a local and a channel row of the group name
+// different numbers of ours.
+func contradict(ours, theirs []item) bool {
+	theirNumbers := distinct(theirs)
+	for n := range distinct(ours) {
+		for m := range theirNumbers {
+			if !n.fit(m) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func distinct(list []item) map[numbers]bool {
+	set := map[numbers]bool{}
+	for i := range list {
+		set[list[i].numbers] = true
+	}
+	return set
+}

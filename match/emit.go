@@ -1,0 +1,249 @@
+package match
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"tieout/internal/bizday"
+	"tieout/internal/money"
+	"tieout/schemas"
+)
+
+// emit hands the outcomes and the differences to the sink, and proves that
+// every row of both sides stands in one of them.
+func (e *engine) emit(ctx context.Context, out Sink) (Result, error) {
+	local, channel := newLedger(), newLedger()
+	totals := &tallies{byClass: map[tallyKey]*tally{}}
+	passes := [passCount]int64{}
+	err := e.outcomes(ctx, func(l, c int32, o schemas.Outcome, by passID) error {
+		if l != none && !e.local.isLate(l) {
+			local.add(e.local, l)
+		}
+		if c != none {
+			channel.add(e.channel, c)
+		}
+		totals.add(e, o.Class, l, c)
+		passes[by]++
+		return out.Outcome(o)
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	if err := e.differences(ctx, out.Difference); err != nil {
+		return Result{}, err
+	}
+	res := Result{Passes: map[string]int64{}}
+	for p, n := range passes {
+		if n > 0 {
+			res.Passes[passID(p).String()] = n
+		}
+	}
+	if res.Totals, err = totals.totals(e.money.names); err != nil {
+		return Result{}, err
+	}
+	if res.CarriedOut, err = e.carriedOut(ctx); err != nil {
+		return Result{}, err
+	}
+	if res.Claims, err = e.claims(ctx); err != nil {
+		return Result{}, err
+	}
+	res.Proofs = append(proveSame("local", ledgerOf(e.local), local, e.money.names),
+		proveSame("channel", ledgerOf(e.channel), channel, e.money.names)...)
+	res.Proofs = append(res.Proofs, e.proveCarry(schemas.Local, res.CarriedOut), e.proveCarry(schemas.Channel, res.CarriedOut))
+	res.Proofs = append(res.Proofs, e.proveDates(res.Totals)...)
+	return res, nil
+}
+
+// outcomes goes through all placed rows: the local ones in their order, each
+// with its channel row, then the channel rows that stand alone.
+func (e *engine) outcomes(ctx context.Context, fn func(l, c int32, o schemas.Outcome, by passID) error) error {
+	give := func(s *side, row, l, c int32) error {
+		if row%65536 == 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
+		n := s.notes[row]
+		return fn(l, c, schemas.Outcome{Class: s.class[row], Pass: s.pass[row].String(), Rule: s.rule[row].String(),
+			Local: e.localRef(l), Channel: e.channelRowRef(c), Occurrence: n.occurrence, Group: n.group}, s.pass[row])
+	}
+	for l := range e.local.rows() {
+		if e.local.class[l] == 0 {
+			continue // a late row that nobody needed; the partition shows any other
+		}
+		if err := give(e.local, l, l, e.local.mate[l]); err != nil {
+			return err
+		}
+	}
+	for c := range e.channel.rows() {
+		if e.channel.class[c] == 0 || e.channel.mate[c] != none {
+			continue
+		}
+		if err := give(e.channel, c, none, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *engine) localRef(row int32) schemas.RowRef {
+	return e.local.ref(row, schemas.InLocal, schemas.InCarriedLocal)
+}
+
+func (e *engine) channelRowRef(row int32) schemas.RowRef {
+	return e.channel.ref(row, schemas.InChannel, schemas.InCarriedChannel)
+}
+
+// carriedOut collects what the next day gets. Dates that were given once never
+// move.
+func (e *engine) carriedOut(ctx context.Context) ([]schemas.Carried, error) {
+	var all []schemas.Carried
+	for _, x := range []struct {
+		s     *side
+		side  schemas.Side
+		class schemas.Class
+	}{{e.local, schemas.Local, schemas.LocalInTransit}, {e.channel, schemas.Channel, schemas.ChannelInTransit}} {
+		rows := rowsOf(x.s, func(row int32) bool { return x.s.class[row] == x.class })
+		err := e.eachShown(ctx, x.s, rows, func(row int32, r *schemas.Record) error {
+			first, breakOn := e.dates(x.s, row)
+			all = append(all, schemas.Carried{Side: x.side, Record: *r, FirstSeen: first, BreakOn: breakOn})
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(all, func(a, b schemas.Carried) int {
+		return cmp.Or(cmp.Compare(a.Side, b.Side), compareRecords(&a.Record, &b.Record))
+	})
+	return all, nil
+}
+
+// dates returns when a row was first seen one-sided, and when it becomes a
+// break; bizday.None if it does not wait.
+func (e *engine) dates(s *side, row int32) (firstSeen, breakOn bizday.Date) {
+	if s.isCarried(row) {
+		c := &s.carried[row-s.fresh]
+		return c.FirstSeen, c.BreakOn
+	}
+	switch s.class[row] {
+	case schemas.LocalInTransit:
+		return e.in.Date, e.carryUntil(row)
+	case schemas.ChannelInTransit:
+		return e.in.Date, e.in.Date + 1
+	}
+	return e.in.Date, bizday.None
+}
+
+// claims collects the placed rows that other runs may meet.
+func (e *engine) claims(ctx context.Context) ([]schemas.Claim, error) {
+	s := e.local
+	var all []schemas.Claim
+	rows := rowsOf(s, func(row int32) bool {
+		return s.class[row] != 0 && consumes(s.class[row]) && !s.isCarried(row) && (s.isLate(row) || e.nearEdge(row))
+	})
+	err := s.eachRecord(ctx, rows, func(row int32, r *schemas.Record) error {
+		all = append(all, schemas.Claim{Kind: r.Kind, Key: r.Key(), ChannelRef: channelNumber(r), Occurrence: max(1, s.notes[row].occurrence),
+			EventTime: r.EventTime, Class: s.class[row]})
+		return nil
+	})
+	slices.SortFunc(all, compareClaims)
+	return all, err
+}
+
+func rowsOf(s *side, want func(row int32) bool) []int32 {
+	var rows []int32
+	for row := range s.rows() {
+		if want(row) {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// eachShown is eachRecord with what our books say now: of a carried local row
+// that this day's export shows again, the fresh copy.
+func (e *engine) eachShown(ctx context.Context, s *side, rows []int32, fn func(row int32, r *schemas.Record) error) error {
+	if s != e.local || len(e.twins) == 0 {
+		return s.eachRecord(ctx, rows, fn)
+	}
+	copies := map[int32]int32{} // fresh copy -> carried row
+	asked := make([]int32, len(rows))
+	for i, row := range rows {
+		asked[i] = row
+		if fresh, ok := e.twins[row]; ok {
+			asked[i] = fresh
+			copies[fresh] = row
+		}
+	}
+	slices.Sort(asked)
+	return s.eachRecord(ctx, asked, func(row int32, r *schemas.Record) error {
+		if carried, ok := copies[row]; ok {
+			row = carried
+		}
+		return fn(row, r)
+	})
+}
+
+// compareRecords orders records by what they say; place in the file decides
+// only between rows that say the same.
+func compareRecords(a, b *schemas.Record) int {
+	ca, cb := contentOf(a), contentOf(b)
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Key(), b.Key()), cmp.Compare(a.EventTime, b.EventTime),
+		cmp.Compare(channelNumber(a), channelNumber(b)), cmp.Compare(a.AmountMinor, b.AmountMinor),
+		cmp.Compare(ca.Hi, cb.Hi), cmp.Compare(ca.Lo, cb.Lo), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Line, b.Line))
+}
+
+// proveCarry: carried out = carried in + new - resolved.
+func (e *engine) proveCarry(which schemas.Side, out []schemas.Carried) schemas.Proof {
+	s, name, class := e.local, "carry.local", schemas.LocalInTransit
+	if which == schemas.Channel {
+		s, name, class = e.channel, "carry.channel", schemas.ChannelInTransit
+	}
+	in, fresh, resolved := int64(len(s.carried)), int64(0), int64(0)
+	for row := range s.rows() {
+		waits := s.class[row] == class
+		switch {
+		case s.isCarried(row) && !waits:
+			resolved++
+		case !s.isCarried(row) && waits:
+			fresh++
+		}
+	}
+	got := int64(0)
+	for i := range out {
+		if out[i].Side == which {
+			got++
+		}
+	}
+	p := proof(name, "", strconv.FormatInt(in+fresh-resolved, 10), strconv.FormatInt(got, 10))
+	p.Note = fmt.Sprintf("%d carried in + %d new - %d resolved", in, fresh, resolved)
+	return p
+}
+
+// proveDates looks at the share of pairs whose dates differ: many of them mean
+// that a time zone is wrong.
+func (e *engine) proveDates(totals []schemas.ClassTotal) []schemas.Proof {
+	var pairs, off int64
+	for _, t := range totals {
+		if t.LocalRows > 0 && t.ChannelRows > 0 {
+			pairs += t.LocalRows
+		}
+		if t.Class == schemas.DateMismatch {
+			off += t.LocalRows
+		}
+	}
+	if e.in.Rules.DateShare <= 0 || pairs == 0 {
+		return nil
+	}
+	allowed, err := money.Mul(pairs, e.in.Rules.DateShare)
+	if err != nil {
+		return nil
+	}
+	allowed /= 1_000_000
+	return []schemas.Proof{{Name: "dates", OK: off <= allowed, Want: fmt.Sprintf("at most %d of %d pairs on another day", allowed, pairs),
+		Got: strconv.FormatInt(off, 10), Advisory: true}}
+}
