@@ -95,7 +95,7 @@ func (l *layout) parse(b []byte) (w wall, why string) {
 	if year == 0 {
 		year = 2000 // a leap year: 29 February waits for its year
 	}
-	if w.month < 1 || w.month > 12 || w.day < 1 || w.day > daysIn(year, w.month) || w.hour > 23 || w.minute > 59 || w.sec > 59 {
+	if l.year4 >= 0 && w.year == 0 || w.month < 1 || w.month > 12 || w.day < 1 || w.day > daysIn(year, w.month) || w.hour > 23 || w.minute > 59 || w.sec > 59 {
 		return w, "not a time that the calendar has"
 	}
 	return w, ""

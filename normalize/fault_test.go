@@ -444,12 +444,20 @@ func content(t testing.TB, f normalize.File) []byte {
 // quotedBank is an invented bank with quoted cells and a trailer.
 func quotedBank(t testing.TB, currency string) *channels.Definition {
 	t.Helper()
-	d, err := channels.Parse("test", []byte(`
+	d, err := channels.Parse("test", []byte(quotedSource(currency)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func quotedSource(currency string) string {
+	return `
 name: quotedbank
 title: {en: Quoted Bank, zh: 引号银行}
 version: "1"
 zone: Asia/Shanghai
-currency: `+currency+`
+currency: ` + currency + `
 statements: [{kind: BANK, matching: true}]
 columns:
   t:
@@ -477,11 +485,7 @@ formats:
     totals: t
     day: {column: time}
     tail: [{pattern: 'TOTAL,(?P<rows>[0-9]+),(?P<net>-?[0-9.]+)'}]
-`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
+`
 }
 
 func quotedRows(n int) []string {

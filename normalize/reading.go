@@ -240,7 +240,7 @@ func (r *reading) identify(files []*opened) error {
 // peek takes merchant and date from the first row that tells them.
 func (o *opened) peek() (merchant string, date bizday.Date) {
 	date = bizday.None
-	b, reader, err := o.start1()
+	b, reader, err := o.firstBlock()
 	if err != nil {
 		return "", date
 	}
@@ -271,8 +271,8 @@ func (o *opened) peek() (merchant string, date bizday.Date) {
 	return merchant, date
 }
 
-// start1 loads the first block of a file without reading its rows.
-func (o *opened) start1() (*block, *rowReader, error) {
+// firstBlock loads the first block of a file without reading its rows.
+func (o *opened) firstBlock() (*block, *rowReader, error) {
 	body, err := o.body()
 	if err != nil {
 		return nil, nil, err

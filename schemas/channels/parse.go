@@ -53,12 +53,11 @@ func (c *checker) oneOf(what, value string, allowed ...string) {
 }
 
 func (c *checker) regexp(what, pattern string) *regexp.Regexp {
-	re, err := regexp.Compile(`\A(?:` + pattern + `)\z`)
-	if err != nil {
+	if _, err := regexp.Compile(pattern); err != nil {
 		c.bad("%s: %v", what, err)
 		return nil
 	}
-	return re
+	return regexp.MustCompile(`\A(?:` + pattern + `)\z`)
 }
 
 func (c *checker) definition() {
