@@ -105,6 +105,7 @@ type Schedule struct {
 	ReadyAt    string        `yaml:"ready_at"`    // "10:00" in the channel's zone on the next day
 	RetryEvery time.Duration `yaml:"retry_every"` // 5m to 10m between attempts; default 10m
 	GiveUp     string        `yaml:"give_up"`     // "18:00"
+	BankDays   bool          `yaml:"bank_days"`   // the statement comes on the next day on which banks work
 }
 
 // Match overrides the channel definition's windows.

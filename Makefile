@@ -1,0 +1,47 @@
+# Targets that people and CI use. The README names two: `go run ./cmd/tieout demo` and `make test`.
+
+GO      ?= go
+FUZZ    ?= 10s
+PACKAGES = ./...
+
+.PHONY: test check vet lint race crash interop fuzz bench build cover
+
+test: ## all tests that need nothing but Go
+	$(GO) test $(PACKAGES)
+
+build: ## a static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/tieout ./cmd/tieout
+
+vet:
+	$(GO) vet $(PACKAGES)
+	$(GO) vet -tags crashpoints $(PACKAGES)
+	@test -z "$$(gofmt -l cmd fetchers internal ledgerlink match normalize resolve schemas)" || { gofmt -l cmd fetchers internal ledgerlink match normalize resolve schemas; exit 1; }
+
+lint: ## builds the pinned linter from source, then runs it
+	cd tools/lint && $(GO) build -o ../../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	bin/golangci-lint run $(PACKAGES)
+
+race:
+	$(GO) test -race $(PACKAGES)
+
+crash: ## crash and rerun at every point; needs the points compiled in
+	$(GO) test -tags crashpoints ./internal/... ./cmd/...
+
+interop: ## two foreign Parquet readers read what we write
+	cd schemas/interop && $(GO) test ./...
+
+fuzz: ## every fuzz target for FUZZ each
+	@for pkg in $$($(GO) list $(PACKAGES)); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "fuzz $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZ) $$pkg || exit 1; \
+	  done; \
+	done
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
+
+cover:
+	$(GO) test -coverprofile=cover.out $(PACKAGES)
+	$(GO) tool cover -func=cover.out | tail -1
+
+check: vet lint test race crash interop ## what CI runs, without the daemons

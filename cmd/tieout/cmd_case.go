@@ -1,0 +1,241 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os/user"
+
+	"tieout/internal/fault"
+	"tieout/internal/money"
+	"tieout/internal/store"
+	"tieout/schemas"
+)
+
+// caseCmd works on the queue. What one person proposes another approves; both
+// look at the same evidence, and a rerun that changes it voids the proposal.
+type caseCmd struct {
+	List    caseListCmd    `cmd:"" help:"List open cases, the most urgent first."`
+	Show    caseShowCmd    `cmd:"" help:"Show a case: both sides, evidence, what may be proposed, history."`
+	Propose caseProposeCmd `cmd:"" help:"Propose a fix, or to accept the difference as it is."`
+	Approve caseApproveCmd `cmd:"" help:"Approve what another person proposed; it is applied at once."`
+	Reject  caseRejectCmd  `cmd:"" help:"Send a proposal back."`
+	Comment caseCommentCmd `cmd:"" help:"Add a line to the history."`
+	Assign  caseAssignCmd  `cmd:"" help:"Give a case to somebody."`
+}
+
+// person is who acts; the default is the user of this machine.
+type person struct {
+	By string `help:"Who acts; default the user of this machine." env:"TIEOUT_USER"`
+}
+
+func (p person) name() (string, error) {
+	if p.By != "" {
+		return p.By, nil
+	}
+	u, err := user.Current()
+	if err != nil {
+		return "", fault.New("E-6401", fault.V{"command": "case", "reason": "say who acts with --by"}, err)
+	}
+	return u.Username, nil
+}
+
+// seen is what the person looked at; without it, what the case is now.
+type seen struct {
+	Version  int64  `help:"Version of the case that you looked at; default the present one."`
+	Evidence string `help:"Evidence digest that you looked at; default the present one."`
+}
+
+func (s seen) fill(c schemas.Case) (int64, string) {
+	version, evidence := s.Version, s.Evidence
+	if version == 0 {
+		version = c.Version
+	}
+	if evidence == "" {
+		evidence = c.Evidence
+	}
+	return version, evidence
+}
+
+type caseListCmd struct {
+	Account string `short:"a" help:"Only this account."`
+	Owner   string `help:"Only cases of this person."`
+	All     bool   `help:"Closed cases too."`
+	Limit   int    `help:"At most so many." default:"200"`
+}
+
+// Run is called by kong.
+func (c *caseListCmd) Run(a *app) error {
+	site, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer site.close()
+	cases, err := site.db.Cases(a.ctx, store.CaseFilter{Account: c.Account, Owner: c.Owner, All: c.All, Limit: c.Limit, Urgent: true})
+	if err != nil {
+		return err
+	}
+	if a.cli.JSON {
+		return a.printJSON(cases)
+	}
+	for _, k := range cases {
+		fmt.Fprintf(a.out, "%s P%d %-10s %-30s %-4s due %s  %-9s %s %s  %s %s  suspense %s %s\n", k.ID, k.Priority, k.State, k.Class, k.Cell, k.DueOn, k.Kind,
+			k.Account, fault.Safe(k.Key, 40), k.FirstSeen, k.Flag, k.Currency, money.Format(k.SuspendMinor, money.Currency(k.Currency)))
+	}
+	return nil
+}
+
+type caseShowCmd struct {
+	ID string `arg:"" help:"Case, as case list shows it."`
+}
+
+// Run is called by kong.
+func (c *caseShowCmd) Run(a *app) error {
+	site, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer site.close()
+	file, err := site.db.Case(a.ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	return a.printJSON(file)
+}
+
+type caseProposeCmd struct {
+	ID     string `arg:"" help:"Case."`
+	What   string `arg:"" help:"What case show offers: ACCEPT or a kind of fix."`
+	Reason string `required:"" help:"Why."`
+	person
+	seen
+}
+
+// Run is called by kong.
+func (c *caseProposeCmd) Run(a *app) error {
+	return a.onCase(c.ID, c.person, func(s *site, file store.CaseFile, who string) error {
+		version, evidence := c.fill(file.Case)
+		k, err := s.db.Propose(a.ctx, store.Asked{CaseID: c.ID, Version: version, Evidence: evidence, Maker: who, What: c.What, Reason: c.Reason})
+		if err != nil {
+			return err
+		}
+		return a.printCase(k)
+	})
+}
+
+type caseApproveCmd struct {
+	ID string `arg:"" help:"Case."`
+	person
+	seen
+}
+
+// Run is called by kong. The fixes are applied at once; a crash in between
+// leaves them pending, and the next run or approval applies them.
+func (c *caseApproveCmd) Run(a *app) error {
+	return a.onCase(c.ID, c.person, func(s *site, file store.CaseFile, who string) error {
+		version, evidence := c.fill(file.Case)
+		if _, err := s.db.Approve(a.ctx, store.Answered{CaseID: c.ID, Version: version, Evidence: evidence, Checker: who}); err != nil {
+			return err
+		}
+		if err := s.pipeline.ApplyPending(a.ctx, file.Account, func() error { return a.ctx.Err() }); err != nil {
+			return err
+		}
+		a.result.Changed = "fixes"
+		after, err := s.db.Case(a.ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		return a.printCase(after.Case)
+	})
+}
+
+type caseRejectCmd struct {
+	ID     string `arg:"" help:"Case."`
+	Reason string `required:"" help:"Why."`
+	person
+	seen
+}
+
+// Run is called by kong.
+func (c *caseRejectCmd) Run(a *app) error {
+	return a.onCase(c.ID, c.person, func(s *site, file store.CaseFile, who string) error {
+		version, _ := c.fill(file.Case)
+		k, err := s.db.Reject(a.ctx, store.Answered{CaseID: c.ID, Version: version, Checker: who, Reason: c.Reason})
+		if err != nil {
+			return err
+		}
+		return a.printCase(k)
+	})
+}
+
+type caseCommentCmd struct {
+	ID   string `arg:"" help:"Case."`
+	Text string `arg:"" help:"What to write."`
+	person
+}
+
+// Run is called by kong.
+func (c *caseCommentCmd) Run(a *app) error {
+	return a.onCase(c.ID, c.person, func(s *site, _ store.CaseFile, who string) error {
+		return s.db.Comment(a.ctx, c.ID, who, c.Text)
+	})
+}
+
+type caseAssignCmd struct {
+	ID    string `arg:"" help:"Case."`
+	Owner string `arg:"" help:"To whom; - gives it back."`
+	person
+	seen
+}
+
+// Run is called by kong.
+func (c *caseAssignCmd) Run(a *app) error {
+	return a.onCase(c.ID, c.person, func(s *site, file store.CaseFile, who string) error {
+		version, _ := c.fill(file.Case)
+		owner := c.Owner
+		if owner == "-" {
+			owner = ""
+		}
+		k, err := s.db.Assign(a.ctx, c.ID, version, who, owner)
+		if err != nil {
+			return err
+		}
+		return a.printCase(k)
+	})
+}
+
+// onCase opens the site and the case for an act of one person.
+func (a *app) onCase(id string, p person, do func(*site, store.CaseFile, string) error) error {
+	who, err := p.name()
+	if err != nil {
+		return err
+	}
+	site, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer site.close()
+	file, err := site.db.Case(a.ctx, id)
+	if err != nil {
+		return err
+	}
+	return do(site, file, who)
+}
+
+func (a *app) printCase(k schemas.Case) error {
+	if a.cli.JSON {
+		return a.printJSON(k)
+	}
+	a.say(fmt.Sprintf("%s %s %s version %d evidence %s", k.ID, k.State, k.Class, k.Version, k.Evidence),
+		fmt.Sprintf("%s %s %s 版本 %d 证据 %s", k.ID, k.State, k.Class, k.Version, k.Evidence))
+	return nil
+}
+
+// printJSON prints one object.
+func (a *app) printJSON(v any) error {
+	body, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode the result: %w", err)
+	}
+	_, err = fmt.Fprintln(a.out, string(body))
+	return err
+}

@@ -1,0 +1,386 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"tieout/internal/bizday"
+	"tieout/internal/fault"
+	"tieout/internal/money"
+	"tieout/internal/pipeline"
+	"tieout/internal/report"
+	"tieout/ledgerlink"
+	"tieout/match"
+	"tieout/normalize"
+	"tieout/resolve"
+	"tieout/schemas"
+	"tieout/schemas/channels"
+	"tieout/schemas/recordfile"
+)
+
+// compareCmd says what differs between a downloaded statement and an export of
+// ours. It needs no configuration and changes nothing but its own folder.
+type compareCmd struct {
+	Channel    string   `required:"" help:"Channel of the statement; see tieout channel list."`
+	Statement  []string `required:"" type:"existingfile" help:"The downloaded file as it is: CSV, gzip, zip, or UnionPay's text. Several if the channel gives several."`
+	Local      string   `required:"" type:"existingfile" help:"Our transactions: CSV or Parquet with the columns kind,order_no,refund_no,channel_txn_id,status,amount_minor,currency,fee_minor,created_at,completed_at."`
+	Date       string   `short:"d" help:"Bill date; default: what the statement says."`
+	Out        string   `help:"Folder for the reports and the Parquet files; default tieout-compare-DATE."`
+	Definition string   `type:"existingfile" help:"Definition file of your own bank's format."`
+}
+
+// compareMemory is what the Go heap is kept under, so that a million rows a
+// side fit into 512 MiB with everything that is not heap.
+const compareMemory = 360 << 20
+
+// Run is called by kong.
+func (c *compareCmd) Run(a *app) error {
+	def, err := c.definition()
+	if err != nil {
+		return err
+	}
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(compareMemory))
+	w, err := c.start(a, def)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	if err := w.run(a.ctx); err != nil {
+		a.message(fault.Of(err))
+		if w.report.Statement == nil {
+			return exitCode(fault.Of(err).Exit())
+		}
+		w.report.Verdict, w.report.Why = schemas.Incomplete, fault.Of(err).Message(fault.English)
+	}
+	return w.finish(a)
+}
+
+func (c *compareCmd) definition() (*channels.Definition, error) {
+	var own []string
+	if c.Definition != "" {
+		own = []string{c.Definition}
+	}
+	defs, names, err := definitions(own)
+	if err != nil {
+		return nil, err
+	}
+	def, ok := defs[c.Channel]
+	if !ok {
+		return nil, fault.New("E-6401", fault.V{"command": "compare", "reason": fmt.Sprintf("no channel %q; known: %s", c.Channel, strings.Join(names, ", "))}, nil)
+	}
+	return def, nil
+}
+
+// comparison is one compare at work.
+type comparison struct {
+	cmd     *compareCmd
+	def     *channels.Definition
+	dir     string
+	date    bizday.Date
+	account string
+	files   []normalize.File
+	closers []func()
+	report  schemas.RunReport
+	lang    fault.Lang
+	bar     *bar
+	diffs   string
+}
+
+func (c *compareCmd) start(a *app, def *channels.Definition) (*comparison, error) {
+	w := &comparison{cmd: c, def: def, lang: a.lang, date: bizday.None}
+	if c.Date != "" {
+		var err error
+		if w.date, err = bizday.Parse(c.Date); err != nil {
+			return nil, fault.New("E-6401", fault.V{"command": "compare", "reason": err.Error()}, nil)
+		}
+	}
+	for _, path := range c.Statement {
+		files, closer, err := openStatement(a.ctx, path)
+		if err != nil {
+			w.close()
+			return nil, err
+		}
+		w.closers = append(w.closers, closer)
+		w.files = append(w.files, files...)
+	}
+	_, format, merchant, date, err := normalize.Detect([]*channels.Definition{def}, w.files)
+	if err != nil {
+		w.close()
+		return nil, err
+	}
+	if w.date == bizday.None {
+		w.date = date
+	}
+	w.account = merchant
+	if w.account == "" {
+		w.account = def.Name
+	}
+	w.dir = c.Out
+	if w.dir == "" {
+		w.dir = "tieout-compare-" + w.date.String()
+	}
+	if err := os.MkdirAll(w.dir, 0o700); err != nil {
+		w.close()
+		return nil, fault.New("E-4101", fault.V{"path": w.dir, "reason": err.Error()}, err)
+	}
+	w.bar = a.progress(format, w.date)
+	w.report = schemas.RunReport{Channel: def.Name, Account: w.account, Merchant: merchant, Date: w.date, RunID: "compare", Attempt: 1, Zone: def.Zone,
+		Versions: map[string]string{"program": version, "definition": def.Version}, FetchState: schemas.FetchFetched, Finished: a.now()}
+	return w, nil
+}
+
+func (w *comparison) close() {
+	if w.bar != nil {
+		w.bar.finish()
+	}
+	for _, c := range w.closers {
+		c()
+	}
+}
+
+// run reads both sides, matches them, and decides what each difference is.
+func (w *comparison) run(ctx context.Context) error {
+	rules := match.RulesOf(w.def.Match)
+	for _, step := range []struct {
+		name string
+		do   func(context.Context, match.Rules) error
+	}{{pipeline.StageNormalize, w.statement}, {pipeline.StageExport, w.local}, {pipeline.StageMatch, w.match}} {
+		w.bar.Begin(step.name)
+		if err := step.do(ctx, rules); err != nil {
+			return err
+		}
+		w.bar.End(step.name, nil)
+	}
+	return nil
+}
+
+// statement writes statement.parquet and rejects.jsonl.
+func (w *comparison) statement(ctx context.Context, _ match.Rules) error {
+	rejects, err := w.create("rejects.jsonl")
+	if err != nil {
+		return err
+	}
+	defer rejects.Close()
+	sink := &compareSink{rejects: recordfile.NewLineWriter[schemas.Reject](rejects)}
+	err = w.records("statement.parquet", func(rec *recordfile.Writer) error {
+		sink.records = rec
+		st, err := normalize.Statement(ctx, normalize.Input{Definition: w.def, Account: w.account, Merchant: w.report.Merchant, Date: w.date, Files: w.files}, sink)
+		w.report.Statement, w.report.Proofs, w.report.Rejects = &st, st.Proofs, sink.shown
+		for _, f := range st.Files {
+			w.report.Files = append(w.report.Files, schemas.FetchedFile{FileUsed: f, Place: "file"})
+		}
+		if f := normalize.Incomplete(st); err == nil && f != nil {
+			err = f
+		}
+		return err
+	})
+	return errors.Join(err, sink.rejects.Close())
+}
+
+// local writes local.parquet.
+func (w *comparison) local(ctx context.Context, rules match.Rules) error {
+	source, err := openLocal(w.cmd.Local)
+	if err != nil {
+		return err
+	}
+	return w.records("local.parquet", func(rec *recordfile.Writer) error {
+		exp, err := source.Export(ctx, ledgerlink.ExportRequest{Channel: w.def.Name, Account: w.account, Merchant: w.report.Merchant, Day: w.def.Day(), Date: w.date,
+			Before: rules.WindowBefore, After: rules.WindowAfter}, rec.Batch)
+		w.report.Export = &exp
+		w.report.Proofs = append(w.report.Proofs, exp.Proofs...)
+		return err
+	})
+}
+
+// match writes differences.jsonl and outcomes.parquet.
+func (w *comparison) match(ctx context.Context, rules match.Rules) error {
+	local, err := recordfile.OpenFile(filepath.Join(w.dir, "local.parquet"))
+	if err != nil {
+		return err
+	}
+	defer local.Close()
+	channel, err := recordfile.OpenFile(filepath.Join(w.dir, "statement.parquet"))
+	if err != nil {
+		return err
+	}
+	defer channel.Close()
+	table, err := resolve.Load()
+	if err != nil {
+		return err
+	}
+	outcomes, err := w.create("outcomes.parquet")
+	if err != nil {
+		return err
+	}
+	defer outcomes.Close()
+	diffs, err := w.create("differences.jsonl")
+	if err != nil {
+		return err
+	}
+	defer diffs.Close()
+	writer, err := recordfile.NewOutcomeWriter(outcomes, runtime.GOMAXPROCS(0))
+	if err != nil {
+		return err
+	}
+	sink := &decidedSink{outcomes: writer, diffs: recordfile.NewLineWriter[schemas.Difference](diffs), table: table}
+	res, err := match.Run(ctx, match.Inputs{Account: w.account, Channel: w.def.Name, Date: w.date, Day: w.def.Day(), Local: local, ChannelRows: channel,
+		Rules: rules, Workers: runtime.GOMAXPROCS(0)}, sink)
+	if err := errors.Join(err, writer.Close(), sink.diffs.Close()); err != nil {
+		return err
+	}
+	w.report.Totals, w.report.Carried = res.Totals, res.CarriedOut
+	w.report.Proofs = append(w.report.Proofs, res.Proofs...)
+	w.report.Bridge = pipeline.BridgeOf(res.Totals)
+	open := int64(0)
+	for _, t := range res.Totals {
+		if t.Class.Break() {
+			open += t.Outcomes
+		}
+	}
+	w.report.Verdict, w.report.Why = resolve.Verdict(resolve.Standing{Proofs: w.report.Proofs, Open: open, Carried: int64(len(res.CarriedOut))})
+	return nil
+}
+
+// finish writes the reports and prints what came out.
+func (w *comparison) finish(a *app) error {
+	w.bar.finish()
+	w.report.Differences = func(yield func(*schemas.Difference, error) bool) {
+		f, err := os.Open(filepath.Join(w.dir, "differences.jsonl"))
+		if errors.Is(err, os.ErrNotExist) {
+			return
+		}
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer f.Close()
+		for d, err := range recordfile.ReadLines[schemas.Difference](f, "differences.jsonl") {
+			if !yield(d, err) {
+				return
+			}
+		}
+	}
+	files, err := report.Compare(a.ctx, w.dir, &w.report, langs(a.lang))
+	if err != nil {
+		return err
+	}
+	code := resolve.ExitCode(w.report.Verdict, 0)
+	a.result = resultLine{Code: code, Date: w.date.String(), Channel: w.def.Name, Changed: "none", Next: nextStep[code]}
+	if err := w.print(a, files, code); err != nil {
+		return err
+	}
+	if code != 0 {
+		return exitCode(code)
+	}
+	return nil
+}
+
+func (w *comparison) print(a *app, files []schemas.FileUsed, code int) error {
+	if a.cli.JSON {
+		body, err := json.MarshalIndent(map[string]any{"code": code, "date": w.date, "verdict": w.report.Verdict, "why": w.report.Why, "statement": w.report.Statement,
+			"export": w.report.Export, "totals": w.report.Totals, "proofs": w.report.Proofs, "files": files}, "", "  ")
+		if err != nil {
+			return fmt.Errorf("encode the result: %w", err)
+		}
+		_, err = fmt.Fprintln(a.out, string(body))
+		return err
+	}
+	if a.cli.Quiet && code == 0 {
+		return nil
+	}
+	fmt.Fprintf(a.out, "%s  %s %s  %s\n", w.report.Verdict, w.def.Name, w.date, w.report.Why)
+	printTotals(a, w.report.Totals)
+	printProofs(a, w.report.Proofs)
+	for _, f := range files {
+		fmt.Fprintln(a.out, filepath.Join(w.dir, f.Name))
+	}
+	return nil
+}
+
+// printTotals writes one line a class.
+func printTotals(a *app, totals []schemas.ClassTotal) {
+	for _, t := range totals {
+		fmt.Fprintf(a.out, "  %-30s %-10s %10d  %s %18s\n", t.Class, t.Kind, t.Outcomes, t.Currency, money.Format(t.DeltaMinor, money.Currency(t.Currency)))
+	}
+}
+
+// printProofs writes one line a proof, with both numbers.
+func printProofs(a *app, proofs []schemas.Proof) {
+	for _, p := range proofs {
+		mark := "ok  "
+		if !p.OK {
+			mark = "FAIL"
+			if p.Advisory {
+				mark = "note"
+			}
+		}
+		fmt.Fprintf(a.out, "  %s %-28s %s = %s %s %s\n", mark, p.Name, fault.Safe(p.Want, 60), fault.Safe(p.Got, 60), p.Currency, fault.Safe(p.Note, 120))
+	}
+}
+
+// create opens an output file of the folder; an earlier one is replaced.
+func (w *comparison) create(name string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(w.dir, name), os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fault.New("E-4101", fault.V{"path": filepath.Join(w.dir, name), "reason": err.Error()}, err)
+	}
+	return f, nil
+}
+
+// records writes one record file.
+func (w *comparison) records(name string, fill func(*recordfile.Writer) error) error {
+	f, err := w.create(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	rec, err := recordfile.NewWriter(f, recordfile.Options{Channel: w.def.Name, Account: w.account, Workers: runtime.GOMAXPROCS(0)})
+	if err != nil {
+		return err
+	}
+	return errors.Join(fill(rec), rec.Close())
+}
+
+// compareSink takes what normalize gives.
+type compareSink struct {
+	records *recordfile.Writer
+	rejects *recordfile.LineWriter[schemas.Reject]
+	shown   []schemas.Reject
+}
+
+// Batch implements normalize.Sink.
+func (s *compareSink) Batch(b *schemas.Batch) error { return s.records.Batch(b) }
+
+// Reject implements normalize.Sink.
+func (s *compareSink) Reject(r schemas.Reject) error {
+	if len(s.shown) < 1000 {
+		s.shown = append(s.shown, r)
+	}
+	return s.rejects.Add(&r)
+}
+
+// decidedSink writes outcomes, and each difference with what the decision
+// table says of it while nobody has asked the channel.
+type decidedSink struct {
+	outcomes *recordfile.OutcomeWriter
+	diffs    *recordfile.LineWriter[schemas.Difference]
+	table    *resolve.Table
+}
+
+// Outcome implements match.Sink.
+func (s *decidedSink) Outcome(o schemas.Outcome) error { return s.outcomes.Outcome(o) }
+
+// Difference implements match.Sink.
+func (s *decidedSink) Difference(d *schemas.Difference) error {
+	dec := s.table.Decide(d, resolve.Context{})
+	shown := *d
+	shown.Decision = &dec
+	return s.diffs.Add(&shown)
+}

@@ -1,0 +1,35 @@
+package main
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"tieout/internal/fault"
+)
+
+// initCmd writes the configuration that a new user edits.
+type initCmd struct{}
+
+//go:embed init.yaml
+var initYAML []byte
+
+// Run is called by kong. An existing file is never overwritten.
+func (*initCmd) Run(a *app) error {
+	f, err := os.OpenFile(a.cli.Config, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return fault.New("E-6401", fault.V{"command": "init", "reason": a.cli.Config + " exists already"}, nil)
+	}
+	if err != nil {
+		return fault.New("E-4101", fault.V{"path": a.cli.Config, "reason": err.Error()}, err)
+	}
+	_, werr := f.Write(initYAML)
+	if err := errors.Join(werr, f.Close()); err != nil {
+		return fault.New("E-4101", fault.V{"path": a.cli.Config, "reason": err.Error()}, err)
+	}
+	a.say(fmt.Sprintf("wrote %s; edit it, then run: tieout channel check", a.cli.Config),
+		fmt.Sprintf("已生成 %s；请编辑后运行：tieout channel check", a.cli.Config))
+	return nil
+}

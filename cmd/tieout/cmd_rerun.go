@@ -1,0 +1,245 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"tieout/internal/bizday"
+	"tieout/internal/fault"
+	"tieout/internal/pipeline"
+)
+
+// rerunCmd makes a new attempt at a day that has a result.
+type rerunCmd struct {
+	dates
+	accounts
+	From          string `help:"Take the stages before this one from the current attempt: normalize, export, match, resolve." enum:",normalize,export,match,query,resolve" default:""`
+	DryRun        bool   `help:"Compute and show what would change; apply and publish nothing."`
+	AcceptReissue bool   `help:"Use a statement that the channel issued again with other content."`
+	AcceptEmpty   bool   `help:"Accept an empty statement although the account usually has rows."`
+	Cascade       bool   `help:"Then rebuild the later days whose carried items changed, in order."`
+}
+
+// Run is called by kong.
+func (c *rerunCmd) Run(a *app) error {
+	site, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer site.close()
+	accts, err := site.selected(c.accounts)
+	if err != nil {
+		return err
+	}
+	opt := pipeline.Options{Force: true, Now: true, From: c.From, DryRun: c.DryRun, AcceptReissue: c.AcceptReissue, AcceptEmpty: c.AcceptEmpty}
+	var lines []runLine
+	for _, acct := range accts {
+		from, to, err := a.span(c.Date, acct.Definition.Day().Zone)
+		if err != nil {
+			return err
+		}
+		for date := from; date <= to; date++ {
+			line, err := a.rerun(site, acct, date, opt)
+			lines = append(lines, line)
+			if err != nil && a.ctx.Err() != nil {
+				return err
+			}
+		}
+		if c.Cascade && !c.DryRun {
+			more, err := a.cascade(site, acct, to)
+			lines = append(lines, more...)
+			if err != nil {
+				return err
+			}
+		}
+	}
+	if !c.DryRun {
+		if err := site.dayReports(a, lines); err != nil {
+			return err
+		}
+	}
+	return a.endOfNight(lines)
+}
+
+// rerun runs one day and prints what changed.
+func (a *app) rerun(site *site, acct pipeline.Account, date bizday.Date, opt pipeline.Options) (runLine, error) {
+	bar := a.progress(acct.Name, date)
+	opt.Progress = bar
+	res, err := site.pipeline.Run(a.ctx, acct, date, opt)
+	bar.finish()
+	line := a.lineOf(acct, date, res, err)
+	if res.Changes != nil && !a.cli.JSON {
+		if opt.DryRun {
+			a.say("would change:", "将发生的变化：")
+		}
+		for _, l := range res.Changes.Lines() {
+			a.say("  "+l, "  "+l)
+		}
+	}
+	line.Changes = res.Changes
+	return line, err
+}
+
+// cascade reruns the stale days after a date, oldest first, until none is left.
+func (a *app) cascade(site *site, acct pipeline.Account, after bizday.Date) ([]runLine, error) {
+	var lines []runLine
+	runs, err := site.db.Runs(a.ctx, acct.Name, after.Add(1), bizday.Of(a.now(), acct.Definition.Day().Zone))
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range runs {
+		if !r.Current {
+			continue
+		}
+		cur, ok, err := site.db.Current(a.ctx, acct.Name, r.BillDate)
+		if err != nil {
+			return lines, err
+		}
+		if !ok || !cur.Stale {
+			continue
+		}
+		line, err := a.rerun(site, acct, r.BillDate, pipeline.Options{Force: true, Now: true, From: pipeline.StageMatch})
+		lines = append(lines, line)
+		if err != nil {
+			return lines, err
+		}
+	}
+	return lines, nil
+}
+
+// replayCmd proves a published day.
+type replayCmd struct {
+	dates
+	accounts
+	Verify bool `help:"Compare with what was published; the default and the only way."`
+}
+
+// Run is called by kong.
+func (c *replayCmd) Run(a *app) error {
+	site, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer site.close()
+	accts, err := site.selected(c.accounts)
+	if err != nil {
+		return err
+	}
+	type replayed struct {
+		Date    bizday.Date `json:"date"`
+		Account string      `json:"account"`
+		Run     string      `json:"run"`
+		First   string      `json:"first_difference"`
+	}
+	var all []replayed
+	codes := []int{0}
+	for _, acct := range accts {
+		from, to, err := a.span(c.Date, acct.Definition.Day().Zone)
+		if err != nil {
+			return err
+		}
+		for date := from; date <= to; date++ {
+			first, run, err := site.pipeline.Replay(a.ctx, acct, date)
+			if err == nil && first != "" {
+				stage, _, _ := strings.Cut(first, "/")
+				err = fault.New("E-5081", fault.V{"what": "not identical", "account": acct.Name, "date": date, "stage": stage, "first": first}, nil)
+			}
+			if err != nil {
+				a.message(fault.Of(err))
+				codes = append(codes, fault.Of(err).Exit())
+				if a.ctx.Err() != nil {
+					return err
+				}
+			} else {
+				a.say(fmt.Sprintf("%s %s %s identical", date, acct.Name, run.ID), fmt.Sprintf("%s %s %s 完全一致", date, acct.Name, run.ID))
+			}
+			all = append(all, replayed{date, acct.Name, run.ID, first})
+		}
+	}
+	if a.cli.JSON {
+		body, err := json.MarshalIndent(all, "", "  ")
+		if err != nil {
+			return fmt.Errorf("encode the result: %w", err)
+		}
+		fmt.Fprintln(a.out, string(body))
+	}
+	if worst := fault.Worst(codes...); worst != 0 {
+		return exitCode(worst)
+	}
+	return nil
+}
+
+// undoCmd takes back the fixes of a run.
+type undoCmd struct {
+	RunID  string `name:"run" required:"" help:"The run, as status shows it."`
+	By     string `required:"" help:"Who does it."`
+	Reason string `required:"" help:"Why."`
+}
+
+// Run is called by kong.
+func (c *undoCmd) Run(a *app) error {
+	site, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer site.close()
+	run, ok, err := site.db.RunByID(a.ctx, c.RunID)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fault.New("E-6401", fault.V{"command": "undo", "reason": "there is no run " + c.RunID}, nil)
+	}
+	done, err := site.pipeline.Undo(a.ctx, run, c.By, c.Reason)
+	for _, d := range done {
+		a.say(fmt.Sprintf("%s %s", d.Result.State, d.Fix.Reverses), fmt.Sprintf("%s %s", d.Result.State, d.Fix.Reverses))
+	}
+	a.result = resultLine{Run: run.ID, Date: run.BillDate.String(), Changed: "none"}
+	if len(done) > 0 {
+		a.result.Changed = "fixes"
+	}
+	return err
+}
+
+// diffCmd compares two runs.
+type diffCmd struct {
+	From string `arg:"" help:"A run, as status shows it."`
+	To   string `arg:"" help:"Another run."`
+}
+
+// Run is called by kong.
+func (c *diffCmd) Run(a *app) error {
+	site, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer site.close()
+	from, okFrom, err := site.db.RunByID(a.ctx, c.From)
+	if err != nil {
+		return err
+	}
+	to, okTo, err := site.db.RunByID(a.ctx, c.To)
+	if err != nil {
+		return err
+	}
+	if !okFrom || !okTo {
+		return fault.New("E-6401", fault.V{"command": "diff", "reason": "there is no such run"}, nil)
+	}
+	changes, err := site.pipeline.Diff(a.ctx, from, to)
+	if err != nil {
+		return err
+	}
+	if a.cli.JSON {
+		body, err := json.MarshalIndent(changes, "", "  ")
+		if err != nil {
+			return fmt.Errorf("encode the result: %w", err)
+		}
+		_, err = fmt.Fprintln(a.out, string(body))
+		return err
+	}
+	for _, l := range changes.Lines() {
+		a.say(l, l)
+	}
+	return nil
+}

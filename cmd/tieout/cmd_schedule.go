@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"tieout/internal/pipeline"
+	"tieout/internal/sched"
+)
+
+// scheduleCmd starts the nights.
+type scheduleCmd struct {
+	Print string `help:"Print units instead of running: crontab or systemd." enum:",crontab,systemd" default:""`
+	Days  int    `help:"How many days back to catch up after downtime." default:"7"`
+}
+
+// Run is called by kong.
+func (c *scheduleCmd) Run(a *app) error {
+	cfg, _, err := a.loadConfig()
+	if err != nil {
+		return err
+	}
+	if c.Print != "" {
+		return a.printUnits(c.Print)
+	}
+	site, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer site.close()
+	plans := make([]sched.Plan, 0, len(site.accounts))
+	for _, acct := range site.accounts {
+		conf, _ := cfg.Account(acct.Name)
+		plans = append(plans, sched.Plan{Account: acct.Name, Zone: acct.Definition.Day().Zone, ReadyAt: conf.Schedule.ReadyAt, Every: conf.Schedule.RetryEvery, GiveUp: conf.Schedule.GiveUp})
+	}
+	loop := sched.Loop{Plans: plans, CatchUp: c.Days, Store: schedStore{site}, Now: a.now, Sleep: sleepContext,
+		Night: func(_ context.Context, job sched.Job) {
+			// The exit code of one night is in the store and was alerted; the
+			// loop lives on.
+			a.logNight(job, a.night(dates{job.Date.String()}, accounts{Account: []string{job.Account}}, pipeline.Options{}, false))
+		}}
+	return loop.Run(a.ctx)
+}
+
+func sleepContext(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// printUnits writes what an operator pastes. The nights run every ten minutes
+// from ten o'clock; a day that is final costs one look into the database.
+func (a *app) printUnits(kind string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	conf, err := filepath.Abs(a.cli.Config)
+	if err != nil {
+		return fmt.Errorf("find the configuration: %w", err)
+	}
+	if kind == "crontab" {
+		_, err = fmt.Fprintf(a.out, "# Every ten minutes from 10:00 to 18:50: a day that is final costs one look into the database.\n"+
+			"# Exit code 10 means that items wait for review; see docs/runbook.md.\n"+
+			"CRON_TZ=Asia/Shanghai\n*/10 10-18 * * * %s --config %s --quiet run\n", quoteCron(self), quoteCron(conf))
+		return err
+	}
+	_, err = fmt.Fprintf(a.out, `# /etc/systemd/system/tieout.service
+[Unit]
+Description=tieout: reconcile yesterday's payments
+
+[Service]
+Type=oneshot
+ExecStart=%s --config %s --quiet run
+SuccessExitStatus=10
+TimeoutStopSec=15
+
+# /etc/systemd/system/tieout.timer
+[Unit]
+Description=tieout: every ten minutes through the day
+
+[Timer]
+OnCalendar=*-*-* 10..18:00/10:00 Asia/Shanghai
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+`, quoteUnit(self), quoteUnit(conf))
+	return err
+}
+
+// quoteCron keeps a path one word for the shell; % ends a crontab command.
+func quoteCron(p string) string {
+	return "'" + strings.NewReplacer("'", `'\''`, "%", `\%`).Replace(p) + "'"
+}
+
+// quoteUnit keeps a path one word for systemd.
+func quoteUnit(p string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "%", "%%", "$", "$$").Replace(p) + `"`
+}

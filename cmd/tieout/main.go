@@ -1,0 +1,233 @@
+// Command tieout reconciles payments: it downloads the statements of payment
+// channels, matches them against our own books, fixes missed notifications by
+// itself and queues the rest for people.
+//
+// This package is the only place where concrete stores, engines and protocols
+// meet, and the only one that reads the clock. One file a command.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"tieout/internal/config"
+	"tieout/internal/fault"
+)
+
+// version is set by the release build: -ldflags "-X main.version=1.2.3".
+var version = "dev"
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, time.Now))
+}
+
+// CLI is the command line. One field a command.
+type CLI struct {
+	Config string `short:"c" help:"Configuration file." default:"tieout.yaml" type:"path" env:"TIEOUT_CONFIG"`
+	Lang   string `help:"Language of messages and reports: zh or en." enum:",zh,en" default:""`
+	JSON   bool   `help:"Print one JSON object instead of text."`
+	Quiet  bool   `short:"q" help:"Print nothing when the exit code is 0."`
+
+	Demo    demoCmd    `cmd:"" help:"Play a month of nights in a temporary folder: payments, faults, statements, reconciliation, reports."`
+	Compare compareCmd `cmd:"" help:"Compare a downloaded statement with an export of our transactions; no configuration."`
+	Init    initCmd    `cmd:"" help:"Write a commented configuration to start from."`
+
+	Run       runCmd   `cmd:"" help:"Take the accounts through a bill date: fetch, normalize, export, match, resolve, apply, report."`
+	Fetch     stageCmd `cmd:"" help:"Fetch the statements of a bill date and stop."`
+	Normalize stageCmd `cmd:"" help:"Fetch if needed, read the statements, and stop."`
+	Export    stageCmd `cmd:"" help:"Go on to the export of our transactions, and stop."`
+	Match     stageCmd `cmd:"" help:"Go on to the match, and stop."`
+	Resolve   stageCmd `cmd:"" help:"Go on to the decisions, and stop before anything is applied."`
+	Apply     stageCmd `cmd:"" help:"Go on to the end: apply the fixes and publish the result."`
+
+	Rerun  rerunCmd  `cmd:"" help:"Make a new attempt at a bill date and show what changed."`
+	Replay replayCmd `cmd:"" help:"Compute a published day again from the raw files and compare."`
+	Undo   undoCmd   `cmd:"" help:"Take back the fixes of a run by compensating entries."`
+
+	Status  statusCmd  `cmd:"" help:"Show the days: verdicts, missing days, late statements, runs at work."`
+	Case    caseCmd    `cmd:"" help:"Work on the queue of differences."`
+	Report  reportCmd  `cmd:"" help:"Write the reports of a bill date again."`
+	Explain explainCmd `cmd:"" help:"Show everything that is known about an order, payment or refund number."`
+	Diff    diffCmd    `cmd:"" help:"Show what differs between two runs."`
+
+	Channel  channelCmd  `cmd:"" help:"List channels, check an account's connection, describe a statement file."`
+	Verify   verifyCmd   `cmd:"" help:"Check the invariants of the books and of the stored files."`
+	Schedule scheduleCmd `cmd:"" help:"Print crontab or systemd units, or run in the foreground."`
+	Cfg      configCmd   `cmd:"" name:"config" help:"Check or show the configuration."`
+	Migrate  migrateCmd  `cmd:"" help:"Upgrade the database; a backup is made first."`
+
+	Channelsim channelsimCmd `cmd:"" help:"Play the channels on loopback, to try a configuration against."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
+}
+
+// app is what every command gets.
+type app struct {
+	cli    *CLI
+	ctx    context.Context
+	now    func() time.Time
+	in     io.Reader
+	out    io.Writer // results
+	err    io.Writer // messages
+	lang   fault.Lang
+	result resultLine
+	cmd    *kong.Context
+}
+
+// run is the whole program: arguments in, exit code out.
+func run(args []string, in io.Reader, out, errw io.Writer, now func() time.Time) int {
+	ctx, stop, interrupted := withSignals(context.Background())
+	defer stop()
+	var cli CLI
+	a := &app{cli: &cli, ctx: ctx, now: now, in: in, out: out, err: errw, lang: fault.English}
+	code, done := a.parse(args)
+	if done {
+		return code
+	}
+	err := a.cmd.Run(a)
+	code = a.finish(err)
+	if sig := interrupted(); sig != nil && code == 130 && sig == syscall.SIGTERM {
+		code = 143
+		a.result.Code = code
+	}
+	a.printResult()
+	return code
+}
+
+// parse fills the CLI; done says that the program ends here (help, usage).
+func (a *app) parse(args []string) (code int, done bool) {
+	ended := -1
+	parser, err := kong.New(a.cli, kong.Name("tieout"), kong.Description(description), kong.UsageOnError(),
+		kong.Writers(a.out, a.err), kong.Exit(func(c int) { ended = c }), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Bind(a), kong.Help(helpWithExitCodes))
+	if err != nil {
+		panic("tieout: the command line is declared wrongly: " + err.Error())
+	}
+	kctx, err := parser.Parse(args)
+	if ended >= 0 {
+		return ended, true
+	}
+	if a.cli.Lang == "zh" {
+		a.lang = fault.Chinese
+	}
+	if err != nil {
+		f := fault.New("E-6401", fault.V{"command": strings.Join(firstWord(args), ""), "reason": err.Error()}, nil)
+		fmt.Fprintln(a.err, f.Message(a.lang))
+		a.result.Code = f.Exit()
+		a.printResult()
+		return f.Exit(), true
+	}
+	a.cmd = kctx
+	return 0, false
+}
+
+func firstWord(args []string) []string {
+	for _, s := range args {
+		if !strings.HasPrefix(s, "-") {
+			return []string{s}
+		}
+	}
+	return nil
+}
+
+// finish prints an error and returns the exit code.
+func (a *app) finish(err error) int {
+	var code exitCode
+	switch {
+	case err == nil:
+		a.result.Code = 0
+	case errors.As(err, &code):
+		a.result.Code = int(code)
+	default:
+		f := fault.Of(err)
+		if errors.Is(err, context.Canceled) && f.ID == "E-7001" {
+			f = fault.New("E-13080", fault.V{"stage": "start", "account": "-", "date": "-"}, nil)
+		}
+		a.message(f)
+		a.result.Code = f.Exit()
+	}
+	return a.result.Code
+}
+
+// message prints a fault in the user's language; the lines of a bad
+// configuration come first.
+func (a *app) message(f *fault.Error) {
+	var problems config.Problems
+	if errors.As(f.Err, &problems) {
+		for _, p := range problems {
+			fmt.Fprintln(a.err, fault.Safe(p.String(), 400))
+		}
+		f = fault.New(f.ID, f.Values, nil)
+	}
+	fmt.Fprintln(a.err, f.Message(a.lang))
+}
+
+// exitCode ends the program with a code whose message was already printed.
+type exitCode int
+
+func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
+
+// resultLine is the last line of stderr, for cron and scripts.
+type resultLine struct {
+	Code    int
+	Run     string
+	Date    string
+	Channel string
+	Stage   string
+	Changed string
+	Next    string
+}
+
+func (a *app) printResult() {
+	r := a.result
+	if a.cli.Quiet && r.Code == 0 {
+		return
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "RESULT code=%d", r.Code)
+	for _, kv := range [][2]string{{"run", r.Run}, {"date", r.Date}, {"channel", r.Channel}, {"stage", r.Stage}, {"changed", r.Changed}, {"next", r.Next}} {
+		v := kv[1]
+		if v == "" {
+			if kv[0] != "changed" {
+				continue
+			}
+			v = "none"
+		}
+		fmt.Fprintf(&b, " %s=%s", kv[0], strings.ReplaceAll(fault.Safe(v, 120), " ", "_"))
+	}
+	fmt.Fprintln(a.err, b.String())
+}
+
+// withSignals cancels the context on SIGINT and SIGTERM; a second signal ends
+// the program at once, as a crash would.
+func withSignals(parent context.Context) (context.Context, func(), func() os.Signal) {
+	ctx, cancel := context.WithCancel(parent)
+	ch := make(chan os.Signal, 2)
+	signal.Notify(ch, os.Interrupt, syscall.SIGTERM)
+	got := make(chan os.Signal, 1)
+	go func() {
+		select {
+		case s := <-ch:
+			got <- s
+			cancel()
+			signal.Stop(ch) // the second one has its default effect
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { signal.Stop(ch); cancel() }, func() os.Signal {
+		select {
+		case s := <-got:
+			return s
+		default:
+			return nil
+		}
+	}
+}

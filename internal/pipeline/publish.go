@@ -1,0 +1,232 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"tieout/internal/crashpoint"
+	"tieout/internal/fault"
+	"tieout/internal/store"
+	"tieout/resolve"
+	"tieout/schemas"
+)
+
+// Summary is what the store keeps of a run for status, trend and RESULT lines.
+type Summary struct {
+	Verdict   schemas.Verdict      `json:"verdict"`
+	Why       string               `json:"why,omitempty"`
+	Totals    []schemas.ClassTotal `json:"totals"`
+	Rows      [2]int64             `json:"rows"` // channel, local
+	Matched   int64                `json:"matched"`
+	Breaks    int64                `json:"breaks"`
+	Carried   int64                `json:"carried"`
+	AutoFixed int64                `json:"auto_fixed"`
+	Held      int                  `json:"held"`
+	CarryOut  string               `json:"carry_out"` // sha256 of what the next day gets
+	Reports   []string             `json:"reports,omitempty"`
+}
+
+func summaryOf(r *schemas.RunReport) Summary {
+	s := Summary{Verdict: r.Verdict, Why: fault.Safe(r.Why, 400), Totals: r.Totals, Carried: int64(len(r.Carried))}
+	if r.Statement != nil {
+		s.Rows[0] = r.Statement.Rows
+	}
+	if r.Export != nil {
+		s.Rows[1] = r.Export.Rows
+	}
+	for _, t := range r.Totals {
+		switch {
+		case t.Class == schemas.Matched:
+			s.Matched += t.Outcomes
+		case t.Class.Break():
+			s.Breaks += t.Outcomes
+		}
+	}
+	for _, f := range r.Fixes {
+		if f.Result.State == "APPLIED" && f.Fix.Maker == "auto" && f.Fix.Kind != schemas.FixSuspend && f.Fix.Kind != schemas.FixReleaseSuspense {
+			s.AutoFixed++
+		}
+	}
+	return s
+}
+
+// publish writes the reports and makes the attempt current.
+func (w *work) publish(ctx context.Context) (Result, error) {
+	summary := summaryOf(&w.report)
+	summary.CarryOut = w.carryOut()
+	w.report.Current = true
+	if err := w.trend(ctx, summary); err != nil {
+		return Result{}, err
+	}
+	changes, err := w.changes(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	if changes != nil {
+		w.report.Changes = changes.Lines()
+	}
+	w.report.Finished = w.attempt.Started // the same bytes whenever it is written
+	if err := w.saveReport(ctx); err != nil {
+		return Result{}, err
+	}
+	w.report.Differences = decided(w.readFindings())
+	crashpoint.Hit("report.begin")
+	files, err := w.p.Report.Write(ctx, w.acct.ReportDir, &w.report, w.acct.Lang)
+	if err != nil {
+		return Result{}, fmt.Errorf("write the reports: %w", err)
+	}
+	crashpoint.Hit("report.written")
+	for _, f := range files {
+		summary.Reports = append(summary.Reports, f.Name)
+	}
+	body, err := json.Marshal(summary)
+	if err != nil {
+		return Result{}, fmt.Errorf("encode summary: %w", err)
+	}
+	w.attempt.Summary, w.attempt.Verdict, w.attempt.Digest = string(body), w.report.Verdict, w.resultDigest()
+	w.attempt.ExitCode = resolve.ExitCode(w.report.Verdict, w.held)
+	stale := w.had && summary.CarryOut != carryOutOf(w.previous)
+	if !w.had {
+		stale = true // a later day may have run without us
+	}
+	crashpoint.Hit("publish.before")
+	if err := w.p.Store.Publish(ctx, w.lease, w.attempt, stale); err != nil {
+		return Result{}, err
+	}
+	crashpoint.Hit("publish.after")
+	w.attempt.State, w.attempt.Current = store.RunDone, true
+	res := Result{Run: w.attempt, Verdict: w.report.Verdict, Exit: w.attempt.ExitCode, Report: &w.report, Files: files, Changes: changes, Changed: "results"}
+	if summary.AutoFixed > 0 {
+		res.Changed = "fixes"
+	}
+	if res.Exit != 0 {
+		w.p.Alert.Alert(ctx, &w.report, res.Exit, w.report.Why)
+	}
+	return res, nil
+}
+
+// trend adds the last days of this account for the chart.
+func (w *work) trend(ctx context.Context, today Summary) error {
+	runs, err := w.p.Store.Runs(ctx, w.acct.Name, w.date.Add(-29), w.date.Add(-1))
+	if err != nil {
+		return err
+	}
+	w.report.Trend = nil
+	for _, r := range runs {
+		if !r.Current {
+			continue
+		}
+		s, err := SummaryOf(r)
+		if err != nil {
+			return err
+		}
+		w.report.Trend = append(w.report.Trend, dayTotal(r, s))
+	}
+	w.report.Trend = append(w.report.Trend, dayTotal(store.Run{BillDate: w.date, Verdict: w.report.Verdict}, today))
+	return nil
+}
+
+func dayTotal(r store.Run, s Summary) schemas.DayTotal {
+	return schemas.DayTotal{Date: r.BillDate, Verdict: r.Verdict, Matched: s.Matched, Breaks: s.Breaks, Carried: s.Carried, AutoFixed: s.AutoFixed}
+}
+
+// SummaryOf decodes what the store keeps of a run.
+func SummaryOf(r store.Run) (Summary, error) {
+	var s Summary
+	if r.Summary == "" {
+		return s, nil
+	}
+	if err := json.Unmarshal([]byte(r.Summary), &s); err != nil {
+		return s, fmt.Errorf("summary of run %s: %w", r.ID, err)
+	}
+	return s, nil
+}
+
+func carryOutOf(r store.Run) string {
+	s, err := SummaryOf(r)
+	if err != nil {
+		return ""
+	}
+	return s.CarryOut
+}
+
+// carryOut names what the neighbouring days get from this one.
+func (w *work) carryOut() string {
+	m := w.manifests[StageMatch]
+	h := sha256.New()
+	for _, name := range []string{carriedFile, claimsFile} {
+		o, _ := outputOf(m, name)
+		io.WriteString(h, o.SHA256+"\n")
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// resultDigest names the result: equal digests mean equal bytes of every stage
+// that decides anything.
+func (w *work) resultDigest() string {
+	h := sha256.New()
+	for _, stage := range []string{StageNormalize, StageMatch, StageResolve} {
+		io.WriteString(h, w.manifests[stage].Digest+"\n")
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// takeOver links the finished stages before From of the current attempt into
+// this one, so that a rerun from a later stage works on the same inputs.
+func (w *work) takeOver() error {
+	if w.opt.From == "" || !w.had {
+		return nil
+	}
+	for _, stage := range Stages {
+		if stage == w.opt.From {
+			return nil
+		}
+		from := w.p.Lake.RunDir(w.date.String(), w.acct.Name, w.previous.Attempt, stage)
+		m, err := readManifest(from)
+		if err != nil {
+			return fault.New("E-4201", fault.V{"path": filepath.Join(from, manifestFile), "want": "a manifest", "got": "none that can be read"}, err)
+		}
+		if _, err := readManifest(w.dir(stage)); err == nil {
+			continue // taken over before a crash
+		}
+		if err := w.copyStage(from, stage, m); err != nil {
+			return err
+		}
+	}
+	return fault.New("E-6401", fault.V{"command": "rerun", "reason": "--from " + w.opt.From + " is not a stage"}, nil)
+}
+
+func (w *work) copyStage(from, stage string, m *schemas.Manifest) error {
+	out := &output{lake: w.p.Lake, dir: w.dir(stage), manifest: &schemas.Manifest{Stage: stage, Account: m.Account, Date: m.Date, Versions: m.Versions,
+		Inputs: m.Inputs, Counts: m.Counts, Totals: m.Totals, Proofs: m.Proofs}}
+	for _, o := range m.Outputs {
+		if err := out.copy(from, m, o.Name); err != nil {
+			return err
+		}
+	}
+	return out.finish()
+}
+
+// copy stores an output of another attempt as one of this.
+func (o *output) copy(dir string, m *schemas.Manifest, name string) error {
+	src, err := openOutput(dir, m, name)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	f, err := o.create(name)
+	if err != nil {
+		return err
+	}
+	defer f.Abort()
+	if _, err := io.Copy(f, src); err != nil {
+		return errors.Join(fmt.Errorf("copy %s", name), err)
+	}
+	return f.commit()
+}
