@@ -46,11 +46,9 @@ func (f *ftpServer) login(channel string) FTPConfig {
 	return FTPConfig{Addr: f.listener.Addr().String(), User: channel, Password: f.sim.loginOf(channel), Dir: shelfDir}
 }
 
-func (f *ftpServer) close() error {
-	err := f.listener.closeAll()
-	f.server.Shutdown() // its listener is ours, closed above
-	return err
-}
+// close ends the listener and with it Serve, and all sessions. The library's
+// own Shutdown is left alone: it races with Serve's first lines.
+func (f *ftpServer) close() error { return f.listener.closeAll() }
 
 type ftpUsers struct{ sim *Sim }
 

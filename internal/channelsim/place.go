@@ -154,8 +154,12 @@ func (d *dayMaker) placeRefund(f Fault) {
 	case RefundMissing:
 		op.Local.Step, op.Local.At = StepPaid, op.Refund.At
 		op.Refund = nil
-		expect := []Expectation{{Date: today, Class: schemas.LocalInTransit, Action: schemas.ActionCarry, Cell: "R5"}}
-		if due := today.Add(d.t.refundCarry(op.Channel)); due <= d.t.last {
+		due := today.Add(d.t.refundCarry(op.Channel))
+		var expect []Expectation
+		for date := today; date < due && date <= d.t.last; date++ {
+			expect = append(expect, Expectation{Date: date, Class: schemas.LocalInTransit, Action: schemas.ActionCarry, Cell: "R5"})
+		}
+		if due <= d.t.last {
 			expect = append(expect, Expectation{Date: due, Class: schemas.LocalOnly, Action: schemas.ActionManual, Cell: "R6n", Delta: -op.Local.AmountMinor})
 		}
 		d.know(*op, expect...)
