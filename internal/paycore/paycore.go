@@ -44,14 +44,14 @@ func New(book Book, rates Rates, now func() time.Time) *Core {
 // Do runs commands in one transaction; see Book.Execute. Many commands in one
 // call are many times faster than one each: the disk is synced once.
 func (c *Core) Do(ctx context.Context, commands ...Command) ([]Result, error) {
+	complete := make([]Command, len(commands))
 	for i, command := range commands {
-		complete, err := c.complete(command)
-		if err != nil {
+		var err error
+		if complete[i], err = c.complete(command); err != nil {
 			return nil, fmt.Errorf("command %d: %w", i, err)
 		}
-		commands[i] = complete
 	}
-	return c.book.Execute(ctx, commands)
+	return c.book.Execute(ctx, complete)
 }
 
 // Receive runs the command of a verified notification; see Book.Receive.
