@@ -76,6 +76,9 @@ const (
 	ruleAlreadyMatched = "already_matched"
 )
 
+// classes is the number of class words, with "?".
+const classes = int(schemas.Claimed) + 1
+
 func classWords() []string {
 	list := []string{"?"}
 	for _, c := range schemas.Classes() {

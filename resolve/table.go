@@ -19,7 +19,7 @@ var tableYAML []byte
 type Table struct {
 	version string
 	rows    []Row
-	byKind  [len(kinds)][]int // rows that can fit each kind, in order
+	index   [len(kinds)][classes][]int // rows that can fit each kind and class, in order
 }
 
 // Row is one row of the table.
@@ -57,7 +57,7 @@ func (t *Table) Rows() []Row { return slices.Clone(t.rows) }
 // find returns the first row that fits. The last row fits everything; parse
 // makes sure of that.
 func (t *Table) find(f facts) *Row {
-	for _, i := range t.byKind[f[dimKind]] {
+	for _, i := range t.index[f[dimKind]][f[dimClass]] {
 		if t.rows[i].fits(f) {
 			return &t.rows[i]
 		}
@@ -121,14 +121,22 @@ func parse(text []byte) (*Table, error) {
 	if err := t.check(); err != nil {
 		return nil, fmt.Errorf("decision table: %w", err)
 	}
+	for i := range t.rows {
+		t.list(i)
+	}
+	return t, nil
+}
+
+// list enters a row into the index.
+func (t *Table) list(i int) {
+	when := &t.rows[i].when
 	for k := range kinds {
-		for i := range t.rows {
-			if t.rows[i].when[dimKind]&(1<<k) != 0 {
-				t.byKind[k] = append(t.byKind[k], i)
+		for c := range classes {
+			if when[dimKind]&(1<<k) != 0 && when[dimClass]&(1<<c) != 0 {
+				t.index[k][c] = append(t.index[k][c], i)
 			}
 		}
 	}
-	return t, nil
 }
 
 func compile(s *sourceRow) (Row, error) {

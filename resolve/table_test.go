@@ -24,9 +24,13 @@ func load(t testing.TB) *Table {
 	return table
 }
 
+// indifferent are the dimensions that no check below looks at.
+var indifferent = []int{dimRule, dimRate, dimLate, dimSplit, dimBlind}
+
 // walk calls visit with every combination of the values of all dimensions,
-// also the unknown ones. A dimension that no row of the kind has a condition on
-// stays at one value: no row could tell the others apart.
+// also the unknown ones. An indifferent dimension that no row of the kind and
+// class has a condition on stays at one value: nothing could tell the others
+// apart.
 func walk(table *Table, visit func(f facts)) {
 	var f facts
 	all := everything()
@@ -37,7 +41,7 @@ func walk(table *Table, visit func(f facts)) {
 			return
 		}
 		for v := range dimensions[d].words {
-			if d != dimKind && v > 0 && !slices.ContainsFunc(table.byKind[f[dimKind]], func(i int) bool { return table.rows[i].when[d] != all[d] }) {
+			if v > 0 && slices.Contains(indifferent, d) && !slices.ContainsFunc(table.index[f[dimKind]][f[dimClass]], func(i int) bool { return table.rows[i].when[d] != all[d] }) {
 				break
 			}
 			f[d] = uint8(v)
