@@ -88,7 +88,7 @@ func (d *dayMaker) placePayment(f Fault, op *Op) {
 		e = Expectation{Class: schemas.FeeMismatch, Action: schemas.ActionManual, Cell: "F4"}
 	case DuplicateRow:
 		pay.RepeatRow = true
-		e = Expectation{Class: schemas.DuplicateChannel, Rule: "repeated_row", Action: schemas.ActionManual, Cell: "P24"}
+		e = Expectation{Class: schemas.DuplicateChannel, Rule: "repeated_row", Action: schemas.ActionManual, Cell: "P24", Delta: pay.AmountMinor}
 	case DuplicatePayment:
 		e = Expectation{Class: schemas.DuplicateChannel, Rule: "paid_twice", Action: schemas.ActionManual, Cell: "P12", Delta: pay.AmountMinor}
 	case LateOnClosed:
@@ -133,7 +133,7 @@ func (d *dayMaker) placeCutoff(f Fault) {
 	}
 	op.Pay.At, op.Local.At = cut.Add(time.Duration(d.rng.IntN(3))*time.Second), cut.Add(-100*time.Millisecond)
 	d.day.Ops = append(d.day.Ops, op)
-	d.know(op, Expectation{Date: d.day.Date, Class: schemas.LocalInTransit, Action: schemas.ActionCarry, Cell: "P10"},
+	d.know(op, Expectation{Date: d.day.Date, Class: schemas.LocalInTransit, Action: schemas.ActionCarry, Cell: "P10", Delta: -op.Local.AmountMinor},
 		Expectation{Date: d.day.Date + 1, Class: schemas.Matched, Action: schemas.ActionMatch, Cell: "P1"})
 }
 
@@ -157,7 +157,7 @@ func (d *dayMaker) placeRefund(f Fault) {
 		due := today.Add(d.t.refundCarry(op.Channel))
 		var expect []Expectation
 		for date := today; date < due && date <= d.t.last; date++ {
-			expect = append(expect, Expectation{Date: date, Class: schemas.LocalInTransit, Action: schemas.ActionCarry, Cell: "R5"})
+			expect = append(expect, Expectation{Date: date, Class: schemas.LocalInTransit, Action: schemas.ActionCarry, Cell: "R5", Delta: -op.Local.AmountMinor})
 		}
 		if due <= d.t.last {
 			expect = append(expect, Expectation{Date: due, Class: schemas.LocalOnly, Action: schemas.ActionManual, Cell: "R6n", Delta: -op.Local.AmountMinor})

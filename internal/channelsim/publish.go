@@ -18,7 +18,12 @@ type publication struct {
 	left        map[Fault]int // how often a passing fault still shows
 	lasting     map[Fault]bool
 	republished bool
+	refusedAt   time.Time // when NotReadyFirst was last spent
 }
+
+// sameTry is how close two looks at a folder are to be one try: a client may
+// look at the marker, at the data, or at both.
+const sameTry = time.Second
 
 // lastingFaults stay until Republish; the others pass by themselves.
 var lastingFaults = map[Fault]bool{TrailerOff: true, WrongDay: true, Reissue: true}
@@ -158,5 +163,22 @@ func (s *Sim) ready(channel string, date bizday.Date) bool {
 	if s.opt.Now().Before(s.readyAt(date)) {
 		return false
 	}
-	return !s.bill.spend(channel, date, NotReadyFirst)
+	return !s.bill.late(channel, date, s.opt.Now())
+}
+
+// late tells whether a day that is made to be late is not there yet, and counts
+// the try.
+func (b *billing) late(channel string, date bizday.Date, now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.publication(channel, date)
+	if gap := now.Sub(p.refusedAt); gap >= 0 && gap < sameTry {
+		return true
+	}
+	if p.left[NotReadyFirst] == 0 {
+		return false
+	}
+	p.left[NotReadyFirst]--
+	p.refusedAt = now
+	return true
 }

@@ -85,7 +85,7 @@ func (sh shelf) file(p string, why purpose) (*shelfFile, error) {
 	switch {
 	case !isMarker && name != data.name, isMarker && marker != "ok" && marker != "md5":
 		return nil, fs.ErrNotExist
-	case isMarker && !sh.sim.ready(sh.channel, date), !isMarker && !sh.sim.published(sh.channel, date):
+	case !sh.sim.ready(sh.channel, date):
 		return nil, fs.ErrNotExist
 	case !isMarker:
 		data.cut = why == toRead && sh.sim.bill.spend(sh.channel, date, TruncatedBody)
