@@ -2,6 +2,8 @@ package normalize
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 	"unicode/utf8"
 
 	"tieout/internal/money"
@@ -133,44 +135,73 @@ func cutText(b []byte, max int) []byte {
 	return b[:max]
 }
 
-// scanned is what one pass over a line finds.
+// scanned is what one pass over a row finds.
 type scanned struct {
 	ascii   bool // no byte above 0x7F
 	control bool // a control character other than TAB
 	tab     bool
 }
 
-// scanLine looks at a line eight bytes at a time.
-func scanLine(b []byte) scanned {
-	s := scanned{ascii: true}
+// scanFor is the hot loop over the bytes of a row, eight at a time. It writes
+// the places of the byte d into ends, as many as fit, and returns how many
+// there are.
+func scanFor(row []byte, d byte, ends []int) (s scanned, n int) {
 	const (
 		ones  = 0x0101010101010101
-		highs = 0x8080808080808080
+		lows  = 0x7F * ones
+		highs = 0x80 * ones
 	)
-	for len(b) >= 8 {
-		w := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
-			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
-		if w&highs != 0 {
-			s.ascii = false
+	pattern := uint64(d) * ones
+	var above, control uint64
+	at := 0
+	for ; len(row)-at >= 8; at += 8 {
+		w := binary.LittleEndian.Uint64(row[at:])
+		above |= w
+		// The high bit of each byte below 0x20, or equal to 0x7F; a byte above
+		// 0x7F has its own high bit, which takes it out.
+		low := w & lows
+		control |= ^(low + 0x60*ones | w) | (low+ones)&^w
+		x := w ^ pattern
+		for hit := ^((x&lows + lows) | x | lows); hit != 0; hit &= hit - 1 {
+			if n < len(ends) {
+				ends[n] = at + bits.TrailingZeros64(hit)>>3
+			}
+			n++
 		}
-		// A byte below 0x20, or 0x7F; bytes above 0x7F are taken out by &^w.
-		if (w-ones*0x20)&^w&highs != 0 || ((w^ones*0x7F)-ones)&^(w^ones*0x7F)&highs != 0 {
-			s.slow(b[:8])
-		}
-		b = b[8:]
 	}
-	s.slow(b)
+	for ; at < len(row); at++ {
+		b := row[at]
+		above |= uint64(b)
+		if b < 0x20 || b == 0x7F {
+			control |= highs
+		}
+		if b == d {
+			if n < len(ends) {
+				ends[n] = at
+			}
+			n++
+		}
+	}
+	s.ascii = above&highs == 0
+	if control&highs != 0 {
+		s.which(row)
+	}
+	return s, n
+}
+
+// scanLine looks at a row that has no delimiter.
+func scanLine(row []byte) scanned {
+	s, _ := scanFor(row, '\n', nil)
 	return s
 }
 
-func (s *scanned) slow(b []byte) {
-	for _, c := range b {
+// which tells TABs from other control characters.
+func (s *scanned) which(row []byte) {
+	for _, b := range row {
 		switch {
-		case c >= 0x80:
-			s.ascii = false
-		case c == '\t':
+		case b == '\t':
 			s.tab = true
-		case c < 0x20 || c == 0x7F:
+		case b < 0x20 || b == 0x7F:
 			s.control = true
 		}
 	}

@@ -19,6 +19,7 @@ type delimitedCutter struct {
 	gb         bool
 	names      []string
 	cells      [][]byte
+	ends       []int // of the cells but the last
 	decoded    []byte
 	unquoted   []byte
 }
@@ -27,7 +28,7 @@ func newDelimitedCutter(f *channels.Format, names []string) *delimitedCutter {
 	d := f.Delimited
 	c := &delimitedCutter{delimiter: []byte(d.Delimiter), prefix: []byte(d.CellPrefix), trims: d.Trim != "",
 		quoted: d.Quoting == "rfc4180", terminated: d.Terminated, gb: f.Encoding == "gb18030",
-		names: names, cells: make([][]byte, len(names))}
+		names: names, cells: make([][]byte, len(names)), ends: make([]int, len(names)-1)}
 	for i := range len(d.Trim) {
 		c.trim[d.Trim[i]] = true
 	}
@@ -35,27 +36,33 @@ func newDelimitedCutter(f *channels.Format, names []string) *delimitedCutter {
 }
 
 func (c *delimitedCutter) cut(row []byte, bad *badCell) [][]byte {
-	s := scanLine(row)
+	s, n := c.scan(row)
 	if s.control {
 		bad.set(0, nil, whyControl)
 	}
 	if !s.ascii {
-		row = c.decode(row, bad)
+		if decoded := c.decode(row, bad); c.gb {
+			row = decoded
+			_, n = c.scan(row)
+		}
 	}
 	if c.terminated {
 		if !bytes.HasSuffix(row, c.delimiter) {
 			bad.set(0, nil, "no delimiter at the end of the row")
 			return nil
 		}
-		row = row[:len(row)-len(c.delimiter)]
+		row, n = row[:len(row)-len(c.delimiter)], n-1
 	}
-	if c.quoted && bytes.IndexByte(row, '"') >= 0 {
+	switch {
+	case c.quoted && bytes.IndexByte(row, '"') >= 0:
 		if !c.splitQuoted(row, bad) {
 			return nil
 		}
-	} else if !c.split(row) {
-		c.miscounted(row, bad)
+	case n != len(c.ends):
+		c.miscounted(row, n+1, bad)
 		return nil
+	default:
+		c.split(row)
 	}
 	if len(row) > maxCell {
 		c.longCell(bad)
@@ -70,6 +77,27 @@ func (c *delimitedCutter) cut(row []byte, bad *badCell) [][]byte {
 		c.findTab(bad)
 	}
 	return c.cells
+}
+
+// scan looks at a row once: what kind of bytes it has, and where its delimiters
+// stand. n counts them all, ends holds as many as a good row has.
+func (c *delimitedCutter) scan(row []byte) (s scanned, n int) {
+	if len(c.delimiter) == 1 {
+		return scanFor(row, c.delimiter[0], c.ends)
+	}
+	s = scanLine(row)
+	for at := 0; ; {
+		i := bytes.Index(row[at:], c.delimiter)
+		if i < 0 {
+			return s, n
+		}
+		at += i
+		if n < len(c.ends) {
+			c.ends[n] = at
+		}
+		at += len(c.delimiter)
+		n++
+	}
 }
 
 // decode returns the row in UTF-8. Of a row with a bad byte everything else is
@@ -96,34 +124,18 @@ func (c *delimitedCutter) decode(row []byte, bad *badCell) []byte {
 	return c.decoded
 }
 
-// split is the hot loop. It is false if the row has another number of cells.
-func (c *delimitedCutter) split(row []byte) bool {
-	last := len(c.cells) - 1
-	if len(c.delimiter) == 1 {
-		d := c.delimiter[0]
-		for i := range last {
-			at := bytes.IndexByte(row, d)
-			if at < 0 {
-				return false
-			}
-			c.cells[i], row = row[:at], row[at+1:]
-		}
-		c.cells[last] = row
-		return bytes.IndexByte(row, d) < 0
+// split cuts a row with the right number of delimiters.
+func (c *delimitedCutter) split(row []byte) {
+	from, width := 0, len(c.delimiter)
+	cells := c.cells[:len(c.ends)+1]
+	for i, end := range c.ends {
+		cells[i] = row[from:end]
+		from = end + width
 	}
-	for i := range last {
-		at := bytes.Index(row, c.delimiter)
-		if at < 0 {
-			return false
-		}
-		c.cells[i], row = row[:at], row[at+len(c.delimiter):]
-	}
-	c.cells[last] = row
-	return bytes.Index(row, c.delimiter) < 0
+	cells[len(c.ends)] = row[from:]
 }
 
-func (c *delimitedCutter) miscounted(row []byte, bad *badCell) {
-	n := bytes.Count(row, c.delimiter) + 1
+func (c *delimitedCutter) miscounted(row []byte, n int, bad *badCell) {
 	switch {
 	case len(row) == 0:
 		bad.set(0, nil, "an empty line")
