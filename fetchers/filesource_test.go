@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/md5"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -12,11 +13,15 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"tieout/fetchers"
 	"tieout/fetchers/conformance"
 	"tieout/internal/bizday"
 	"tieout/schemas"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // shelf is a folder in memory whose time is the test's.
 type shelf struct {
@@ -429,6 +434,35 @@ func TestSlowKeepIsNotAStall(t *testing.T) {
 			t.Errorf("state %s, error %v", got.State, err)
 		}
 	})
+}
+
+// A file that is marked as finished and changes under each reading contradicts
+// itself.
+func TestFaultD08_ChangesAgainAndAgain(t *testing.T) {
+	s := newShelf()
+	s.put(name, "rows")
+	s.put(name+".ok", "")
+	s.reader = func(_ context.Context, path string, _ int64) (io.ReadCloser, error) {
+		old := s.files[path].data
+		s.files[path] = file{old + "more", time.Now()}
+		return io.NopCloser(strings.NewReader(old)), nil
+	}
+	_, err := fetch(t, s.source(fetchers.FileSpec{Name: simple, Marker: fetchers.Marker{Kind: fetchers.MarkerOK}}))
+	conformance.WantFault(t, err, "E-2124")
+}
+
+// What nobody understands is not repeated, and it is not called a defect of
+// ours.
+func TestUnknownAnswer(t *testing.T) {
+	s := newShelf()
+	s.put(name, "rows")
+	s.put(name+".ok", "")
+	s.reader = func(context.Context, string, int64) (io.ReadCloser, error) { return nil, errors.New("out of cheese") }
+	_, err := fetch(t, s.source(fetchers.FileSpec{Name: simple, Marker: fetchers.Marker{Kind: fetchers.MarkerOK}}))
+	conformance.WantFault(t, err, "E-3025")
+	if fetchers.ClassOf(err) != fetchers.Permanent {
+		t.Errorf("class %s", fetchers.ClassOf(err))
+	}
 }
 
 func TestSizeLimit(t *testing.T) {

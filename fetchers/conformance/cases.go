@@ -182,6 +182,16 @@ func brokenAtEveryKthByte(b *bench, kind Kind) {
 	}
 }
 
+// slowLine: late is not broken.
+func slowLine(b *bench) {
+	want := Statement(19, usual)
+	b.Publish(want)
+	b.line.Set(Fault{Kind: Delay})
+	if got := b.mustFetch(want); got.Files[0].Resumes != 0 || b.line.Struck() == 0 {
+		b.Errorf("%d resumes, %d slow connections", got.Files[0].Resumes, b.line.Struck())
+	}
+}
+
 func quietDay(b *bench) {
 	b.Quiet()
 	got, err := b.fetch()

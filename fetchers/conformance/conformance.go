@@ -77,6 +77,7 @@ func Run(t *testing.T, factory Factory) {
 		{"FaultD12_Trickle", trickle, line},
 		{"FaultD13_CutAtEveryKthByte", func(b *bench) { brokenAtEveryKthByte(b, Cut) }, line},
 		{"FaultD13_ResetAtEveryKthByte", func(b *bench) { brokenAtEveryKthByte(b, Reset) }, line},
+		{"SlowLine", slowLine, line},
 		{"QuietDay", quietDay, func(s *Subject) bool { return s.Quiet != nil }},
 		{"PermissionDenied", denied, func(s *Subject) bool { return s.Deny != nil }},
 		{"Attack17_18_WrongServer", wrongServer, func(s *Subject) bool { return s.Impostor != nil }},

@@ -13,9 +13,12 @@ import (
 )
 
 // Program finds a daemon's program. If it is missing the test is skipped, or
-// fails when TIEOUT_REQUIRE_DAEMONS is 1.
+// fails when TIEOUT_REQUIRE_DAEMONS is 1. Short tests leave daemons out.
 func Program(t testing.TB, name, from string) string {
 	t.Helper()
+	if testing.Short() {
+		Missing(t, "daemons are left out of short tests")
+	}
 	for _, path := range []string{name, "/usr/sbin/" + name, "/usr/lib/openssh/" + name} {
 		if found, err := exec.LookPath(path); err == nil {
 			return found

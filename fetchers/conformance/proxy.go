@@ -18,10 +18,11 @@ const (
 	Reset        // ends with a TCP reset
 	Stall        // stays open and silent
 	Trickle      // one byte every few milliseconds from here on
+	Delay        // everything takes a few milliseconds more from here on
 )
 
 func (k Kind) String() string {
-	return [...]string{"none", "cut", "reset", "stall", "trickle"}[k]
+	return [...]string{"none", "cut", "reset", "stall", "trickle", "delay"}[k]
 }
 
 // Fault is scripted on every connection to a client: after After bytes towards
@@ -136,10 +137,13 @@ func (p *Proxy) down(client, server net.Conn, gone <-chan struct{}) {
 	defer p.forget(client, server)
 	buf := make([]byte, 32<<10)
 	var carried int64
-	struck := false
+	struck, delayed := false, false
 	for {
 		n, err := server.Read(buf)
 		data := buf[:n]
+		if delayed {
+			<-time.After(4 * time.Millisecond)
+		}
 		for len(data) > 0 {
 			part := data
 			f, due := p.due(carried+int64(len(data)), struck)
@@ -168,6 +172,8 @@ func (p *Proxy) down(client, server net.Conn, gone <-chan struct{}) {
 			case Stall:
 				<-gone
 				return
+			case Delay:
+				delayed = true
 			case Trickle:
 				p.trickle(client, server, data)
 				return

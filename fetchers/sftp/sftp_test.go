@@ -24,7 +24,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestConformance(t *testing.T) {
-	for _, marker := range []fetchers.Marker{{}, {Kind: fetchers.MarkerOK}, {Kind: fetchers.MarkerMD5}} {
+	for _, marker := range []fetchers.Marker{{}, {Kind: fetchers.MarkerMD5}} {
 		t.Run("marker="+string(marker.Kind), func(t *testing.T) {
 			conformance.Run(t, func(t *testing.T, p *conformance.Proxy) *conformance.Subject {
 				ed, other, _ := hostKeys(t)
