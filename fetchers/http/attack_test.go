@@ -164,7 +164,7 @@ func TestAttack15_Addresses(t *testing.T) {
 		"169.254.169.254": {false, false}, "fe80::1": {false, false}, "fe80::1%eth0": {false, false}, "::ffff:169.254.169.254": {false, false}, "fd00:ec2::254": {false, true},
 		"0.0.0.0": {false, false}, "0.0.0.1": {false, false}, "::": {false, false}, "224.0.0.1": {false, false}, "ff02::1": {false, false}, "255.255.255.255": {false, false},
 		"100.64.0.1": {false, false}, "100.100.100.200": {false, false}, "192.0.0.170": {false, false}, "198.18.0.1": {false, false}, "192.0.2.1": {false, false},
-		"240.0.0.1": {false, false}, "::7f00:1": {false, false}, "64:ff9b::7f00:1": {false, false}, "64:ff9b::a9fe:a9fe": {false, false},
+		"240.0.0.1": {false, false}, "::ffff:100.64.0.1": {false, false}, "::7f00:1": {false, false}, "64:ff9b::7f00:1": {false, false}, "64:ff9b::a9fe:a9fe": {false, false},
 		"2002:7f00:1::1": {false, false}, "2001:0:1::1": {false, false}, "2001:db8::1": {false, false},
 	} {
 		addr := netip.MustParseAddr(ip)

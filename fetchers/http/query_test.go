@@ -250,6 +250,19 @@ func (c queryCase) key() string {
 	return query{kind: c.kind, merchantRef: "ORDER-1", refundRef: "REFUND-1"}.key()
 }
 
+func TestQuery_UnionPayUnsigned(t *testing.T) {
+	for _, code := range []string{"00", "34"} {
+		s := newUnionPayServer(t)
+		s.reply = func(w nethttp.ResponseWriter, asked map[string]string) bool {
+			a := s.signed(asked, map[string]string{"respCode": code, "origRespCode": "00", "orderId": "ORDER-1", "txnType": "01", "txnAmt": "1", "currencyCode": "156", "queryId": "1"})
+			w.Write(a[:strings.Index(string(a), "&signature=")])
+			return true
+		}
+		got, err := askFor(t, s.client(), schemas.Payment)
+		queryCase{name: code, kind: schemas.Payment, notAsked: "no signature", wantErr: "E-3012"}.judge(t, got, err)
+	}
+}
+
 func TestQuery_UnionPayNeedsTheTime(t *testing.T) {
 	s := newUnionPayServer(t)
 	got, err := s.client().Query(t.Context(), schemas.Payment, "ORDER-1", "", time.Time{})

@@ -560,6 +560,63 @@ func TestWeChat_TotalTimeLimit(t *testing.T) {
 	wantFault(t, err, "E-3111", "total time limit")
 }
 
+// TestFaultD12_Silence: the idle limit alone ends a body that stopped.
+func TestFaultD12_Silence(t *testing.T) {
+	s := newWeChatServer(t)
+	s.publish(bill(2))
+	s.file = func(w nethttp.ResponseWriter, r *nethttp.Request) bool {
+		w.Write(bill(100)[:1000])
+		w.(nethttp.Flusher).Flush()
+		<-r.Context().Done()
+		return true
+	}
+	var b box
+	_, err := s.client(func(c *WeChatConfig) { c.Limits.Idle, c.Limits.RateWindow = 50*time.Millisecond, time.Hour }).Fetch(t.Context(), wechatRequest, b.keep)
+	wantFault(t, err, "E-3111", "idle limit")
+	b.wantNone(t)
+	if s.applied != 3 {
+		t.Errorf("%d links", s.applied)
+	}
+}
+
+func TestContinues(t *testing.T) {
+	for _, c := range []struct {
+		status    int
+		etag, rng string
+		size      int64
+		want      bool
+	}{
+		{206, `"v1"`, "bytes 10-99/100", 100, true}, {206, "", "bytes 10-99/100", 100, true}, {206, `"v1"`, "bytes 10-99/100", -1, true},
+		{200, `"v1"`, "bytes 10-99/100", 100, false}, {206, `"v2"`, "bytes 10-99/100", 100, false}, {206, `W/"v1"`, "bytes 10-99/100", 100, false},
+		{206, `"v1"`, "bytes 10-100/101", 100, false}, {206, `"v1"`, "bytes 9-99/100", 100, false}, {206, `"v1"`, "bytes 11-99/100", 100, false},
+		{206, `"v1"`, "bytes 10-98/100", 100, false}, {206, `"v1"`, "bytes 10-99/*", 100, false}, {206, `"v1"`, "", 100, false}, {206, `"v1"`, "items 10-99/100", 100, false},
+	} {
+		tr := &transfer{etag: `"v1"`, got: 10, size: c.size}
+		resp := &nethttp.Response{StatusCode: c.status, Header: nethttp.Header{"Etag": {c.etag}, "Content-Range": {c.rng}}}
+		if got := tr.continues(resp); got != c.want {
+			t.Errorf("%+v: %t", c, got)
+		}
+	}
+}
+
+func TestDigest_Limits(t *testing.T) {
+	for name, c := range map[string]struct {
+		data []byte
+		max  int64
+		want string
+	}{
+		"a ratio of 1000":          {gzipped(make([]byte, 20<<20)), 1 << 40, "too many"},
+		"a MiB of anything passes": {gzipped(make([]byte, 1<<20)), 1 << 40, ""},
+		"beyond the limit":         {gzipped(bill(5000)), 10_000, "too many"},
+		"two members":              {gzipped(bill(1), bill(1)), 1 << 40, "behind the first member"},
+	} {
+		_, err := sha1OfUnpacked(bytes.NewReader(c.data), c.max)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestWeChat_DownloadRefusedForOurSignature(t *testing.T) {
 	s := newWeChatServer(t)
 	s.publish(bill(2))
