@@ -59,11 +59,11 @@ func privateFromDER(der []byte) (*rsa.PrivateKey, error) {
 	if key, err := x509.ParsePKCS1PrivateKey(der); err == nil {
 		return key, nil
 	}
-	any, err := x509.ParsePKCS8PrivateKey(der)
+	parsed, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
 		return nil, errors.New("read private key: neither PKCS #1 nor PKCS #8, or encrypted")
 	}
-	key, ok := any.(*rsa.PrivateKey)
+	key, ok := parsed.(*rsa.PrivateKey)
 	if !ok {
 		return nil, errors.New("read private key: it is not an RSA key")
 	}
@@ -91,8 +91,8 @@ func publicFromDER(der []byte) (*rsa.PublicKey, error) {
 	if pub, err := x509.ParsePKCS1PublicKey(der); err == nil {
 		return pub, nil
 	}
-	if any, err := x509.ParsePKIXPublicKey(der); err == nil {
-		return asRSA(any)
+	if parsed, err := x509.ParsePKIXPublicKey(der); err == nil {
+		return asRSA(parsed)
 	}
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
