@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,11 +26,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // shelf is a folder in memory whose time is the test's.
 type shelf struct {
+	mu    sync.Mutex // the files change while they are looked at
 	files map[string]file
 	// reader, if set, replaces the stream of a file.
 	reader func(ctx context.Context, path string, offset int64) (io.ReadCloser, error)
-	stats  int
-	dials  int
 }
 
 type file struct {
@@ -37,11 +37,29 @@ type file struct {
 	at   time.Time
 }
 
-func (s *shelf) put(name, data string) { s.files[name] = file{data, time.Now()} }
+func (s *shelf) put(name, data string) { s.set(name, file{data, time.Now()}) }
+
+func (s *shelf) set(name string, f file) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.files[name] = f
+}
+
+func (s *shelf) get(name string) (file, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f, ok := s.files[name]
+	return f, ok
+}
+
+func (s *shelf) remove(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.files, name)
+}
 
 func (s *shelf) Stat(_ context.Context, path string) (fetchers.FileStat, error) {
-	s.stats++
-	f, ok := s.files[path]
+	f, ok := s.get(path)
 	if !ok {
 		return fetchers.FileStat{}, fs.ErrNotExist
 	}
@@ -52,7 +70,7 @@ func (s *shelf) Open(ctx context.Context, path string, offset int64) (io.ReadClo
 	if s.reader != nil {
 		return s.reader(ctx, path, offset)
 	}
-	f, ok := s.files[path]
+	f, ok := s.get(path)
 	if !ok {
 		return nil, fs.ErrNotExist
 	}
@@ -64,7 +82,7 @@ func (s *shelf) Close() error { return nil }
 func newShelf() *shelf { return &shelf{files: map[string]file{}} }
 
 func (s *shelf) source(spec fetchers.FileSpec) *fetchers.FileSource {
-	connect := func(context.Context) (fetchers.Folder, error) { s.dials++; return s, nil }
+	connect := func(context.Context) (fetchers.Folder, error) { return s, nil }
 	return &fetchers.FileSource{Spec: spec, Place: "shelf://test", Connect: connect, Now: time.Now}
 }
 
@@ -94,9 +112,9 @@ func wantState(t *testing.T, src fetchers.Source, want schemas.FetchState, detai
 // same size and time.
 func TestFaultD08_TwoLooks(t *testing.T) {
 	for what, change := range map[string]func(*shelf){
-		"size": func(s *shelf) { s.files[name] = file{"ab", s.files[name].at} },
+		"size": func(s *shelf) { f, _ := s.get(name); s.set(name, file{"ab", f.at}) },
 		"time": func(s *shelf) { s.put(name, "a") },
-		"gone": func(s *shelf) { delete(s.files, name) },
+		"gone": func(s *shelf) { s.remove(name) },
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newShelf()
