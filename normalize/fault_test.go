@@ -28,12 +28,18 @@ func readWechat(t testing.TB, bill []byte) (schemas.Statement, *collector, error
 // want checks what a run would end with: "" is a statement that can be used.
 func want(t *testing.T, st schemas.Statement, err error, id fault.ID) {
 	t.Helper()
+	f := normalize.Incomplete(st)
+	if err != nil {
+		f = fault.Of(err)
+	}
 	var got fault.ID
-	switch f := normalize.Incomplete(st); {
-	case err != nil:
-		got = fault.Of(err).ID
-	case f != nil:
+	if f != nil {
 		got = f.ID
+		for _, lang := range []fault.Lang{fault.English, fault.Chinese} {
+			if m := f.Message(lang); strings.Contains(m, "{") {
+				t.Errorf("a value is missing in the message: %s", m)
+			}
+		}
 	}
 	if got != id {
 		t.Errorf("ends with %q, want %q (error %v, proofs %s)", got, id, err, failed(st))
@@ -191,6 +197,11 @@ func TestFaultC05_TrailerDiffers(t *testing.T) {
 		want(t, st, err, "E-2130")
 		if p := proof(t, st, "trailer.rows"); p.Want != "100" || p.Got != "99" {
 			t.Errorf("the proof must show both numbers: %+v", p)
+		}
+		for _, part := range []string{"100, CNY ", "99, CNY ", " minor units)", "last row: line 100, byte "} {
+			if m := normalize.Incomplete(st).Error(); !strings.Contains(m, part) {
+				t.Errorf("the message does not say %q: %s", part, m)
+			}
 		}
 	})
 	t.Run("one fen", func(t *testing.T) {

@@ -93,15 +93,19 @@ type captured struct {
 // mismatch says why a file does not have a format. How near it came decides
 // whose reason people are shown.
 type mismatch struct {
-	near        int
-	reason, got string
+	near   int
+	reason fault.Text
+	got    string // what stands in the file, for the message
 }
+
+// said is a reason in both languages.
+func said(en, zh string) fault.Text { return fault.Text{EN: en, ZH: zh} }
 
 // open reads the head of a file as one format.
 func (h *head) open(def *channels.Definition, f *channels.Format) (*opened, *mismatch, error) {
 	o := &opened{file: h.file, format: f, date: bizday.None, start: h.bom}
 	if (f.BOM == "required" && h.bom == 0) || (f.BOM == "none" && h.bom > 0) {
-		return nil, &mismatch{reason: "the byte order mark at its start is missing, or is one too many"}, nil
+		return nil, &mismatch{reason: said("the byte order mark at its start is missing, or is one too many", "开头的 BOM 缺失或多余")}, nil
 	}
 	if miss := o.readName(); miss != nil {
 		return nil, miss, nil
@@ -119,7 +123,7 @@ func (h *head) open(def *channels.Definition, f *channels.Format) (*opened, *mis
 		o.crlf = crlf
 	}
 	if (f.LineEnd == "crlf" && !o.crlf && h.file.Size > 0) || (f.LineEnd == "lf" && o.crlf) {
-		return nil, &mismatch{near: 1, reason: "its lines do not end " + strings.ToUpper(f.LineEnd)}, nil
+		return nil, &mismatch{near: 1, reason: said("its lines do not end "+strings.ToUpper(f.LineEnd), "行尾不是 "+strings.ToUpper(f.LineEnd))}, nil
 	}
 	var err error
 	o.plan, err = compile(def, f, names)
@@ -134,7 +138,7 @@ func (o *opened) readName() *mismatch {
 	}
 	m := re.FindStringSubmatch(baseName(o.file.Name))
 	if m == nil {
-		return &mismatch{reason: "its name is not of the form " + o.format.FileName}
+		return &mismatch{reason: said("its name is not of the form "+o.format.FileName, "文件名不符合 "+o.format.FileName)}
 	}
 	return o.capture(re.SubexpNames(), m, 0)
 }
@@ -153,7 +157,7 @@ func (o *opened) capture(names, values []string, line int64) *mismatch {
 		case "merchant":
 			v, ok := strings.CutSuffix(v, o.format.MerchantSuffix)
 			if !ok || (o.merchant != "" && o.merchant != v) {
-				return &mismatch{near: 2, reason: "it names two accounts, or one of another form", got: values[i]}
+				return &mismatch{near: 2, reason: said("it names two accounts, or one of another form", "文件中的账号不一致或形式不符"), got: values[i]}
 			}
 			o.merchant = v
 		case "date", "until":
@@ -162,7 +166,7 @@ func (o *opened) capture(names, values []string, line int64) *mismatch {
 				d--
 			}
 			if why != "" || (o.date != bizday.None && o.date != d) {
-				return &mismatch{near: 2, reason: "it names two days, or more than one day", got: values[i]}
+				return &mismatch{near: 2, reason: said("it names two days, or more than one day", "文件中的日期不一致或超过一天"), got: values[i]}
 			}
 			o.date = d
 		default:
@@ -191,11 +195,11 @@ func (h *head) preamble(o *opened) (at int, miss *mismatch) {
 		raw, next, _, ok := h.line(at)
 		s, clean := text(o.format, raw)
 		if !ok || !clean {
-			return 0, &mismatch{near: i, reason: fmt.Sprintf("line %d is not of the form %s", i+1, re), got: s}
+			return 0, &mismatch{near: i, reason: said(fmt.Sprintf("line %d is not of the form %s", i+1, re), fmt.Sprintf("第 %d 行不符合 %s", i+1, re)), got: s}
 		}
 		m := re.FindStringSubmatch(s)
 		if m == nil {
-			return 0, &mismatch{near: i, reason: fmt.Sprintf("line %d is not of the form %s", i+1, re), got: s}
+			return 0, &mismatch{near: i, reason: said(fmt.Sprintf("line %d is not of the form %s", i+1, re), fmt.Sprintf("第 %d 行不符合 %s", i+1, re)), got: s}
 		}
 		o.lines++
 		if miss := o.capture(re.SubexpNames(), m, o.lines); miss != nil {
@@ -226,7 +230,7 @@ func (h *head) columns(o *opened, at int) ([]string, int, *mismatch) {
 	raw, next, _, ok := h.line(at)
 	s, clean := text(f, raw)
 	if !ok || !clean || len(raw) == 0 {
-		return nil, 0, &mismatch{near: len(f.Preamble), reason: "it has no line of column names"}
+		return nil, 0, &mismatch{near: len(f.Preamble), reason: said("it has no line of column names", "没有表头行")}
 	}
 	got := headerCells(f, s)
 	if known := knownHeader(f, got); known != nil {
@@ -285,7 +289,7 @@ func knownHeader(f *channels.Format, got []string) []string {
 
 // headerDiff says what is different from the nearest known header, and how many
 // names they share.
-func headerDiff(f *channels.Format, got []string) (near int, diff string) {
+func headerDiff(f *channels.Format, got []string) (near int, diff fault.Text) {
 	near = -1
 	known := f.Headers
 	if f.HeaderSet != nil {
@@ -305,32 +309,33 @@ func headerDiff(f *channels.Format, got []string) (near int, diff string) {
 	return near, diff
 }
 
-func describeDiff(want, got []string) string {
-	var missing, extra []string
-	for _, c := range want {
-		if !slices.Contains(got, c) {
-			missing = append(missing, c)
+func describeDiff(want, got []string) fault.Text {
+	var en, zh []string
+	if missing := without(want, got); missing != "" {
+		en, zh = append(en, "missing columns: "+missing), append(zh, "缺少列："+missing)
+	}
+	if extra := without(got, want); extra != "" {
+		en, zh = append(en, "unknown columns: "+extra), append(zh, "未知列："+extra)
+	}
+	if len(en) > 0 {
+		return said(strings.Join(en, "; "), strings.Join(zh, "；"))
+	}
+	for i := range min(len(want), len(got)) {
+		if want[i] != got[i] {
+			return said(fmt.Sprintf("the columns stand in another order: column %d is %s where %s is expected", i+1, got[i], want[i]),
+				fmt.Sprintf("列顺序不同：第 %d 列为 %s，应为 %s", i+1, got[i], want[i]))
 		}
 	}
-	for _, c := range got {
-		if !slices.Contains(want, c) {
-			extra = append(extra, fault.Safe(c, 40))
+	return said("a column stands there twice", "有重复的列")
+}
+
+// without lists the names of a that b does not have, at most twenty.
+func without(a, b []string) string {
+	var names []string
+	for _, c := range a {
+		if !slices.Contains(b, c) && len(names) < 20 {
+			names = append(names, fault.Safe(c, 40))
 		}
 	}
-	var parts []string
-	if len(missing) > 0 {
-		parts = append(parts, "missing columns: "+strings.Join(missing, ", "))
-	}
-	if len(extra) > 0 {
-		parts = append(parts, "unknown columns: "+strings.Join(extra[:min(len(extra), 20)], ", "))
-	}
-	if len(parts) == 0 {
-		for i := range min(len(want), len(got)) {
-			if want[i] != got[i] {
-				return fmt.Sprintf("the columns stand in another order: column %d is %s where %s is expected", i+1, got[i], want[i])
-			}
-		}
-		return "a column stands there twice"
-	}
-	return strings.Join(parts, "; ")
+	return strings.Join(names, ", ")
 }

@@ -230,21 +230,43 @@ func (r *reading) finish() error {
 	return nil
 }
 
-// Incomplete returns the fault of the first proof that failed, or nil if all
-// hold. Advisory proofs never hold a statement up.
+// Incomplete returns the fault of the proofs that failed, or nil if all hold:
+// the first of them decides which fault it is, and those of the same fault are
+// shown with it, both numbers each. Advisory proofs never hold a statement up.
 func Incomplete(st schemas.Statement) *fault.Error {
+	var id fault.ID
+	var names, want, got []string
+	note := "-"
 	for _, p := range st.Proofs {
-		if p.OK || p.Advisory {
+		if p.OK || p.Advisory || (id != "" && faultOf(p.Name) != id) || len(names) == maxShown {
 			continue
 		}
-		v := fault.V{"channel": st.Channel, "account": st.Account, "date": st.BillDate, "proof": p.Name,
-			"want": amount(p.Want, p.Currency), "got": amount(p.Got, p.Currency), "note": orElse(p.Note, "-"), "rows": st.Rows, "rejects": st.Rejects}
-		return fault.New(faultOf(p.Name), v, nil)
+		if id == "" {
+			id, note = faultOf(p.Name), orElse(p.Note, note)
+		}
+		names = append(names, p.Name)
+		want = append(want, amount(p.Want, p.Currency))
+		got = append(got, amount(p.Got, p.Currency))
 	}
-	return nil
+	if id == "" {
+		return nil
+	}
+	return fault.New(id, fault.V{"channel": st.Channel, "account": st.Account, "date": st.BillDate, "proof": strings.Join(names, ", "),
+		"want": strings.Join(want, ", "), "got": strings.Join(got, ", "), "note": note}, nil)
 }
 
-func amount(s, currency string) string { return strings.TrimSpace(currency + " " + s) }
+// maxShown is how many failed proofs one message shows.
+const maxShown = 3
+
+// amount writes a proof's number for a message: with its currency, and an
+// amount of whole minor units in both forms.
+func amount(text, currency string) string {
+	exp, ok := money.Currency(currency).Exponent()
+	if v, err := money.Parse([]byte(text), exp); ok && err == nil {
+		return money.Both(v, money.Currency(currency))
+	}
+	return strings.TrimSpace(currency + " " + text)
+}
 
 func faultOf(proof string) fault.ID {
 	switch proof {

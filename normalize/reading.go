@@ -125,7 +125,7 @@ func openFile(def *channels.Definition, f *File) (*opened, error) {
 		if f.Size == 0 {
 			return nil, fault.New("E-2132", fault.V{"channel": def.Name, "file": f.Name}, nil)
 		}
-		return nil, fault.New("E-2430", fault.V{"channel": def.Name, "file": f.Name, "reason": best.reason, "got": fault.Quote(best.got)}, nil)
+		return nil, fault.New("E-2430", fault.V{"channel": def.Name, "file": f.Name, "reason": best.reason.EN, "reason_zh": best.reason.ZH, "got": fault.Quote(best.got)}, nil)
 	}
 	names := make([]string, len(found))
 	for i, o := range found {
@@ -153,7 +153,7 @@ func (h *head) refuse(def *channels.Definition) error {
 // into the order of the parts.
 func (r *reading) arrange(files []*opened) ([]*opened, error) {
 	if len(files) == 0 {
-		return nil, r.partFault("none of the files belongs to the statement")
+		return nil, r.partFault(said("none of the files belongs to the statement", "没有一个文件属于该对账单"))
 	}
 	if r.st.Kind == "" {
 		r.st.Kind = files[0].format.Statement
@@ -176,7 +176,7 @@ func (r *reading) arrange(files []*opened) ([]*opened, error) {
 			}
 		}
 		if len(of) > 1 {
-			return nil, r.partFault(fmt.Sprintf("%d files are the same part %q", len(of), p.Name))
+			return nil, r.partFault(said(fmt.Sprintf("%d files are the same part %q", len(of), p.Name), fmt.Sprintf("%d 个文件是同一部分 %q", len(of), p.Name)))
 		}
 		if len(of) == 0 && !p.Optional {
 			r.prove(schemas.Proof{Name: "file." + p.Name, Want: "1 file", Got: "none", Note: "a part of the statement is missing"})
@@ -200,8 +200,8 @@ func (r *reading) arrange(files []*opened) ([]*opened, error) {
 	return ordered, nil
 }
 
-func (r *reading) partFault(reason string) error {
-	return fault.New("E-2131", fault.V{"channel": r.st.Channel, "account": r.st.Account, "date": r.st.BillDate, "reason": reason}, nil)
+func (r *reading) partFault(reason fault.Text) error {
+	return fault.New("E-2131", fault.V{"channel": r.st.Channel, "account": r.st.Account, "date": r.st.BillDate, "reason": reason.EN, "reason_zh": reason.ZH}, nil)
 }
 
 // identify settles merchant and date: what was asked for, else what the files
@@ -386,7 +386,7 @@ func (o *opened) repeatedHeader(b *block, lines int64) error {
 			return err
 		}
 		if row, _ := b.cutLineEnd(line, true); bytes.Equal(row, o.header) {
-			return o.behind(lines+rej.Line, "a second line of column names stands among the rows")
+			return o.behind(lines+rej.Line, said("a second line of column names stands among the rows", "数据行中出现第二个表头"))
 		}
 	}
 	return nil

@@ -4,14 +4,14 @@ package fault
 var normalizeRows = []Entry{
 	{
 		ID:      "E-2130",
-		What:    Text{"Statement is incomplete: {proof} does not hold.", "对账单不完整：核对项 {proof} 不符。"},
+		What:    Text{"Statement is incomplete; what fails: {proof}.", "对账单不完整，未通过的核对项：{proof}。"},
 		Which:   Text{"{channel}, account {account}, {date}: the file says {want}; found {got}. {note}.", "{channel}，账户 {account}，{date}：文件写明 {want}，实际 {got}。{note}。"},
 		Changed: Text{"nothing is matched or fixed on this day; the file is kept.", "当日不做任何核对或平账；原文件已保留。"},
 		Do:      Text{"Fetch the statement again; if it comes the same, ask the channel to re-issue it.", "请重新下载对账单；若结果相同，请联系渠道重新出具。"},
 	},
 	{
 		ID:      "E-2131",
-		What:    Text{"The files are not the parts of one statement: {reason}.", "这些文件不是同一份对账单的组成部分：{reason}。"},
+		What:    Text{"The files are not the parts of one statement: {reason}.", "这些文件不是同一份对账单的组成部分：{reason_zh}。"},
 		Which:   Text{"{channel}, account {account}, {date}.", "{channel}，账户 {account}，{date}。"},
 		Changed: Text{"nothing; the files are kept.", "无；原文件已保留。"},
 		Do:      Text{"Fetch the statement again, whole.", "请重新下载完整的对账单。"},
@@ -67,7 +67,7 @@ var normalizeRows = []Entry{
 	},
 	{
 		ID:      "E-2430",
-		What:    Text{"File has no layout that the channel is known for: {reason}.", "文件格式未知：{reason}。"},
+		What:    Text{"File has no layout that the channel is known for: {reason}.", "文件格式未知：{reason_zh}。"},
 		Which:   Text{"{channel}, file {file}: {got}.", "{channel}，文件 {file}：{got}。"},
 		Changed: Text{"nothing; the file is kept.", "无；原文件已保留。"},
 		Do:      Text{"Compare with `tieout channel show {channel}`. If the channel changed its layout, the definition needs a new version.", "请与 `tieout channel show {channel}` 对照。若渠道改了格式，需更新渠道定义。"},
@@ -87,7 +87,7 @@ var normalizeRows = []Entry{
 	},
 	{
 		ID:      "E-2433",
-		What:    Text{"File goes on where it must end: {reason}.", "文件在应结束处仍有内容：{reason}。"},
+		What:    Text{"File goes on where it must end: {reason}.", "文件在应结束处仍有内容：{reason_zh}。"},
 		Which:   Text{"File {file}, line {line}.", "文件 {file}，第 {line} 行。"},
 		Changed: Text{"nothing; the file is kept.", "无；原文件已保留。"},
 		Do:      Text{"Two files may have been put together, or one was edited: fetch it again.", "可能是两个文件被拼接或文件被编辑：请重新下载。"},
