@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"iter"
@@ -720,4 +721,79 @@ func TestAgeing(t *testing.T) {
 	if open, err := n.db.OpenCases(context.Background(), account); err != nil || open != 8 {
 		t.Errorf("open %d, %v", open, err)
 	}
+}
+
+// A payment that was closed by itself, and a later statement that has it.
+func TestT17_ClosedPaymentWasPaid(t *testing.T) {
+	n := newNight(t)
+	n.order("P1", 10000)
+	n.run(day, nil, diff(schemas.LocalOnly, "P1", record("P1", schemas.Unknown, 10000), nil))
+	if got := n.apply(); got["SET_CLOSED"] == "" {
+		t.Fatalf("fixes %v", got)
+	}
+	n.want("P1", schemas.CaseAutoFixed, schemas.LocalOnly, 0)
+	n.run(day+1, nil, diff(schemas.LocalBehind, "P1", record("P1", schemas.Closed, 10000), record("P1", schemas.Success, 10000)))
+	n.apply()
+	if c := n.want("P1", schemas.CaseOpen, schemas.LocalBehind, 10000); c.Flag != store.FixContradicted || c.Priority != 1 {
+		t.Errorf("%+v", c.Case)
+	}
+}
+
+// The history cannot be rewritten, and no case disappears.
+func TestHistoryIsAppendOnly(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cases.db")
+	ctx := context.Background()
+	db, err := store.Open(ctx, path, func() time.Time { return clock }, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &night{T: t, db: db}
+	if n.table, err = resolve.Load(); err != nil {
+		t.Fatal(err)
+	}
+	n.run(day, nil, channelOnly("P1", 500))
+	n.propose("P1", store.Accept)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	for _, q := range []string{
+		`UPDATE case_event SET who = 'x'`, `DELETE FROM case_event`, `INSERT OR REPLACE INTO case_event SELECT * FROM case_event`,
+		`DELETE FROM recon_case`, `DELETE FROM case_proposal`, `UPDATE case_proposal SET checker = maker, state = 'APPROVED'`,
+	} {
+		if _, err := raw.ExecContext(ctx, q); err == nil {
+			t.Errorf("%s went through", q)
+		}
+	}
+}
+
+// Findings that are not of the account and date, or have no evidence, are
+// refused whole.
+func TestFindingsOfAnotherDayAreRefused(t *testing.T) {
+	n := newNight(t)
+	good := n.decide(wide(), channelOnly("P1", 500), channelOnly("P2", 500))
+	for name, change := range map[string]func(*schemas.Finding){
+		"account":  func(f *schemas.Finding) { f.Difference.Account = "other" },
+		"date":     func(f *schemas.Finding) { f.Difference.BillDate++ },
+		"case":     func(f *schemas.Finding) { f.CaseID = "" },
+		"evidence": func(f *schemas.Finding) { f.Evidence = "" },
+		"rows":     func(f *schemas.Finding) { f.Difference = nil },
+	} {
+		bad := n.decide(wide(), channelOnly("P3", 500))
+		change(bad[0])
+		_, err := n.db.ApplyFindings(context.Background(), store.Lease{}, store.Findings{Account: account, Date: day, RunID: "run1", Findings: each(append(good[:2:2], bad...))})
+		if err == nil {
+			t.Errorf("%s: went through", name)
+		}
+	}
+	if list, err := n.db.Cases(context.Background(), store.CaseFilter{All: true}); err != nil || len(list) != 0 {
+		t.Errorf("%v, %v", list, err)
+	}
+	lost := store.Lease{Name: "wechat-main|2026-11-20", Token: 7}
+	_, err := n.db.ApplyFindings(context.Background(), lost, store.Findings{Account: account, Date: day, RunID: "run1", Findings: each(good)})
+	wantFault(t, err, "E-4081")
 }

@@ -256,3 +256,46 @@ func TestListOfCases(t *testing.T) {
 		t.Fatalf("%v, %v", list, err)
 	}
 }
+
+// Many people at once: one proposal, one approval, one effect.
+func TestOnlyOneOfManyWins(t *testing.T) {
+	n := newNight(t)
+	ctx := context.Background()
+	n.paid("P1", 10000)
+	n.run(day, nil, localOnly("P1", 10000))
+	n.apply()
+	c := n.caseOf("P1")
+	const people = 16
+	race := func(do func(i int) error) (won int) {
+		errs := make(chan error, people)
+		for i := range people {
+			go func() { errs <- do(i) }()
+		}
+		for range people {
+			err := <-errs
+			if err == nil {
+				won++
+				continue
+			}
+			if id := fault.Of(err).ID; id != "E-4070" && id != "E-6472" {
+				t.Error(err)
+			}
+		}
+		return won
+	}
+	if won := race(func(i int) error {
+		_, err := n.db.Propose(ctx, store.Asked{CaseID: c.ID, Version: c.Version, Evidence: c.Evidence, Maker: fmt.Sprintf("maker%d", i), What: "WRITE_OFF", Reason: "r"})
+		return err
+	}); won != 1 {
+		t.Errorf("%d proposals won", won)
+	}
+	c = n.caseOf("P1")
+	if won := race(func(i int) error {
+		_, err := n.db.Approve(ctx, store.Answered{CaseID: c.ID, Version: c.Version, Evidence: c.Evidence, Checker: fmt.Sprintf("checker%d", i)})
+		return err
+	}); won != 1 {
+		t.Errorf("%d approvals won", won)
+	}
+	n.apply()
+	n.want("P1", schemas.CaseResolved, schemas.LocalOnly, 0)
+}
