@@ -194,12 +194,14 @@ func badID(id []byte) string {
 	if len(id) > maxID {
 		return "is longer than 128 bytes"
 	}
+	signed := false
 	for _, c := range id {
 		if c <= ' ' || c > '~' {
 			return "has a character that is not printable ASCII"
 		}
+		signed = signed || c == '+' || c == '-'
 	}
-	if spreadsheet(id) {
+	if signed && spreadsheet(id) {
 		return "looks edited in a spreadsheet"
 	}
 	return ""

@@ -45,10 +45,15 @@ const blockSize = 1 << 20
 // lines that are not empty. The batch is reused.
 func (s *csvScan) run(ctx context.Context, give func(*schemas.Batch, []schemas.Reject) error) (int64, error) {
 	group, ctx := errgroup.WithContext(ctx)
-	inFlight := 2*s.workers + 2
+	// A block holds what is left of the line before and a new piece of the file;
+	// a file of one piece needs one block of its own size.
+	inFlight, memory := 2*s.workers+2, int64(blockSize+maxLine)
+	if left := s.size - s.from; left <= blockSize {
+		inFlight, memory = 1, left
+	}
 	free, work, order := make(chan *block, inFlight), make(chan *block, inFlight), make(chan *block, inFlight)
 	for range inFlight {
-		free <- &block{memory: make([]byte, blockSize+maxLine), done: make(chan error, 1), batch: s.batch}
+		free <- &block{memory: make([]byte, memory), done: make(chan error, 1), batch: s.batch}
 	}
 	group.Go(func() error {
 		defer close(work)
