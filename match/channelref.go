@@ -29,7 +29,7 @@ func (e *engine) channelRef(ctx context.Context) error {
 		return nil
 	}
 	byRef := map[refKey]*refGroup{}
-	err := e.channel.eachRef(ctx, func(row int32, ref []byte) {
+	err := e.eachRef(ctx, e.channel, func(row int32, ref []byte) {
 		k := refKey{e.channel.kind[row], string(ref)}
 		if byRef[k] == nil {
 			byRef[k] = &refGroup{key: k}
@@ -40,7 +40,7 @@ func (e *engine) channelRef(ctx context.Context) error {
 		return err
 	}
 	var groups []*refGroup
-	err = e.local.eachRef(ctx, func(row int32, ref []byte) {
+	err = e.eachRef(ctx, e.local, func(row int32, ref []byte) {
 		g := byRef[refKey{e.local.kind[row], string(ref)}]
 		if g == nil {
 			return
@@ -62,18 +62,30 @@ func (e *engine) channelRef(ctx context.Context) error {
 func anyUnplaced(s *side) bool { return slices.Contains(s.class[:s.rows()], 0) }
 
 // eachRef calls fn with the channel's number of every unplaced fresh or carried
-// row that has one.
-func (s *side) eachRef(ctx context.Context, fn func(row int32, ref []byte)) error {
-	if slices.Contains(s.class[:s.fresh], 0) {
+// row that has one. A carried row that the export shows again has the number of
+// its fresh copy.
+func (e *engine) eachRef(ctx context.Context, s *side, fn func(row int32, ref []byte)) error {
+	copies := map[int32]int32{} // fresh copy -> unplaced carried row
+	if s == e.local {
+		for carried, fresh := range e.twins {
+			if s.class[carried] == 0 {
+				copies[fresh] = carried
+			}
+		}
+	}
+	if len(copies) > 0 || slices.Contains(s.class[:s.fresh], 0) {
 		err := s.set.Read(ctx, recordfile.Refs, func(first int64, b *schemas.Batch) error {
 			for i := range b.ChannelRef.Len() {
 				row := int32(first) + int32(i)
 				if s.class[row] != 0 {
-					continue
+					carried, ok := copies[row]
+					if !ok {
+						continue
+					}
+					row = carried
 				}
 				ref := b.ChannelRef.At(i)
-				switch s.kind[row] {
-				case schemas.Refund, schemas.SplitReturn, schemas.Chargeback:
+				if hasOwnNumber(s.kind[row]) {
 					ref = b.ChannelRefundRef.At(i)
 				}
 				if len(ref) > 0 {
@@ -88,7 +100,10 @@ func (s *side) eachRef(ctx context.Context, fn func(row int32, ref []byte)) erro
 	}
 	for i := range s.carried {
 		row := s.fresh + int32(i)
-		if ref := channelNumber(&s.carried[i].Record); ref != "" && s.class[row] == 0 {
+		if _, again := e.twins[row]; again && s == e.local || s.class[row] != 0 {
+			continue
+		}
+		if ref := channelNumber(&s.carried[i].Record); ref != "" {
 			fn(row, []byte(ref))
 		}
 	}

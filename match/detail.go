@@ -53,11 +53,16 @@ const (
 // channelNumber is the channel's number of the movement itself. A refund has
 // its own; its channel_ref is the payment's, which several refunds share.
 func channelNumber(r *schemas.Record) string {
-	switch r.Kind {
-	case schemas.Refund, schemas.SplitReturn, schemas.Chargeback:
+	if hasOwnNumber(r.Kind) {
 		return r.ChannelRefundRef
 	}
 	return r.ChannelRef
+}
+
+// hasOwnNumber tells which kinds the channel numbers apart from the payment
+// that they belong to.
+func hasOwnNumber(k schemas.Kind) bool {
+	return k == schemas.Refund || k == schemas.SplitReturn || k == schemas.Chargeback
 }
 
 func newItem(row int32, h home, currency uint8, r *schemas.Record) item {

@@ -23,7 +23,10 @@ func (e *engine) differences(ctx context.Context, give func(*schemas.Difference)
 	if err := e.order(ctx, entries); err != nil {
 		return err
 	}
-	near := e.nearest()
+	near, err := e.nearest(ctx)
+	if err != nil {
+		return err
+	}
 	for len(entries) > 0 {
 		n, wanted := e.portion(entries, near)
 		rows, err := e.wholeRows(ctx, wanted)
@@ -71,16 +74,34 @@ func (e *engine) entries() []entry {
 // order sorts entries by what they say. Where the tables cannot tell two of
 // them apart, their whole rows decide.
 func (e *engine) order(ctx context.Context, list []entry) error {
-	slices.SortFunc(list, func(a, b entry) int {
-		return cmp.Or(e.compare(a, b), cmp.Compare(a.local, b.local), cmp.Compare(a.channel, b.channel))
+	return sortEqual(list, e.compare, func(same []entry) error { return e.orderEqual(ctx, same) })
+}
+
+// sortRows sorts rows of one side in the same way.
+func (e *engine) sortRows(ctx context.Context, s *side, rows []int32, compare func(a, b int32) int) error {
+	return sortEqual(rows, compare, func(same []int32) error {
+		details, err := e.items(ctx, s, same)
+		if err != nil {
+			return err
+		}
+		slices.SortFunc(details, func(a, b item) int { return canonical(&a, &b) })
+		for i := range details {
+			same[i] = details[i].row
+		}
+		return nil
 	})
+}
+
+// sortEqual sorts a list, and hands what compares as equal to a second order.
+func sortEqual[T any](list []T, compare func(a, b T) int, second func(same []T) error) error {
+	slices.SortFunc(list, compare)
 	for from := 0; from < len(list); {
 		to := from + 1
-		for to < len(list) && e.compare(list[from], list[to]) == 0 {
+		for to < len(list) && compare(list[from], list[to]) == 0 {
 			to++
 		}
 		if to-from > 1 {
-			if err := e.orderEqual(ctx, list[from:to]); err != nil {
+			if err := second(list[from:to]); err != nil {
 				return err
 			}
 		}
@@ -122,7 +143,7 @@ func (e *engine) orderEqual(ctx context.Context, list []entry) error {
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(list, func(a, b entry) int { return cmp.Or(ls.compare(a.local, b.local), cs.compare(a.channel, b.channel)) })
+	slices.SortFunc(list, func(a, b entry) int { return cmp.Or(ls.compare(a.local, b.local), cs.compare(a.channel, b.channel)) })
 	return nil
 }
 

@@ -224,6 +224,9 @@ func (e *engine) proveCarry(which schemas.Side, out []schemas.Carried) schemas.P
 	return p
 }
 
+// dateFloor is how many pairs may differ in date on the smallest day.
+const dateFloor = 20
+
 // proveDates looks at the share of pairs whose dates differ: many of them mean
 // that a time zone is wrong.
 func (e *engine) proveDates(totals []schemas.ClassTotal) []schemas.Proof {
@@ -243,7 +246,7 @@ func (e *engine) proveDates(totals []schemas.ClassTotal) []schemas.Proof {
 	if err != nil {
 		return nil
 	}
-	allowed /= 1_000_000
+	allowed = max(allowed/1_000_000, dateFloor)
 	return []schemas.Proof{{Name: "dates", OK: off <= allowed, Want: fmt.Sprintf("at most %d of %d pairs on another day", allowed, pairs),
 		Got: strconv.FormatInt(off, 10), Advisory: true}}
 }

@@ -52,7 +52,7 @@ type openRow struct {
 func (e *engine) lateKeys(ctx context.Context) ([]openRow, []schemas.LookupKey, error) {
 	s := e.channel
 	refs := map[int32]string{}
-	if err := s.eachRef(ctx, func(row int32, ref []byte) {
+	if err := e.eachRef(ctx, s, func(row int32, ref []byte) {
 		if len(s.key(row)) == 0 {
 			refs[row] = string(ref)
 		}

@@ -3,6 +3,7 @@ package match
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"slices"
 	"time"
 
@@ -27,11 +28,16 @@ const (
 // stands alone too and looks as if it were meant: the same number under another
 // kind, or the same money at nearly the same time under a similar number. It is
 // a hint for people; nothing is matched by it.
-func (e *engine) nearest() map[entry]neighbour {
-	locals, channels := e.lonely(e.local), e.lonely(e.channel)
+func (e *engine) nearest(ctx context.Context) (map[entry]neighbour, error) {
 	found := map[entry]neighbour{}
-	if len(locals.byKey) == 0 || len(channels.byKey) == 0 {
-		return found
+	locals, channels := lonely{s: e.local}, lonely{s: e.channel}
+	if !locals.collect() || !channels.collect() {
+		return found, nil
+	}
+	for _, n := range []*lonely{&locals, &channels} {
+		if err := n.sort(ctx, e); err != nil {
+			return nil, err
+		}
 	}
 	for _, l := range locals.byKey {
 		if c, failed := channels.near(e.local, l); c != none {
@@ -43,7 +49,7 @@ func (e *engine) nearest() map[entry]neighbour {
 			found[entry{none, c}] = neighbour{entry{l, none}, failed}
 		}
 	}
-	return found
+	return found, nil
 }
 
 // lonely is the one-sided rows of a side, sorted for two kinds of search.
@@ -53,22 +59,30 @@ type lonely struct {
 	byAmount []int32 // by kind, currency, amount, time, key
 }
 
-func (e *engine) lonely(s *side) lonely {
-	rows := rowsOf(s, func(row int32) bool {
-		switch s.class[row] {
+// collect finds the rows; it is false if there are none.
+func (n *lonely) collect() bool {
+	n.byKey = rowsOf(n.s, func(row int32) bool {
+		switch n.s.class[row] {
 		case schemas.LocalOnly, schemas.ChannelOnly, schemas.LocalInTransit, schemas.ChannelInTransit:
 			return true
 		}
 		return false
 	})
-	byAmount := slices.Clone(rows)
-	slices.SortFunc(rows, func(a, b int32) int {
-		return cmp.Or(bytes.Compare(s.key(a), s.key(b)), cmp.Compare(s.kind[a], s.kind[b]), compareRow(s, a, b), cmp.Compare(a, b))
+	return len(n.byKey) > 0
+}
+
+func (n *lonely) sort(ctx context.Context, e *engine) error {
+	s := n.s
+	n.byAmount = slices.Clone(n.byKey)
+	err := e.sortRows(ctx, s, n.byKey, func(a, b int32) int {
+		return cmp.Or(bytes.Compare(s.key(a), s.key(b)), cmp.Compare(s.kind[a], s.kind[b]), compareRow(s, a, b))
 	})
-	slices.SortFunc(byAmount, func(a, b int32) int {
-		return cmp.Or(s.compareMoney(a, s, b), cmp.Compare(s.time[a], s.time[b]), bytes.Compare(s.key(a), s.key(b)), cmp.Compare(a, b))
+	if err != nil {
+		return err
+	}
+	return e.sortRows(ctx, s, n.byAmount, func(a, b int32) int {
+		return cmp.Or(s.compareMoney(a, s, b), cmp.Compare(s.time[a], s.time[b]), bytes.Compare(s.key(a), s.key(b)), compareRow(s, a, b))
 	})
-	return lonely{s, rows, byAmount}
 }
 
 // compareMoney orders rows by kind, currency and amount. The order of
@@ -119,9 +133,10 @@ func (n lonely) nearInTime(other *side, row int32) (int32, string) {
 	return best, "merchant_ref"
 }
 
+// closer tells whether a is a better neighbour than b. Of equal ones the first
+// in the order of byAmount stays.
 func (n lonely) closer(a, b int32, t int64) bool {
-	return cmp.Or(cmp.Compare(distance(n.s.time[a], t), distance(n.s.time[b], t)), bytes.Compare(n.s.key(a), n.s.key(b)),
-		compareRow(n.s, a, b)) < 0
+	return cmp.Or(cmp.Compare(distance(n.s.time[a], t), distance(n.s.time[b], t)), bytes.Compare(n.s.key(a), n.s.key(b))) < 0
 }
 
 func distance(a, b int64) int64 { return max(a-b, b-a) }
