@@ -3,6 +3,7 @@ package normalize_test
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +16,8 @@ import (
 )
 
 var day = bizday.Make(2025, 11, 20)
+
+var placeholder = regexp.MustCompile(`\{[a-z_]+\}`)
 
 const merchant = "1900000109"
 
@@ -36,7 +39,7 @@ func want(t *testing.T, st schemas.Statement, err error, id fault.ID) {
 	if f != nil {
 		got = f.ID
 		for _, lang := range []fault.Lang{fault.English, fault.Chinese} {
-			if m := f.Message(lang); strings.Contains(m, "{") {
+			if m := f.Message(lang); placeholder.MatchString(m) {
 				t.Errorf("a value is missing in the message: %s", m)
 			}
 		}
@@ -157,6 +160,21 @@ func TestFaultC02_AnotherMerchant(t *testing.T) {
 	}
 
 	st, _, err = read(t, normalize.Input{Definition: definition(t, "alipay"), Merchant: "2088999999999999", Date: day, Files: rawStatements(t, "alipay")["trade"]})
+	want(t, st, err, "E-2331")
+}
+
+// A number that is not of the channel's form is no merchant number, asked for
+// or found.
+func TestFaultC02_NoMerchantNumber(t *testing.T) {
+	rows := wechatRows(3, 3)
+	for i := range rows {
+		rows[i].merchant = "abc"
+	}
+	in := normalize.Input{Definition: definition(t, "wechat"), Date: day, Files: []normalize.File{file("b", wechatBill(rows))}}
+	st, _, err := read(t, in)
+	want(t, st, err, "E-2331")
+	in.Merchant = "2088102123456789"
+	st, _, err = read(t, in)
 	want(t, st, err, "E-2331")
 }
 

@@ -39,7 +39,13 @@ type Definition struct {
 	Formats []Format  `yaml:"formats"`
 	Refuse  []Refusal `yaml:"refuse"`
 
-	day bizday.Day
+	day      bizday.Day
+	merchant *regexp.Regexp
+}
+
+// HasMerchant tells whether a merchant number has the channel's form.
+func (d *Definition) HasMerchant(number string) bool {
+	return d.Merchant == "" || d.merchant.MatchString(number)
 }
 
 // Day says how the channel cuts time into bill dates.

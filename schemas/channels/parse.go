@@ -69,7 +69,7 @@ func (c *checker) definition() {
 	if _, ok := d.Currency.Exponent(); !ok {
 		c.bad("currency %q is not known", d.Currency)
 	}
-	c.regexp("merchant", d.Merchant)
+	d.merchant = c.regexp("merchant", d.Merchant)
 	for _, s := range d.Statements {
 		c.oneOf("statement kind", s.Kind, "TRADE", "FUND", "BANK")
 	}

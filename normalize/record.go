@@ -1,0 +1,204 @@
+package normalize
+
+import (
+	"bytes"
+	"math"
+
+	"tieout/internal/bizday"
+	"tieout/internal/money"
+	"tieout/schemas"
+)
+
+// record appends the row to the batch, unless something is wrong with it.
+func (r *rowReader) record(line, offset int64, b *block, bad *badCell) {
+	rule := r.rule()
+	if rule == nil {
+		bad.set(0, nil, "no rule of the channel fits this row")
+		return
+	}
+	r.check(rule, bad)
+	amount := r.money(rule.amount, rule.amountSign, bad)
+	var settle int64
+	if rule.settle >= 0 {
+		settle = r.money(rule.settle, rule.settleSign, bad)
+	}
+	event := r.event(rule, bad)
+	if bad.reason != "" {
+		return
+	}
+	status := rule.status
+	if rule.statusBy >= 0 {
+		status = rule.statuses[r.words[rule.statusBy]]
+	}
+	fee, sub := r.fee(rule)
+	out := &b.batch
+	out.Kind = append(out.Kind, rule.kind)
+	out.MerchantRef.Append(r.cell(rule.merchantRef))
+	out.RefundRef.Append(r.cell(rule.refundRef))
+	out.ChannelRef.Append(r.cell(rule.channelRef))
+	out.ChannelRefundRef.Append(r.cell(rule.channelRefundRef))
+	out.Status = append(out.Status, status)
+	r.text(&out.StatusRaw, rule.statusRaw)
+	out.AmountMinor = append(out.AmountMinor, amount)
+	out.Currency.AppendString(string(r.p.def.Currency))
+	out.SettleMinor = append(out.SettleMinor, settle)
+	out.SettleValid = append(out.SettleValid, rule.settle >= 0)
+	out.FeeMinor = append(out.FeeMinor, fee)
+	out.FeeValid = append(out.FeeValid, rule.fee >= 0)
+	out.FeeSub = append(out.FeeSub, sub)
+	out.EventTime = append(out.EventTime, event)
+	out.BillDate = append(out.BillDate, r.t.date)
+	out.Line = append(out.Line, line)
+	out.Offset = append(out.Offset, offset)
+	r.text(&out.TradeType, rule.tradeType)
+	r.text(&out.Bank, rule.bank)
+	r.text(&out.Product, rule.product)
+	r.text(&out.Remark, rule.remark)
+	b.stats.recorded(rule, amount, fee)
+	for _, col := range r.p.unique {
+		b.stats.unique.add(col, r.cells[col])
+	}
+	if r.p.dayCol >= 0 && !r.onDay() {
+		b.stats.otherDay++
+	}
+}
+
+func (r *rowReader) rule() *rule {
+	for i := range r.p.rules {
+		if r.selected(&r.p.rules[i].when) {
+			return &r.p.rules[i]
+		}
+	}
+	return nil
+}
+
+// check looks at what the rule asks of the row.
+func (r *rowReader) check(rule *rule, bad *badCell) {
+	for _, col := range rule.need {
+		if len(r.cells[col]) == 0 {
+			bad.set(col+1, nil, "a value is needed here")
+		}
+	}
+	for _, col := range rule.zero {
+		if r.amounts[col] != 0 {
+			bad.set(col+1, r.cells[col], "an amount that is zero in such a row")
+		}
+	}
+	if rule.sumEquals < 0 {
+		return
+	}
+	var sum money.Sum
+	for _, col := range rule.sumPlus {
+		sum.Add(r.amounts[col])
+	}
+	for _, col := range rule.sumMinus {
+		sum.Add(-r.amounts[col])
+	}
+	if v, err := sum.Int64(); err != nil || v != r.amounts[rule.sumEquals] {
+		bad.set(rule.sumEquals+1, r.cells[rule.sumEquals], "not the sum of the amounts beside it")
+	}
+}
+
+// money returns the absolute amount of a column, whose sign the rule knows.
+func (r *rowReader) money(col int, sign int8, bad *badCell) int64 {
+	v := r.amounts[col]
+	if v < 0 && sign > 0 || v > 0 && sign < 0 {
+		bad.set(col+1, r.cells[col], whySign)
+	}
+	if v == math.MinInt64 {
+		bad.set(col+1, r.cells[col], "does not fit in 64 bits")
+	}
+	if v < 0 {
+		return -v
+	}
+	return v
+}
+
+// fee returns the fee in minor units and the rest in millionths, positive when
+// we pay it. Both parts carry the sign.
+func (r *rowReader) fee(rule *rule) (minor, sub int64) {
+	if rule.fee < 0 {
+		return 0, 0
+	}
+	v := r.amounts[rule.fee]
+	if rule.feeNegate || rule.feeBySummary && r.t.feeSign < 0 {
+		v = -v
+	}
+	scale := powers[rule.feeDecimals]
+	return v / scale, v % scale * (1_000_000 / scale)
+}
+
+var powers = [...]int64{1, 10, 100, 1_000, 10_000, 100_000, 1_000_000}
+
+func (r *rowReader) event(rule *rule, bad *badCell) int64 {
+	if rule.event < 0 || !r.valid[rule.event] {
+		return schemas.NoTime
+	}
+	if r.p.columns[rule.event].op == opTime {
+		return r.times[rule.event]
+	}
+	if rule.clock < 0 || !r.valid[rule.clock] {
+		return schemas.NoTime
+	}
+	t, why := r.zone.utc(bizday.Date(r.times[rule.event]), r.times[rule.clock])
+	if why != "" {
+		bad.set(rule.clock+1, r.cells[rule.clock], why)
+	}
+	return t
+}
+
+// onDay tells whether the row belongs to the bill date.
+func (r *rowReader) onDay() bool {
+	col, t := r.p.dayCol, r.t
+	switch {
+	case t.date == bizday.None:
+		return true
+	case !r.valid[col]:
+		return false
+	case r.p.columns[col].op == opDate:
+		d := r.times[col] - int64(t.date)
+		return max(d, -d) <= (r.p.slack+day-1)/day
+	}
+	return r.times[col] >= t.day.From-r.p.slack && r.times[col] < t.day.To+r.p.slack
+}
+
+func (r *rowReader) cell(col int) []byte {
+	if col < 0 {
+		return nil
+	}
+	return r.cells[col]
+}
+
+// text appends what a person reads: unescaped, masked and bounded.
+func (r *rowReader) text(to *schemas.Text, col int) {
+	if col < 0 {
+		to.Append(nil)
+		return
+	}
+	c := &r.p.columns[col]
+	if c.op != opText {
+		to.Append(cutText(r.cells[col], maxAttr))
+		return
+	}
+	start := len(to.Bytes)
+	to.Bytes = c.appendText(to.Bytes, r.cells[col])
+	to.Bytes = to.Bytes[:start+len(cutText(to.Bytes[start:], maxAttr))]
+	to.Ends = append(to.Ends, uint32(len(to.Bytes)))
+}
+
+func (c *column) appendText(dst, cell []byte) []byte {
+	start := len(dst)
+	for len(c.unescape) > 0 && bytes.IndexByte(cell, c.escape) >= 0 {
+		at, found := len(cell), replacement{}
+		for _, u := range c.unescape {
+			if i := bytes.Index(cell[:at], u.from); i >= 0 {
+				at, found = i, u
+			}
+		}
+		dst = append(append(dst, cell[:at]...), found.to...)
+		cell = cell[at+len(found.from):]
+	}
+	dst = append(dst, cell...)
+	maskIn(dst[start:], c.masks)
+	return dst
+}
