@@ -163,11 +163,11 @@ func (s *Sim) ready(channel string, date bizday.Date) bool {
 	if s.opt.Now().Before(s.readyAt(date)) {
 		return false
 	}
-	return !s.bill.late(channel, date, s.opt.Now())
+	return !s.bill.spend(channel, date, NotReadyFirst)
 }
 
-// late tells whether a day that is made to be late is not there yet, and counts
-// the try.
+// late is spend for a folder, where one try looks at several files: looks at
+// nearly the same time are one try.
 func (b *billing) late(channel string, date bizday.Date, now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -55,8 +55,8 @@ func (f *shelfFile) readable() []byte {
 	return f.body
 }
 
-// purpose says why a file is looked at: faults that pass by themselves are
-// spent by reading, a missing marker by any look.
+// purpose says why a file is looked at: a wrong digest or a cut body is spent
+// by reading only.
 type purpose bool
 
 const (
@@ -85,7 +85,7 @@ func (sh shelf) file(p string, why purpose) (*shelfFile, error) {
 	switch {
 	case !isMarker && name != data.name, isMarker && marker != "ok" && marker != "md5":
 		return nil, fs.ErrNotExist
-	case !sh.sim.ready(sh.channel, date):
+	case sh.sim.opt.Now().Before(sh.sim.readyAt(date)), sh.sim.bill.late(sh.channel, date, sh.sim.opt.Now()):
 		return nil, fs.ErrNotExist
 	case !isMarker:
 		data.cut = why == toRead && sh.sim.bill.spend(sh.channel, date, TruncatedBody)
