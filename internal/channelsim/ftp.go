@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"net"
+	"strconv"
 
 	"goftp.io/server/v2"
 )
@@ -23,8 +25,11 @@ func serveFTP(s *Sim) (*ftpServer, error) {
 		return nil, err
 	}
 	f := &ftpServer{sim: s, listener: track(l)}
+	commands := maps.Clone(server.DefaultCommands())
+	commands["SIZE"] = sizeCommand{s}
 	f.server, err = server.NewServer(&server.Options{
-		Name: "channelsim", WelcomeMessage: "channelsim", Logger: &server.DiscardLogger{},
+		Commands: commands,
+		Name:     "channelsim", WelcomeMessage: "channelsim", Logger: &server.DiscardLogger{},
 		Hostname: s.opt.Host, Port: l.Addr().(*net.TCPAddr).Port,
 		TLS: true, TLSConfig: s.tls, ExplicitFTPS: true,
 		Driver: ftpFiles{s}, Auth: ftpUsers{s}, Perm: server.NewSimplePerm("bank", "bank"),
@@ -49,6 +54,24 @@ func (f *ftpServer) login(channel string) FTPConfig {
 // close ends the listener and with it Serve, and all sessions. The library's
 // own Shutdown is left alone: it races with Serve's first lines.
 func (f *ftpServer) close() error { return f.listener.closeAll() }
+
+// sizeCommand is SIZE of RFC 3659. The library's own writes each file that is
+// not there to the program's log.
+type sizeCommand struct{ sim *Sim }
+
+func (sizeCommand) IsExtend() bool     { return true }
+func (sizeCommand) RequireParam() bool { return true }
+func (sizeCommand) RequireAuth() bool  { return true }
+
+// Execute answers one SIZE.
+func (c sizeCommand) Execute(sess *server.Session, param string) {
+	file, err := shelf{c.sim, sess.LoginUser()}.file(sess.BuildPath(param), toLook)
+	if err != nil || file.dir {
+		sess.WriteMessage(550, "no such file")
+		return
+	}
+	sess.WriteMessage(213, strconv.FormatInt(file.Size(), 10))
+}
 
 type ftpUsers struct{ sim *Sim }
 

@@ -76,7 +76,7 @@ var faultChannels = map[Fault][]string{
 	EmptyDay:         {WeChat},
 	TruncatedBody:    {WeChat, Alipay, UnionPay, Bank},
 	TrailerOff:       {WeChat, Alipay, Bank},
-	WrongDay:         {WeChat, Bank},
+	WrongDay:         {WeChat},
 	Reissue:          {WeChat, UnionPay},
 	BadDigest:        {WeChat, Bank},
 	FrequencyLimited: {WeChat},

@@ -138,7 +138,7 @@ func (sh *shop) gateway(method, content string) []byte {
 		"timestamp": sh.now().In(beijing).Format("2006-01-02 15:04:05"), "version": "1.0", "biz_content": content}
 	key := must(signing.ParsePrivateKey([]byte(sh.c.Alipay.AppKey)))(sh.t)
 	p["sign"] = must(signing.SignAlipayRequest(key, p))(sh.t)
-	body := sh.post(sh.c.Alipay.GatewayURL, p)
+	body := must(sh.post(sh.c.Alipay.GatewayURL, p))(sh.t)
 	answer := must(signing.ParseAlipayResponse(method, body))(sh.t)
 	pub := must(signing.ParsePublicKey([]byte(sh.c.Alipay.AlipayKey)))(sh.t)
 	if err := answer.Verify(pub); err != nil {
@@ -158,18 +158,24 @@ func (sh *shop) unionPay(url string, fields map[string]string) (map[string]strin
 	}
 	key := must(signing.ParsePrivateKey([]byte(sh.c.UnionPay.MerchantKey)))(sh.t)
 	f["signature"] = must(signing.SignUnionPay(signing.UnionPay510, key, f))(sh.t)
-	answer, err := signing.UnionPayAnswer(sh.post(url, f))
+	body, err := sh.post(url, f)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := signing.UnionPayAnswer(body)
 	if err != nil {
 		return nil, err
 	}
 	return answer, sh.union.Verify(answer, sh.now())
 }
 
-func (sh *shop) post(url string, fields map[string]string) []byte {
-	sh.t.Helper()
-	resp := must(sh.http.Post(url, "application/x-www-form-urlencoded", strings.NewReader(signing.EncodeForm(fields))))(sh.t)
+func (sh *shop) post(url string, fields map[string]string) ([]byte, error) {
+	resp, err := sh.http.Post(url, "application/x-www-form-urlencoded", strings.NewReader(signing.EncodeForm(fields)))
+	if err != nil {
+		return nil, err
+	}
 	defer resp.Body.Close()
-	return must(io.ReadAll(resp.Body))(sh.t)
+	return io.ReadAll(resp.Body)
 }
 
 func pay(t *testing.T, s *Sim, rs ...PayRequest) []Result {

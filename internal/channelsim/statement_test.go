@@ -410,7 +410,7 @@ func TestUnionPay_FilesAndQueries(t *testing.T) {
 	}
 	s.Inject(FileFault{Channel: UnionPay, Date: billDay, Kind: TruncatedBody, Times: 1})
 	if _, _, err := sh.unionPayFile(billDay); err == nil {
-		t.Error("a cut answer has a good signature")
+		t.Error("a cut answer looks whole")
 	}
 	_, files, err := sh.unionPayFile(billDay)
 	if err != nil {

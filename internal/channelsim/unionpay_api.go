@@ -47,7 +47,7 @@ func (s *Sim) unionPayService(w http.ResponseWriter, r *http.Request, service fu
 	w.Header().Set("Date", s.opt.Now().UTC().Format(http.TimeFormat))
 	if out["fileContent"] != "" {
 		date, _ := s.settled(out["settleDate"])
-		s.serve(w, link{channel: UnionPay, date: date, body: answer}, false)
+		s.serve(w, link{channel: UnionPay, date: date, body: answer}, true)
 		return
 	}
 	w.Write(answer)

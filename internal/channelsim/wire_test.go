@@ -134,8 +134,8 @@ func (c *collect) Batch(b *schemas.Batch) error {
 }
 func (c *collect) Reject(r schemas.Reject) error { c.rejects = append(c.rejects, r); return nil }
 
-// read unpacks and normalizes.
-func read(t *testing.T, channel string, req schemas.StatementRequest, files []fetched) (schemas.Statement, *collect) {
+// input unpacks.
+func input(t *testing.T, channel string, req schemas.StatementRequest, files []fetched) normalize.Input {
 	t.Helper()
 	var def *channels.Definition
 	for _, d := range ok(channels.All())(t) {
@@ -153,6 +153,13 @@ func read(t *testing.T, channel string, req schemas.StatementRequest, files []fe
 			in.Files = append(in.Files, normalize.File{Name: entries[i].Title(), SHA256: f.sha, Size: entries[i].Size, Reader: entries[i].Reader})
 		}
 	}
+	return in
+}
+
+// read unpacks and normalizes.
+func read(t *testing.T, channel string, req schemas.StatementRequest, files []fetched) (schemas.Statement, *collect) {
+	t.Helper()
+	in := input(t, channel, req, files)
 	var got collect
 	st, err := normalize.Statement(t.Context(), in, &got)
 	if err != nil {
