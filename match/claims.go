@@ -20,12 +20,17 @@ func consumes(c schemas.Class) bool {
 	return true
 }
 
+// binds tells whether a claim takes a row away from this run. A row that was
+// matched with what this very date carried out is still ours to match: then
+// nothing is carried out, and the later run is made anew.
+func (e *engine) binds(c schemas.Claim) bool { return consumes(c.Class) && c.CarriedFrom != e.in.Date }
+
 // claimsByKey finds the keys that other runs claim, by their first local row,
 // and marks them.
 func (e *engine) claimsByKey(several *severalKeys) map[int32][]schemas.Claim {
 	claims := map[int32][]schemas.Claim{}
 	for _, c := range e.in.Claims {
-		if !consumes(c.Class) {
+		if !e.binds(c) {
 			continue
 		}
 		if head := e.table.lookup(uint8(c.Kind), c.Key); head != none {
@@ -41,7 +46,8 @@ func (e *engine) claimsByKey(several *severalKeys) map[int32][]schemas.Claim {
 
 func compareClaims(a, b schemas.Claim) int {
 	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Key, b.Key), cmp.Compare(a.EventTime, b.EventTime),
-		cmp.Compare(a.ChannelRef, b.ChannelRef), cmp.Compare(a.Occurrence, b.Occurrence), cmp.Compare(a.Class, b.Class))
+		cmp.Compare(a.ChannelRef, b.ChannelRef), cmp.Compare(a.Occurrence, b.Occurrence), cmp.Compare(a.Class, b.Class),
+		cmp.Compare(a.CarriedFrom, b.CarriedFrom))
 }
 
 // dropClaimed places the fresh rows of a key that other runs have placed. One
@@ -127,7 +133,7 @@ func (e *engine) adopt(carried, fresh int32) {
 func (e *engine) dropKeyless(ctx context.Context) error {
 	s := e.local
 	claims := slices.DeleteFunc(slices.Clone(e.in.Claims), func(c schemas.Claim) bool {
-		return c.Key != "" || c.ChannelRef == "" || !consumes(c.Class)
+		return c.Key != "" || c.ChannelRef == "" || !e.binds(c)
 	})
 	slices.SortFunc(claims, compareClaims)
 	var carried, fresh []int32

@@ -146,8 +146,12 @@ func (e *engine) claims(ctx context.Context) ([]schemas.Claim, error) {
 		return s.class[row] != 0 && consumes(s.class[row]) && !s.isCarried(row) && (s.isLate(row) || e.nearEdge(row))
 	})
 	err := s.eachRecord(ctx, rows, func(row int32, r *schemas.Record) error {
+		from := bizday.None
+		if c := s.mate[row]; c != none && e.channel.isCarried(c) {
+			from, _ = e.dates(e.channel, c)
+		}
 		all = append(all, schemas.Claim{Kind: r.Kind, Key: r.Key(), ChannelRef: channelNumber(r), Occurrence: max(1, s.notes[row].occurrence),
-			EventTime: r.EventTime, Class: s.class[row]})
+			EventTime: r.EventTime, Class: s.class[row], CarriedFrom: from})
 		return nil
 	})
 	slices.SortFunc(all, compareClaims)

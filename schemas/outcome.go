@@ -151,6 +151,11 @@ type Claim struct {
 	Occurrence int32  `json:"occurrence"`
 	EventTime  int64  `json:"event_time"`
 	Class      Class  `json:"class"`
+
+	// CarriedFrom is the bill date whose carried statement row it was matched
+	// with: a rerun of that date may still match the two itself. bizday.None if
+	// the statement row was of the run's own date.
+	CarriedFrom bizday.Date `json:"carried_from"`
 }
 
 // ClassTotal counts one class in one currency; amounts in minor units.
