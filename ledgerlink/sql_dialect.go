@@ -101,7 +101,6 @@ func openMySQL(c *SQLConfig) (dialect, *sql.DB, error) {
 		config.Params = map[string]string{}
 	}
 	config.Params["time_zone"] = "'" + offset + "'"
-	config.Params["transaction_isolation"] = "'REPEATABLE-READ'"
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
 		return dialect{}, nil, errors.New("the DSN is not one of MySQL")
@@ -109,7 +108,9 @@ func openMySQL(c *SQLConfig) (dialect, *sql.DB, error) {
 	return dialect{
 		isolation: sql.LevelRepeatableRead,
 		checks: []sessionCheck{
-			{"transaction_isolation", "SELECT @@session.transaction_isolation", "REPEATABLE-READ"},
+			// Isolation and read-only come with each transaction, as statements
+			// of their own that the server accepts or refuses; the variable
+			// that would show them has different names in MySQL and MariaDB.
 			{"time_zone", "SELECT @@session.time_zone", offset},
 		},
 		ownWatermark: "SELECT CAST(UTC_TIMESTAMP(6) AS CHAR)",
