@@ -26,9 +26,11 @@ type Spent struct {
 	Minor    int64  `json:"minor"`
 }
 
-// Explained says that a run matched a row of another day, so that what was
-// open under its key before is no difference any more. It is made of the
-// claims and carried rows that a run matched.
+// Explained says that a run paired a row of another day, whatever the class of
+// the pair, so that what earlier dates found about its key is no difference any
+// more; what is wrong with the pair, if anything, is a finding of that run. It
+// is made of the claims and carried rows that a run placed with a row of the
+// other side.
 type Explained struct {
 	Kind   Kind   `json:"kind"`
 	Key    string `json:"key"`

@@ -797,3 +797,16 @@ func TestFindingsOfAnotherDayAreRefused(t *testing.T) {
 	_, err := n.db.ApplyFindings(context.Background(), lost, store.Findings{Account: account, Date: day, RunID: "run1", Findings: each(good)})
 	wantFault(t, err, "E-4081")
 }
+
+// A row that broke on its day is paired late, with another amount: one case,
+// which exposes the delta only.
+func TestLatePairWithAnotherAmount(t *testing.T) {
+	n := newNight(t)
+	n.paid("P1", 10000)
+	n.run(day, nil, localOnly("P1", 10000))
+	n.apply()
+	n.run(day+2, []schemas.Explained{{Kind: schemas.Payment, Key: "P1", Reason: "Paired late with wx-P1."}},
+		diff(schemas.AmountMismatch, "P1", record("P1", schemas.Success, 10000), record("P1", schemas.Success, 9900)))
+	n.apply()
+	n.want("P1", schemas.CaseOpen, schemas.AmountMismatch, -100)
+}

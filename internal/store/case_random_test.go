@@ -31,7 +31,7 @@ func TestRandomNights(t *testing.T) {
 				r.paid("Q"+no, 1000)
 				r.numbers = append(r.numbers, no, "Q"+no)
 			}
-			for range 40 {
+			for range 30 {
 				r.step()
 				r.tied()
 				if t.Failed() {
