@@ -69,7 +69,7 @@ func TestAttack07_LongLine(t *testing.T) {
 
 func TestAttack07_LimitsAreReached(t *testing.T) {
 	rows := wechatRows(3, 30)
-	rows[1].product = strings.Repeat("x", 64<<10-1) // with the mark in front: 64 KiB
+	rows[1].product = strings.Repeat("x", 64<<10)
 	st, c, err := readWechat(t, wechatBill(rows))
 	want(t, st, err, "")
 	if len(c.records[1].Product) != 256 {

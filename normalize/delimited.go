@@ -58,17 +58,15 @@ func (c *delimitedCutter) cut(row []byte, bad *badCell) [][]byte {
 		if !c.splitQuoted(row, bad) {
 			return nil
 		}
+		c.cutPrefix(bad)
 	case n != len(c.ends):
 		c.miscounted(row, n+1, bad)
 		return nil
 	default:
-		c.split(row)
+		c.split(row, bad)
 	}
 	if len(row) > maxCell {
 		c.longCell(bad)
-	}
-	if len(c.prefix) > 0 {
-		c.cutPrefix(bad)
 	}
 	if c.trims {
 		c.trimCells()
@@ -124,16 +122,39 @@ func (c *delimitedCutter) decode(row []byte, bad *badCell) []byte {
 	return c.decoded
 }
 
-// split cuts a row with the right number of delimiters.
-func (c *delimitedCutter) split(row []byte) {
+// split cuts a row with the right number of delimiters, and the mark off its
+// cells.
+func (c *delimitedCutter) split(row []byte, bad *badCell) {
 	from, width := 0, len(c.delimiter)
 	cells := c.cells[:len(c.ends)+1]
-	for i, end := range c.ends {
+	if len(c.prefix) != 1 {
+		for i, end := range c.ends {
+			cells[i] = row[from:end]
+			from = end + width
+		}
+		cells[len(c.ends)] = row[from:]
+		if len(c.prefix) > 1 {
+			c.cutPrefix(bad)
+		}
+		return
+	}
+	mark := c.prefix[0]
+	for i := range cells {
+		end := len(row)
+		if i < len(c.ends) {
+			end = c.ends[i]
+		}
+		if from < end && row[from] == mark {
+			from++
+		} else {
+			bad.set(i+1, row[from:end], whyMark)
+		}
 		cells[i] = row[from:end]
 		from = end + width
 	}
-	cells[len(c.ends)] = row[from:]
 }
+
+const whyMark = "the mark that begins every cell is missing"
 
 func (c *delimitedCutter) miscounted(row []byte, n int, bad *badCell) {
 	switch {
@@ -221,7 +242,7 @@ func (c *delimitedCutter) longCell(bad *badCell) {
 func (c *delimitedCutter) cutPrefix(bad *badCell) {
 	for i, cell := range c.cells {
 		if len(cell) < len(c.prefix) || string(cell[:len(c.prefix)]) != string(c.prefix) {
-			bad.set(i+1, cell, "the mark that begins every cell is missing")
+			bad.set(i+1, cell, whyMark)
 			continue
 		}
 		c.cells[i] = cell[len(c.prefix):]
