@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"time"
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/simplifiedchinese"
@@ -82,7 +83,7 @@ func alipayCells(e *entry) []string {
 		kind, created, amount, fee, request = "退款", e.payment.at, -e.amount, e.fee, e.refundRef
 	}
 	return []string{e.channelRef + "\t", e.merchantRef + "\t", kind, noComma(e.product),
-		created.Add(-3e9).Format(seconds), e.at.Format(seconds), "\t", "\t", "\t", "\t", alipayBuyer(e) + "\t",
+		created.Add(-3 * time.Second).Format(seconds), e.at.Format(seconds), "\t", "\t", "\t", "\t", alipayBuyer(e) + "\t",
 		yuan(amount), yuan(amount), "0.00", "0.00", "0.00", "0.00", "0.00", "", "0.00\t", "0.00",
 		request + "\t", yuan(fee), "0.00", ""}
 }
@@ -180,9 +181,9 @@ func alipayBuyer(e *entry) string { return "*明(138****" + digits(4, 0, "payer"
 
 // noComma keeps a text in its cell: how the channel escapes a comma is not
 // documented, so the simulated one does not print any.
-func noComma(s string) string {
-	return strings.NewReplacer(",", "，", "\r", " ", "\n", " ", "\t", " ").Replace(s)
-}
+func noComma(s string) string { return commas.Replace(s) }
+
+var commas = strings.NewReplacer(",", "，", "\r", " ", "\n", " ", "\t", " ")
 
 // gbk encodes a text; what GBK does not have becomes a question mark.
 func gbk(s string) []byte {

@@ -46,7 +46,8 @@ func DefaultPlan(seed uint64, from bizday.Date, days, perDay int) Plan {
 		Files: map[Fault]int{
 			NotReadyFirst: 4, EmptyDay: 1, TruncatedBody: 4, TrailerOff: 2, WrongDay: 1, Reissue: 2, BadDigest: 2, FrequencyLimited: 2,
 		},
-		NightAt: 10*time.Hour + 30*time.Minute,
+		RefundCarry: map[string]int{WeChat: 4, Alipay: 4, UnionPay: 5}, // as the channels' definitions have it
+		NightAt:     10*time.Hour + 30*time.Minute,
 	}
 }
 

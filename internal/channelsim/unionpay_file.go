@@ -99,16 +99,30 @@ func signed(fen int64, digits int) string {
 // padded writes a text in GBK, left-aligned in width bytes. What is too long is
 // cut between two characters.
 func padded(b *bytes.Buffer, text string, width int) {
-	n := 0
-	for _, r := range text {
-		c := gbk(string(r))
-		if n+len(c) > width {
-			break
+	n := b.Len()
+	if ascii(text) {
+		b.WriteString(text[:min(len(text), width)])
+	} else {
+		for _, r := range text {
+			c := gbk(string(r))
+			if b.Len()-n+len(c) > width {
+				break
+			}
+			b.Write(c)
 		}
-		b.Write(c)
-		n += len(c)
 	}
-	b.WriteString(strings.Repeat(" ", width-n))
+	for b.Len()-n < width {
+		b.WriteByte(' ')
+	}
+}
+
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
 }
 
 // unionPayQuery is the queryId of the entry itself.

@@ -141,9 +141,9 @@ func ticked(b *strings.Builder, cells []string) {
 }
 
 // weChatEscape writes free text as the bill does: a comma is lost in it.
-func weChatEscape(s string) string {
-	return strings.NewReplacer("'", `\'`, `"`, `\"`, "`", "\\`", ",", `\ `, "\r", `\r`, "\n", `\n`, "\t", `\t`).Replace(s)
-}
+func weChatEscape(s string) string { return weChatEscapes.Replace(s) }
+
+var weChatEscapes = strings.NewReplacer("'", `\'`, `"`, `\"`, "`", "\\`", ",", `\ `, "\r", `\r`, "\n", `\n`, "\t", `\t`)
 
 func byLastDigits(x, y *entry) int {
 	tail := func(e *entry) string { n := e.channelRef + e.channelRefundRef; return n[len(n)-10:] }
