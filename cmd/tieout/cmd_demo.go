@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -118,10 +119,11 @@ func (w *demoWorld) nights(ctx context.Context, date bizday.Date) error {
 	if _, err := w.sim.DeliverDue(ctx, at); err != nil {
 		return fmt.Errorf("deliver late notifications: %w", err)
 	}
+	first := w.together(ctx, date)
 	var lines []runLine
-	for _, acct := range w.site.accounts {
+	for i, acct := range w.site.accounts {
 		w.clock.set(at)
-		line, err := w.night(ctx, acct, date)
+		line, err := w.night(ctx, acct, date, first[i])
 		if err != nil {
 			return err
 		}
@@ -134,30 +136,49 @@ func (w *demoWorld) nights(ctx context.Context, date bizday.Date) error {
 	return w.reissues(ctx, date)
 }
 
-// night runs one account until the day has a result.
-func (w *demoWorld) night(ctx context.Context, acct pipeline.Account, date bizday.Date) (runLine, error) {
-	opt := pipeline.Options{}
+// ran is what one run came to.
+type ran struct {
+	res pipeline.Result
+	err error
+}
+
+// together makes the first try of all accounts at the same time, as separate
+// cron lines would.
+func (w *demoWorld) together(ctx context.Context, date bizday.Date) []ran {
+	all := make([]ran, len(w.site.accounts))
+	var wg sync.WaitGroup
+	for i, acct := range w.site.accounts {
+		wg.Go(func() { all[i].res, all[i].err = w.site.pipeline.Run(ctx, acct, date, pipeline.Options{}) })
+	}
+	wg.Wait()
+	return all
+}
+
+// night goes on with one account until the day has a result.
+func (w *demoWorld) night(ctx context.Context, acct pipeline.Account, date bizday.Date, last ran) (runLine, error) {
 	for try := 1; ; try++ {
-		res, err := w.site.pipeline.Run(ctx, acct, date, opt)
-		w.note(acct, date, res, err)
-		switch f := fault.Of(err); {
-		case err == nil:
-			return runLine{Date: date, Account: acct.Name, Channel: acct.Definition.Name, Exit: res.Exit, Verdict: res.Verdict}, w.collect(ctx, acct, date, res.Run)
+		w.note(acct, date, last.res, last.err)
+		if last.err == nil {
+			return runLine{Date: date, Account: acct.Name, Channel: acct.Definition.Name, Exit: last.res.Exit, Verdict: last.res.Verdict}, w.collect(ctx, acct, date, last.res.Run)
+		}
+		opt := pipeline.Options{}
+		switch code := fault.Of(last.err).Exit(); {
 		case ctx.Err() != nil:
 			return runLine{}, ctx.Err()
 		case try == 12:
-			return runLine{}, fmt.Errorf("%s %s did not come to an end: %w", acct.Name, date, err)
-		case f.Exit() == 20 || f.Exit() == 31:
+			return runLine{}, fmt.Errorf("%s %s did not come to an end: %w", acct.Name, date, last.err)
+		case code == 20 || code == 31:
 			w.clock.set(w.clock.now().Add(15 * time.Minute)) // cron comes back
-		case f.Exit() >= 21 && f.Exit() <= 24:
+		case code >= 21 && code <= 24:
 			// A person sees the held statement and asks the channel for a right one.
 			if err := w.sim.Republish(acct.Definition.Name, date); err != nil {
 				return runLine{}, err
 			}
-			opt = pipeline.Options{Again: true}
+			opt.Again = true
 		default:
-			return runLine{}, err
+			return runLine{}, last.err
 		}
+		last.res, last.err = w.site.pipeline.Run(ctx, acct, date, opt)
 	}
 }
 

@@ -190,6 +190,7 @@ accounts:
     channel: wechat
     merchant: "%s"
     statements: ["TRADE:ALL", "FUND:BASIC"]
+    fee_rate: "0.6%%"
     fetch:
       via: api
       base_url: %s
@@ -214,6 +215,7 @@ accounts:
     channel: unionpay
     merchant: "%s"
     statements: ["TRADE"]
+    fee_rate: "0.55%%"
     fetch:
       via: sftp
       address: %s

@@ -182,6 +182,13 @@ func (s *site) account(a *app, conf config.Account) (pipeline.Account, error) {
 	if len(acct.Statements) == 0 {
 		acct.Statements = []pipeline.StatementSpec{defaultStatement(def)}
 	}
+	if conf.FeeRate != "" {
+		ppm, err := config.SharePPM(conf.FeeRate)
+		if err != nil {
+			return acct, fault.New("E-7892", fault.V{"account": conf.Name, "option": "fee_rate", "reason": err.Error()}, nil)
+		}
+		acct.FeePPM = ppm
+	}
 	var err error
 	if acct.Local, err = s.localSource(conf); err != nil {
 		return acct, err

@@ -57,7 +57,10 @@ type Account struct {
 	// LateSuccess says what happens to a payment that succeeds after its order
 	// was closed: "refund" or "manual".
 	LateSuccess string `yaml:"late_success"`
-	AutoRefund  bool   `yaml:"auto_refund"` // the merchant allows refunds by themselves
+	// FeeRate is what the channel's contract says a payment costs, "0.6%" of
+	// its amount, rounded half up; "" leaves fee differences to people.
+	FeeRate    string `yaml:"fee_rate"`
+	AutoRefund bool   `yaml:"auto_refund"` // the merchant allows refunds by themselves
 }
 
 // Fetch says how statements are brought.

@@ -232,6 +232,11 @@ func (k *checker) account(p string, a *Account, channels []string, own bool) {
 	k.schedule(p+".schedule", &a.Schedule)
 	k.match(p+".match", a.Match)
 	k.fence(p+".fence", &a.Fence)
+	if a.FeeRate != "" {
+		if _, err := SharePPM(a.FeeRate); err != nil {
+			k.bad(p+".fee_rate", "%v", err)
+		}
+	}
 	if a.LateSuccess == "" {
 		a.LateSuccess = "manual"
 	}

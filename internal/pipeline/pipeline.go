@@ -61,6 +61,7 @@ type Account struct {
 	Fence      resolve.Limits
 	Breaker    resolve.BreakerRules
 	Context    resolve.Context
+	FeePPM     int64                                      // agreed fee of a payment in millionths of its amount, rounded half up; 0 = not known
 	Ladder     func(bizday.Date) (fetchers.Ladder, error) // when the statement of a bill date is due
 	Lang       []fault.Lang
 	ReportDir  string

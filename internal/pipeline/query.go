@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tieout/internal/fault"
+	"tieout/internal/money"
 	"tieout/resolve"
 	"tieout/schemas"
 )
@@ -85,7 +86,7 @@ func (w *work) ask(ctx context.Context, off bool) ([]answer, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !off && resolve.NeedsQuery(w.p.Table.Decide(d, w.acct.Context)) {
+		if !off && resolve.NeedsQuery(w.p.Table.Decide(d, w.contextOf(d))) {
 			questions, rows = append(questions, d), append(rows, n)
 		}
 		n++
@@ -200,7 +201,7 @@ func (w *work) decide(ctx context.Context, out *output, answers []answer, state 
 		if err := errors.Join(err, ctx.Err()); err != nil {
 			return err
 		}
-		c := w.acct.Context
+		c := w.contextOf(d)
 		if len(answers) > 0 && answers[0].Row == row {
 			c.Answer = &answers[0].QueryAnswer
 			answers = answers[1:]
@@ -218,6 +219,21 @@ func (w *work) decide(ctx context.Context, out *output, answers []answer, state 
 	}
 	out.manifest.Counts["findings"], out.manifest.Counts["auto"], out.manifest.Counts["held"] = row, auto, fence.HeldCount()
 	return f.commit()
+}
+
+// contextOf is what the table is told besides the difference: the account's
+// settings, and the fee by the contract.
+func (w *work) contextOf(d *schemas.Difference) resolve.Context {
+	c := w.acct.Context
+	if d.ChannelRow == nil || d.Kind != schemas.Payment || w.acct.FeePPM == 0 {
+		return c
+	}
+	product, err := money.Mul(d.ChannelRow.AmountMinor, w.acct.FeePPM)
+	if err != nil {
+		return c // people look at an amount of that size
+	}
+	c.RateFee = schemas.Int64((product + 500_000) / 1_000_000)
+	return c
 }
 
 // readDifferences streams what match wrote.
