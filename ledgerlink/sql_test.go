@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"tieout/internal/bizday"
 	"tieout/internal/fault"
 	"tieout/schemas"
@@ -275,6 +278,23 @@ func TestSQLUnreachableHidesThePassword(t *testing.T) {
 		_, _, err = exportAll(s)
 		s.Close()
 		if fault.Of(err).ID != "E-3150" || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: got %v", driver, err)
+		}
+	}
+}
+
+func TestSQLRefusedLogin(t *testing.T) {
+	for driver, refusal := range map[string]error{
+		PostgreSQL: &pgconn.PgError{Code: "28P01", Message: "password authentication failed"},
+		MySQL:      &mysql.MySQLError{Number: 1045, Message: "Access denied"},
+	} {
+		s, err := OpenSQL(SQLConfig{Driver: driver, DSN: map[string]string{PostgreSQL: "postgres://reader@127.0.0.1:1/books", MySQL: "reader@tcp(127.0.0.1:1)/books"}[driver],
+			Name: "books", Query: sqlQuery, Mapping: sqlMapping})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if err := s.fault(testRequest, refusal); fault.Of(err).ID != "E-3050" || fault.Of(err).Exit() != 30 {
 			t.Errorf("%s: got %v", driver, err)
 		}
 	}

@@ -52,11 +52,4 @@ var linkRows = []Entry{
 		Which: Text{"Account {account}.", "账户 {account}。"},
 		Do:    Text{"Mend the configuration, then run `tieout config check`.", "请修正配置，然后运行 `tieout config check`。"},
 	},
-	{
-		ID:      "E-5050",
-		What:    Text{"The books break a rule of theirs: {proof} should be {want} and is {got}.", "账簿违反自身规则：{proof} 应为 {want}，实际为 {got}。"},
-		Which:   Text{"{note}", "{note}"},
-		Changed: Text{"nothing.", "无。"},
-		Do:      Text{"Apply nothing; restore the last backup beside it, run `tieout verify` on both and compare.", "请勿入账；将最近的备份恢复到旁边，对两者运行 `tieout verify` 并比较。"},
-	},
 }

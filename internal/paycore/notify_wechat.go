@@ -3,9 +3,11 @@ package paycore
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"tieout/internal/signing"
@@ -105,7 +107,7 @@ func (r WeChatReceiver) payment(plain []byte) (Command, error) {
 	switch {
 	case p.MchID != r.MchID:
 		return foreign("merchant"), nil
-	case len(r.AppIDs) > 0 && !contains(r.AppIDs, p.AppID):
+	case len(r.AppIDs) > 0 && !slices.Contains(r.AppIDs, p.AppID):
 		return foreign("app"), nil
 	case p.TradeState != "SUCCESS":
 		return reject{Ignored, "state " + p.TradeState}, nil
@@ -143,15 +145,6 @@ func (r WeChatReceiver) refund(plain []byte) (Command, error) {
 		DoneAt: at.UnixMicro(), By: ByNotice}, nil
 }
 
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
-}
-
 // strictJSON decodes one JSON value and refuses repeated members, at any depth
 // up to eight: of two equal names one reader takes the first, another the last.
 func strictJSON(text []byte, into any) error {
@@ -160,7 +153,7 @@ func strictJSON(text []byte, into any) error {
 	if err := checkJSON(d, 8); err != nil {
 		return fmt.Errorf("%w: %v", signing.ErrMalformed, err)
 	}
-	if _, err := d.Token(); err != io.EOF {
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("%w: something follows the JSON value", signing.ErrMalformed)
 	}
 	if err := json.Unmarshal(text, into); err != nil {
@@ -179,7 +172,7 @@ func checkJSON(d *json.Decoder, depth int) error {
 		return nil
 	}
 	if depth == 0 {
-		return fmt.Errorf("nested too deep")
+		return errors.New("nested too deep")
 	}
 	seen := map[string]bool{}
 	for d.More() {
