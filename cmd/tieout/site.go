@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -171,7 +172,7 @@ func (s *site) account(a *app, conf config.Account) (pipeline.Account, error) {
 		return pipeline.Account{}, fault.New("E-7892", fault.V{"account": conf.Name, "option": "channel", "reason": "no channel " + conf.Channel}, nil)
 	}
 	acct := pipeline.Account{
-		Name: conf.Name, Merchant: conf.Merchant, Definition: def, Rules: rules(def, conf.Match), Fence: limits(conf.Fence),
+		Name: conf.Name, Merchant: conf.Merchant, Definition: def, Rules: rules(def, conf), Fence: limits(conf.Fence),
 		Breaker: breaker(conf.Fence), Context: resolve.Context{Settings: resolve.Settings{LateSuccess: resolve.LateSuccess(conf.LateSuccess)}},
 		Lang: langs(a.lang), ReportDir: filepath.Join(s.cfg.Data, "reports"), TempDir: filepath.Join(s.lake.Root(), "tmp"),
 		Ladder: s.ladder(def, conf.Schedule),
@@ -221,8 +222,11 @@ func (s *site) ladder(def *channels.Definition, conf config.Schedule) func(bizda
 	}
 }
 
-func rules(def *channels.Definition, m config.Match) match.Rules {
-	r := match.RulesOf(def.Match)
+func rules(def *channels.Definition, conf config.Account) match.Rules {
+	r, m := match.RulesOf(def.Match), conf.Match
+	if conf.RefundFee && !slices.Contains(r.CompareFee, schemas.Refund) {
+		r.CompareFee = append(r.CompareFee, schemas.Refund)
+	}
 	if m.WindowBefore != 0 {
 		r.WindowBefore = m.WindowBefore
 	}
