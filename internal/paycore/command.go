@@ -179,7 +179,7 @@ func (c MarkPaid) Decide(v View) (*Change, Result) {
 	case p.AmountMinor != c.AmountMinor || p.Currency != c.Currency:
 		return refuse(p.State, "payment %s is about %s, the channel says %s", c.PayNo,
 			money.Both(p.AmountMinor, money.Currency(p.Currency)), money.Both(c.AmountMinor, money.Currency(c.Currency)))
-	case p.State == Success && (c.ChannelRef == p.ChannelRef || c.ChannelRef == ""):
+	case p.State == Success && (c.ChannelRef == p.ChannelRef || c.ChannelRef == "" || p.ChannelRef == ""):
 		return nil, Result{Already, Success, ""}
 	case p.State == Success:
 		return c.log(p, DuplicatePayment, "paid again under "+c.ChannelRef+", first under "+p.ChannelRef)

@@ -87,7 +87,7 @@ func (c MarkRefunded) Decide(v View) (*Change, Result) {
 		return refuse(r.State, "refund %s is about %s of %s asked for, the channel says %s in total", c.RefundNo,
 			money.Both(r.AmountMinor, money.Currency(r.Currency)), money.Both(v.Payment.RefundedMinor, money.Currency(r.Currency)),
 			money.Both(c.TotalMinor, money.Currency(c.Currency)))
-	case r.State == Success && (c.ChannelRefundRef == r.ChannelRefundRef || c.ChannelRefundRef == ""):
+	case r.State == Success && (c.ChannelRefundRef == r.ChannelRefundRef || c.ChannelRefundRef == "" || r.ChannelRefundRef == ""):
 		return nil, Result{Already, Success, ""}
 	case r.State == Success:
 		ch := &Change{Cause: c.By, At: c.at}

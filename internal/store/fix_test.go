@@ -200,6 +200,13 @@ func TestFaultL5_AmountDiffers(t *testing.T) {
 	apply(t, db, missed(), "APPLIED") // the key was not used up
 }
 
+func TestNotificationAfterAFixWithoutNumber(t *testing.T) {
+	db, core := testBooks(t)
+	do(t, core, paycore.Done, pay("P1", 10000))
+	apply(t, db, with(missed(), func(f *schemas.Fix) { f.ChannelRef = "" }), "APPLIED")
+	do(t, core, paycore.Already, paidBy("P1", 10000)) // not a second payment: the first had no number
+}
+
 func TestFixChannelNumberBelongsToAnother(t *testing.T) {
 	db, core := testBooks(t)
 	do(t, core, paycore.Done, pay("P1", 10000), pay("P2", 10000), paidBy("P2", 10000))
