@@ -102,4 +102,10 @@ var pipelineRows = []Entry{
 		Which: Text{"{channel}, account {account}, {date}: 0 rows; our books have {local} successful transactions, the last days had {usual} rows or more.", "{channel}，账户 {account}，{date}：0 行；本地成功交易 {local} 笔，近日至少 {usual} 行。"},
 		Do:    Text{"Ask the channel; if the day was really empty, run `tieout run --date {date} --account {account} --accept-empty`.", "请向渠道核实；若当日确无交易，运行 `tieout run --date {date} --account {account} --accept-empty`。"},
 	},
+	{
+		ID:    "E-2182",
+		What:  Text{"The balance does not go on where the day before ended.", "期初余额与上一日期末余额不符。"},
+		Which: Text{"Account {account}, {date}: closing balance of the day before {want}, opening balance {got}.", "账户 {account}，{date}：上日期末余额 {want}，本日期初余额 {got}。"},
+		Do:    Text{"Ask the channel for both fund statements again: `tieout fetch --date {date} --account {account} --again`, and likewise the day before.", "请重新获取两日的资金账单：`tieout fetch --date {date} --account {account} --again`，上一日同理。"},
+	},
 }

@@ -44,8 +44,6 @@ type Pipeline struct {
 	Memory  int64 // bytes; 0 = no budget
 	Report  Reporter
 	Alert   Alerter
-	// Closed tells whether banks rest on a day.
-	Closed func(bizday.Date) bool
 }
 
 // Account is one merchant account with everything that its runs need.

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -45,6 +46,7 @@ func (p *Pipeline) verifyRuns(ctx context.Context, a Account, from, to bizday.Da
 		return nil, err
 	}
 	var proofs []schemas.Proof
+	var last *store.Run
 	for _, r := range runs {
 		if !r.Current {
 			continue
@@ -53,12 +55,38 @@ func (p *Pipeline) verifyRuns(ctx context.Context, a Account, from, to bizday.Da
 		if err != nil {
 			return nil, err
 		}
-		proofs = append(proofs, schemas.Proof{Name: "run." + r.ID, OK: bad == "", Want: fmt.Sprintf("%d files whole, manifests unbroken", files), Got: bad})
-		if bad == "" {
-			proofs[len(proofs)-1].Got = proofs[len(proofs)-1].Want
+		whole := fmt.Sprintf("%d files whole, manifests unbroken, every proof holds", files)
+		proof := schemas.Proof{Name: "run." + r.ID, OK: bad == "", Want: whole, Got: cmp.Or(bad, whole)}
+		if bad == "" && last != nil && !r.Stale {
+			proof.OK, proof.Got, err = p.carriesOn(*last, r, whole)
+			if err != nil {
+				return nil, err
+			}
 		}
+		proofs = append(proofs, proof)
+		last = &r
 	}
 	return proofs, nil
+}
+
+// carriesOn checks that a day began with what the day before it handed on: the
+// open items of a day are those of the day before, plus new ones, less closed
+// ones.
+func (p *Pipeline) carriesOn(before, r store.Run, whole string) (ok bool, got string, err error) {
+	_, from, err := p.stageOf(before, StageMatch)
+	if err != nil {
+		return false, "", err
+	}
+	_, to, err := p.stageOf(r, StageMatch)
+	if err != nil {
+		return false, "", err
+	}
+	out, _ := outputOf(from, carriedFile)
+	in, _ := outputOf(to, carriedInFile)
+	if out.SHA256 != in.SHA256 {
+		return false, "carried in is not what " + before.ID + " carried out", nil
+	}
+	return true, whole, nil
 }
 
 // verifyRun checks manifests, and with data every file that they name and the
@@ -75,6 +103,9 @@ func (p *Pipeline) verifyRun(ctx context.Context, r store.Run, data bool) (bad s
 		}
 		if m.Digest != digest(m) {
 			return stage + ": the manifest was changed", files, nil
+		}
+		if err := failing(m.Proofs, "E-5080", fault.V{"account": r.Account, "date": r.BillDate}); err != nil {
+			return stage + ": " + fault.Of(err).Message(fault.English), files, nil
 		}
 		for _, o := range m.Outputs {
 			if !data {
