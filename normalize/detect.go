@@ -70,11 +70,21 @@ func detectFile(defs []*channels.Definition, f *File) (*channels.Definition, *op
 // faults of the file itself.
 func unknownLayout(err error) bool {
 	var f *fault.Error
-	return errors.As(err, &f) && (f.ID == "E-2430" || f.ID == "E-2431" || f.ID == "E-2132")
+	return errors.As(err, &f) && (says(f.ID) > 0 || f.ID == "E-2430" || f.ID == "E-2132")
 }
 
-// nearer tells whether err says more about the file than other: a channel that
-// recognises it as something else knows more than one that knows nothing.
-func nearer(err, other error) bool {
-	return fault.Of(err).ID == "E-2431" && fault.Of(other).ID != "E-2431"
+// nearer tells whether err says more about the file than other.
+func nearer(err, other error) bool { return says(fault.Of(err).ID) > says(fault.Of(other).ID) }
+
+// says ranks what a channel that cannot use a file says about it: one that
+// knows the layout and finds two days in it knows most, one that recognises
+// the file as something else knows more than one that knows nothing.
+func says(id fault.ID) int {
+	switch id {
+	case "E-2336", "E-2337":
+		return 2
+	case "E-2431":
+		return 1
+	}
+	return 0
 }

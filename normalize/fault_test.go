@@ -143,6 +143,56 @@ func TestFaultC01_WrongDayInPreamble(t *testing.T) {
 	}
 }
 
+// A file whose name, or whose asked day or merchant, is not what its head says
+// is of the wrong day or merchant; it is no unknown layout.
+func TestFaultC01_NameAndHeadDiffer(t *testing.T) {
+	whole := bankFile(bankDay()...)
+	head := []byte("H|!" + bankMerchant + "|!20261120|!")
+	for name, c := range map[string]struct {
+		file, head, merchant string
+		asked                bizday.Date
+		id                   fault.ID
+	}{
+		"yesterday under today's name":    {bankName, "H|!" + bankMerchant + "|!20261119|!", "", zmDate, "E-2336"},
+		"today under tomorrow's name":     {bankMerchant + "_20261121.txt", string(head), "", bizday.None, "E-2336"},
+		"another day was asked":           {bankName, string(head), "", zmDate.Add(-1), "E-2330"},
+		"another merchant under our name": {bankName, "H|!104110099999|!20261120|!", bankMerchant, zmDate, "E-2337"},
+		"another merchant was asked":      {bankName, string(head), "104110099999", zmDate, "E-2331"},
+		"no day at all":                   {bankName, "H|!" + bankMerchant + "|!20269999|!", "", zmDate, "E-2430"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := []normalize.File{file(c.file, bytes.Replace(whole, head, []byte(c.head), 1))}
+			in := normalize.Input{Definition: definition(t, "bankdemo"), Account: "bank-a", Merchant: c.merchant, Date: c.asked, Files: files}
+			st, got, err := read(t, in)
+			want(t, st, err, c.id)
+			if len(got.records) != 0 {
+				t.Errorf("%d records of it were handed over", len(got.records))
+			}
+			if c.id != "E-2336" && c.id != "E-2337" {
+				return
+			}
+			_, _, _, _, err = normalize.Detect([]*channels.Definition{definition(t, "wechat"), in.Definition, definition(t, "alipay")}, files)
+			if err == nil || fault.Of(err).ID != c.id {
+				t.Errorf("without a channel: %v, want %s", err, c.id)
+			}
+		})
+	}
+}
+
+// A file of several days is not the file of one.
+func TestFaultC01_SeveralDays(t *testing.T) {
+	files := slices.Clone(rawStatements(t, "alipay")["trade"])
+	for i := range files {
+		b := make([]byte, files[i].Size)
+		if _, err := files[i].Reader.ReadAt(b, 0); err != nil {
+			t.Fatal(err)
+		}
+		files[i] = file(files[i].Name, bytes.ReplaceAll(b, []byte("2025\xc4\xea11\xd4\xc221\xc8\xd5"), []byte("2025\xc4\xea11\xd4\xc222\xc8\xd5")))
+	}
+	st, _, err := read(t, normalize.Input{Definition: definition(t, "alipay"), Date: day, Files: files})
+	want(t, st, err, "E-2336")
+}
+
 func TestFaultC02_AnotherMerchant(t *testing.T) {
 	rows := wechatRows(50, 3)
 	rows[20].merchant = "1900000200"

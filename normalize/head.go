@@ -73,6 +73,7 @@ func text(f *channels.Format, raw []byte) (s string, ok bool) {
 // opened is a file whose format is known.
 type opened struct {
 	file     *File
+	channel  string
 	format   *channels.Format
 	plan     *plan
 	merchant string      // as the file's name or preamble says; "" if they do not
@@ -96,14 +97,20 @@ type mismatch struct {
 	near   int
 	reason fault.Text
 	got    string // what stands in the file, for the message
+	// contradiction is set where the file has the format and says two different
+	// things about itself; it is the answer instead of an unknown layout.
+	contradiction *fault.Error
 }
+
+// contradicted is nearer than any file that lacks a format.
+const contradicted = 1 << 20
 
 // said is a reason in both languages.
 func said(en, zh string) fault.Text { return fault.Text{EN: en, ZH: zh} }
 
 // open reads the head of a file as one format.
 func (h *head) open(def *channels.Definition, f *channels.Format) (*opened, *mismatch, error) {
-	o := &opened{file: h.file, format: f, date: bizday.None, start: h.bom}
+	o := &opened{file: h.file, channel: def.Name, format: f, date: bizday.None, start: h.bom}
 	if (f.BOM == "required" && h.bom == 0) || (f.BOM == "none" && h.bom > 0) {
 		return nil, &mismatch{reason: said("the byte order mark at its start is missing, or is one too many", "开头的 BOM 缺失或多余")}, nil
 	}
@@ -156,8 +163,11 @@ func (o *opened) capture(names, values []string, line int64) *mismatch {
 		case "":
 		case "merchant":
 			v, ok := strings.CutSuffix(v, o.format.MerchantSuffix)
-			if !ok || (o.merchant != "" && o.merchant != v) {
-				return &mismatch{near: 2, reason: said("it names two accounts, or one of another form", "文件中的账号不一致或形式不符"), got: values[i]}
+			if !ok {
+				return &mismatch{near: 2, reason: said("its account does not end in "+o.format.MerchantSuffix, "账号不以 "+o.format.MerchantSuffix+" 结尾"), got: values[i]}
+			}
+			if o.merchant != "" && o.merchant != v {
+				return o.contradicts("E-2337", fault.Safe(o.merchant, 40), fault.Safe(v, 40))
 			}
 			o.merchant = v
 		case "date", "until":
@@ -165,8 +175,11 @@ func (o *opened) capture(names, values []string, line int64) *mismatch {
 			if name == "until" {
 				d--
 			}
-			if why != "" || (o.date != bizday.None && o.date != d) {
-				return &mismatch{near: 2, reason: said("it names two days, or more than one day", "文件中的日期不一致或超过一天"), got: values[i]}
+			if why != "" {
+				return &mismatch{near: 2, reason: said("its day is no date", "文件中的日期无效"), got: values[i]}
+			}
+			if o.date != bizday.None && o.date != d {
+				return o.contradicts("E-2336", o.date.String(), d.String())
 			}
 			o.date = d
 		default:
@@ -174,6 +187,12 @@ func (o *opened) capture(names, values []string, line int64) *mismatch {
 		}
 	}
 	return nil
+}
+
+// contradicts says that the file names one thing in one place and another one
+// in another.
+func (o *opened) contradicts(id fault.ID, first, second string) *mismatch {
+	return &mismatch{near: contradicted, contradiction: fault.New(id, fault.V{"channel": o.channel, "file": o.file.Name, "first": first, "second": second}, nil)}
 }
 
 func dateIn(text, value string) (bizday.Date, string) {

@@ -33,6 +33,9 @@ func openFile(def *channels.Definition, f *File) (*opened, error) {
 	case 1:
 		return found[0], nil
 	case 0:
+		if best.contradiction != nil {
+			return nil, best.contradiction
+		}
 		if f.Size == 0 {
 			return nil, fault.New("E-2132", fault.V{"channel": def.Name, "file": f.Name}, nil)
 		}

@@ -66,6 +66,20 @@ var normalizeRows = []Entry{
 		Do:      Text{"See the rejects for the rows; check the merchant number in the configuration; ask the channel about rows that are not yours.", "请在拒收行清单中查看；检查配置中的商户号；不属于本商户的行请联系渠道。"},
 	},
 	{
+		ID:      "E-2336",
+		What:    Text{"Statement names two days, so it is of another day than it seems.", "对账单日期自相矛盾。"},
+		Which:   Text{"{channel}, file {file}: {first} in one place, {second} in another (name, head).", "{channel}，文件 {file}：一处写明 {first}，另一处写明 {second}（文件名、文件头）。"},
+		Changed: Text{"nothing; no row of it is used.", "无；未使用其中任何一行。"},
+		Do:      Text{"Fetch the statement of the right day again, one day in one file. If it comes the same, ask the channel to re-issue it.", "请重新下载正确日期的对账单，一个文件只含一天；若结果相同，请联系渠道重新出具。"},
+	},
+	{
+		ID:      "E-2337",
+		What:    Text{"Statement names two merchants.", "对账单商户号自相矛盾。"},
+		Which:   Text{"{channel}, file {file}: {first} in one place, {second} in another (name, head).", "{channel}，文件 {file}：一处写明 {first}，另一处写明 {second}（文件名、文件头）。"},
+		Changed: Text{"nothing; no row of it is used.", "无；未使用其中任何一行。"},
+		Do:      Text{"Fetch the statement again. If it comes the same, ask the channel to re-issue it; do not rename files.", "请重新下载对账单；若结果相同，请联系渠道重新出具。请勿更改文件名。"},
+	},
+	{
 		ID:      "E-2430",
 		What:    Text{"File has no layout that the channel is known for: {reason}.", "文件格式未知：{reason_zh}。"},
 		Which:   Text{"{channel}, file {file}: {got}.", "{channel}，文件 {file}：{got}。"},
