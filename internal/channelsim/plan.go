@@ -77,7 +77,7 @@ var faultChannels = map[Fault][]string{
 	EmptyDay:         {WeChat},
 	TruncatedBody:    {WeChat, Alipay, UnionPay, Bank},
 	TrailerOff:       {WeChat, Alipay, Bank},
-	WrongDay:         {WeChat},
+	WrongDay:         {WeChat, Bank},
 	Reissue:          {WeChat, UnionPay},
 	BadDigest:        {WeChat, Bank},
 	FrequencyLimited: {WeChat},
