@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 
+	"tieout/internal/bizday"
 	"tieout/internal/money"
 	"tieout/schemas"
 )
@@ -39,10 +40,12 @@ type listedDocument struct {
 
 // dayDocument is day.json.
 type dayDocument struct {
-	Format  string             `json:"format"`
-	Day     *schemas.DayReport `json:"day"`
-	Files   []schemas.FileUsed `json:"files"`
-	Reports []string           `json:"reports"` // folders of the accounts' reports, in the order of the runs
+	Format   string             `json:"format"`
+	Date     bizday.Date        `json:"date"`
+	Verdict  schemas.Verdict    `json:"verdict"`
+	Missing  []string           `json:"missing"` // accounts without a result
+	Accounts []daySummary       `json:"accounts"`
+	Files    []schemas.FileUsed `json:"files"` // the other files of the report
 }
 
 // writeJSON writes v with the keys and amounts that the documents promise.

@@ -19,6 +19,9 @@ import (
 
 // The names of the files; %s is a language.
 const (
+	dayPageFile     = "index.%s.html"
+	dayWorkbookFile = "day.xlsx"
+	dayJSONFile     = "day.json"
 	pageFile        = "report.%s.html"
 	workbookFile    = "report.xlsx"
 	differencesFile = "differences.csv"
@@ -26,14 +29,15 @@ const (
 	jsonFile        = "report.json"
 )
 
+// compareRun is the run id of a comparison of two files.
+const compareRun = "compare"
+
 // Write writes the report of one run into dir: a page a language, the workbook
 // in the first of them, differences.csv, rejects.csv and report.json. The
 // names that it returns are relative to dir. An empty langs means Chinese and
 // English. What the run does not have (nil) is left out.
 func Write(ctx context.Context, dir string, r *schemas.RunReport, langs []fault.Lang) ([]schemas.FileUsed, error) {
-	if len(langs) == 0 {
-		langs = []fault.Lang{fault.Chinese, fault.English}
-	}
+	langs = bothUnless(langs)
 	f, err := openFolder(dir)
 	if err != nil {
 		return nil, err
@@ -50,27 +54,75 @@ func Compare(ctx context.Context, dir string, r *schemas.RunReport, langs []faul
 	return Write(ctx, dir, r, langs)
 }
 
+// WriteDay writes the report of a whole day into dir: a page a language, the
+// workbook in the first of them, and day.json. The accounts' own reports stand
+// in the folders of dir that bear their names.
+func WriteDay(ctx context.Context, dir string, d *schemas.DayReport, langs []fault.Lang) ([]schemas.FileUsed, error) {
+	langs = bothUnless(langs)
+	f, err := openFolder(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.abort()
+	if err := writeDay(ctx, f, d, langs); err != nil {
+		return nil, fmt.Errorf("report of %s: %w", d.Date, err)
+	}
+	return f.publish()
+}
+
+func bothUnless(langs []fault.Lang) []fault.Lang {
+	if len(langs) == 0 {
+		return []fault.Lang{fault.Chinese, fault.English}
+	}
+	return langs
+}
+
 func writeRun(ctx context.Context, f *folder, r *schemas.RunReport, langs []fault.Lang) error {
-	doc := runDocument{Format: runFormat, Run: r}
-	var list []schemas.ClassTotal
-	if r.Differences != nil {
-		var err error
-		if doc.Differences, err = writeDifferences(ctx, f, r); err != nil {
-			return err
-		}
-		list = doc.Differences.Classes
+	list, groups, err := writeDifferences(ctx, f, r)
+	if err != nil {
+		return err
 	}
 	if err := f.fill(rejectsFile, func(w io.Writer) error { return writeRejects(w, r.Rejects) }); err != nil {
 		return err
 	}
-	doc.Checks = Verify(r, list)
-	doc.Files = f.used()
+	var classes []schemas.ClassTotal
+	if list != nil {
+		classes = list.Classes
+	}
+	checks := Verify(r, classes)
+	p, err := newPage(r, langs, groups, checks)
+	if err != nil {
+		return err
+	}
+	for _, lang := range langs {
+		t := tongue{lang}
+		view := titled{page: p, Title: plain(r.Account) + " " + r.Date.String() + " " + t.verdict(r.Verdict), Others: without(langs, lang)}
+		if err := f.fill(fmt.Sprintf(pageFile, lang), func(w io.Writer) error { return render(w, lang, "run", view) }); err != nil {
+			return err
+		}
+	}
+	doc := runDocument{Format: runFormat, Run: r, Differences: list, Checks: checks, Files: f.used()}
 	return f.fill(jsonFile, func(w io.Writer) error { return writeJSON(w, doc) })
 }
 
-// writeDifferences goes through the differences once.
-func writeDifferences(ctx context.Context, f *folder, r *schemas.RunReport) (*listedDocument, error) {
-	sums := listed{}
+func without(langs []fault.Lang, lang fault.Lang) []fault.Lang {
+	var others []fault.Lang
+	for _, l := range langs {
+		if l != lang {
+			others = append(others, l)
+		}
+	}
+	return others
+}
+
+// writeDifferences goes through the differences once: all of them go to
+// differences.csv, the first of each class to the pages. It returns nil if the
+// run has no differences to go through.
+func writeDifferences(ctx context.Context, f *folder, r *schemas.RunReport) (*listedDocument, []group, error) {
+	if r.Differences == nil {
+		return nil, nil, nil
+	}
+	count, groups := listed{}, grouper{}
 	err := f.fill(differencesFile, func(w io.Writer) error {
 		out, err := newDifferenceWriter(w)
 		if err != nil {
@@ -83,7 +135,8 @@ func writeDifferences(ctx context.Context, f *folder, r *schemas.RunReport) (*li
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			sums.add(rowOf(d))
+			count.add(rowOf(d))
+			groups.add(d)
 			if err := out.add(d); err != nil {
 				return err
 			}
@@ -91,26 +144,27 @@ func writeDifferences(ctx context.Context, f *folder, r *schemas.RunReport) (*li
 		return out.close()
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	classes, err := sums.totals()
+	classes, err := count.totals()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return &listedDocument{File: differencesFile, Rows: countOf(classes), Classes: classes}, nil
+	return &listedDocument{File: differencesFile, Rows: countOf(classes), Classes: classes}, groups.groups(), nil
 }
 
-// WriteDay writes the report of a whole day into dir: a page a language, the
-// workbook and day.json. The accounts' reports stand in the folders of dir that
-// bear their names.
-func WriteDay(_ context.Context, dir string, d *schemas.DayReport, langs []fault.Lang) ([]schemas.FileUsed, error) {
-	f, err := openFolder(dir)
+func writeDay(_ context.Context, f *folder, d *schemas.DayReport, langs []fault.Lang) error {
+	p, err := newDayPage(d)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	defer f.abort()
-	if err := f.fill("day.json", func(w io.Writer) error { return writeJSON(w, dayDocument{Format: dayFormat, Day: d}) }); err != nil {
-		return nil, err
+	for _, lang := range langs {
+		t := tongue{lang}
+		view := titledDay{dayPage: p, Title: t.say("day.title") + " " + d.Date.String() + " " + t.verdict(d.Verdict), Others: without(langs, lang)}
+		if err := f.fill(fmt.Sprintf(dayPageFile, lang), func(w io.Writer) error { return render(w, lang, "day", view) }); err != nil {
+			return err
+		}
 	}
-	return f.publish()
+	doc := dayDocument{Format: dayFormat, Date: d.Date, Verdict: d.Verdict, Missing: d.Missing, Accounts: p.summaries(), Files: f.used()}
+	return f.fill(dayJSONFile, func(w io.Writer) error { return writeJSON(w, doc) })
 }
