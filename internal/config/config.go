@@ -59,8 +59,11 @@ type Account struct {
 	LateSuccess string `yaml:"late_success"`
 	// FeeRate is what the channel's contract says a payment costs, "0.6%" of
 	// its amount, rounded half up; "" leaves fee differences to people.
-	FeeRate    string `yaml:"fee_rate"`
-	AutoRefund bool   `yaml:"auto_refund"` // the merchant allows refunds by themselves
+	FeeRate string `yaml:"fee_rate"`
+	// RefundFee says that our books accrue the fee that a refund brings back,
+	// so that it is compared; else only the fees of payments are.
+	RefundFee  bool `yaml:"refund_fee"`
+	AutoRefund bool `yaml:"auto_refund"` // the merchant allows refunds by themselves
 }
 
 // Fetch says how statements are brought.
