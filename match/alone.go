@@ -16,6 +16,7 @@ func (e *engine) alone(context.Context) error {
 			e.local.place(row, v, passOf(v), none)
 		}
 	}
+	e.table, e.local.fees, e.channel.fees = nil, fees{}, fees{} // no pass needs them any more
 	for row := range e.channel.rows() {
 		if e.channel.class[row] == 0 {
 			v := e.aloneChannel(row)

@@ -74,25 +74,13 @@ func (e *engine) eachRef(ctx context.Context, s *side, fn func(row int32, ref []
 		}
 	}
 	if len(copies) > 0 || slices.Contains(s.class[:s.fresh], 0) {
-		err := s.set.Read(ctx, recordfile.Refs, func(first int64, b *schemas.Batch) error {
-			for i := range b.ChannelRef.Len() {
-				row := int32(first) + int32(i)
-				if s.class[row] != 0 {
-					carried, ok := copies[row]
-					if !ok {
-						continue
-					}
-					row = carried
-				}
-				ref := b.ChannelRef.At(i)
-				if hasOwnNumber(s.kind[row]) {
-					ref = b.ChannelRefundRef.At(i)
-				}
-				if len(ref) > 0 {
-					fn(row, ref)
-				}
+		err := s.freshRefs(ctx, func(row int32, ref []byte) {
+			if carried, ok := copies[row]; ok {
+				row = carried
 			}
-			return nil
+			if s.class[row] == 0 {
+				fn(row, ref)
+			}
 		})
 		if err != nil {
 			return err
@@ -108,6 +96,23 @@ func (e *engine) eachRef(ctx context.Context, s *side, fn func(row int32, ref []
 		}
 	}
 	return nil
+}
+
+// freshRefs calls fn with the channel's number of every fresh row that has one.
+func (s *side) freshRefs(ctx context.Context, fn func(row int32, ref []byte)) error {
+	return s.set.Read(ctx, recordfile.Refs, func(first int64, b *schemas.Batch) error {
+		for i := range b.ChannelRef.Len() {
+			row := int32(first) + int32(i)
+			ref := b.ChannelRef.At(i)
+			if hasOwnNumber(s.kind[row]) {
+				ref = b.ChannelRefundRef.At(i)
+			}
+			if len(ref) > 0 {
+				fn(row, ref)
+			}
+		}
+		return nil
+	})
 }
 
 // settleRefs settles groups that share a number.

@@ -120,10 +120,7 @@ func sameRow(a, b *item) bool {
 func (e *engine) adopt(carried, fresh int32) {
 	s := e.local
 	s.status[carried], s.time[carried] = s.status[fresh], s.time[fresh]
-	s.fee[carried], s.feeSet[carried] = s.fee[fresh], s.feeSet[fresh]
-	if s.feeSub != nil {
-		s.feeSub[carried] = s.feeSub[fresh]
-	}
+	s.fees.put(carried, s.fees.at(fresh))
 	s.place(fresh, verdict{schemas.Claimed, ruleCarriedIn}, passWindow, none)
 	e.twins[carried] = fresh
 }

@@ -138,24 +138,43 @@ func (e *engine) dates(s *side, row int32) (firstSeen, breakOn bizday.Date) {
 	return e.in.Date, bizday.None
 }
 
-// claims collects the placed rows that other runs may meet.
+// claims collects the placed rows that other runs may meet. Of fresh rows only
+// the channel's number must be read; the rest is at hand.
 func (e *engine) claims(ctx context.Context) ([]schemas.Claim, error) {
 	s := e.local
-	var all []schemas.Claim
-	rows := rowsOf(s, func(row int32) bool {
+	mine := func(row int32) bool {
 		return s.class[row] != 0 && consumes(s.class[row]) && !s.isCarried(row) && (s.isLate(row) || e.nearEdge(row))
-	})
-	err := s.eachRecord(ctx, rows, func(row int32, r *schemas.Record) error {
-		from := bizday.None
-		if c := s.mate[row]; c != none && e.channel.isCarried(c) {
-			from, _ = e.dates(e.channel, c)
+	}
+	at := map[int32]int{}
+	var all []schemas.Claim
+	for _, row := range rowsOf(s, mine) {
+		at[row] = len(all)
+		all = append(all, schemas.Claim{Kind: s.kind[row], Key: string(s.key(row)), Occurrence: max(1, s.notes[row].occurrence),
+			EventTime: s.time[row], Class: s.class[row], CarriedFrom: e.carriedFrom(row)})
+		if s.isLate(row) {
+			all[len(all)-1].ChannelRef = channelNumber(s.kept(row))
 		}
-		all = append(all, schemas.Claim{Kind: r.Kind, Key: r.Key(), ChannelRef: channelNumber(r), Occurrence: max(1, s.notes[row].occurrence),
-			EventTime: r.EventTime, Class: s.class[row], CarriedFrom: from})
-		return nil
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	err := s.freshRefs(ctx, func(row int32, ref []byte) {
+		if i, ok := at[row]; ok {
+			all[i].ChannelRef = string(ref)
+		}
 	})
 	slices.SortFunc(all, compareClaims)
 	return all, err
+}
+
+// carriedFrom is the day of the carried statement row that a local row was
+// matched with.
+func (e *engine) carriedFrom(row int32) bizday.Date {
+	c := e.local.mate[row]
+	if c == none || !e.channel.isCarried(c) {
+		return bizday.None
+	}
+	return e.channel.carried[c-e.channel.fresh].FirstSeen
 }
 
 func rowsOf(s *side, want func(row int32) bool) []int32 {

@@ -262,9 +262,9 @@ func (o *oracle) sayAll(rows, ours []*row, what string) {
 func (o *oracle) sayPair(l, c *row) {
 	var p compared
 	p.local.status, p.local.amount, p.local.currency = l.status, l.amount, l.currency
-	p.local.fee, p.local.feeSet, p.local.feeSub = l.fee.V, l.fee.Valid, int32(l.feeSub)
+	p.local.fee = fee{l.fee.V, int32(l.feeSub), l.fee.Valid}
 	p.channel.status, p.channel.amount, p.channel.currency = c.status, c.amount, c.currency
-	p.channel.fee, p.channel.feeSet, p.channel.feeSub = c.fee.V, c.fee.Valid, int32(c.feeSub)
+	p.channel.fee = fee{c.fee.V, int32(c.feeSub), c.fee.Valid}
 	p.compareFee = slices.Contains(o.in.Rules.CompareFee, l.rec.Kind)
 	day := o.in.Day.Of(o.in.Date)
 	p.dateOff = !l.wasLate && l.home != homeCarried && c.home != homeCarried &&

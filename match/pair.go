@@ -14,9 +14,7 @@ type compared struct {
 		status   schemas.Status
 		amount   int64
 		currency uint8
-		fee      int64
-		feeSub   int32
-		feeSet   bool
+		fee      fee
 	}
 	compareFee bool
 	dateOff    bool // the local row's day is farther off than the window allows
@@ -43,8 +41,8 @@ func judge(p *compared) verdict {
 	case l.amount != c.amount:
 		return verdict{schemas.AmountMismatch, ruleAmount}
 	}
-	if p.compareFee && l.feeSet && c.feeSet {
-		switch compareFees(l.fee, l.feeSub, c.fee, c.feeSub) {
+	if p.compareFee && l.fee.set && c.fee.set {
+		switch compareFees(l.fee.minor, l.fee.sub, c.fee.minor, c.fee.sub) {
 		case feesRound:
 			return verdict{schemas.FeeRounding, ruleFeeRounding}
 		case feesDiffer:

@@ -179,10 +179,10 @@ func (e *engine) dateOff(row int32) bool {
 func (e *engine) verdictOf(l, c int32) verdict {
 	var p compared
 	p.local.status, p.local.amount, p.local.currency = e.local.status[l], e.local.amount[l], e.local.currency[l]
-	p.local.fee, p.local.feeSub, p.local.feeSet = e.local.fee[l], e.local.sub(l), e.local.feeSet[l]
 	p.channel.status, p.channel.amount, p.channel.currency = e.channel.status[c], e.channel.amount[c], e.channel.currency[c]
-	p.channel.fee, p.channel.feeSub, p.channel.feeSet = e.channel.fee[c], e.channel.sub(c), e.channel.feeSet[c]
-	p.compareFee = e.compareFee[e.local.kind[l]]
+	if p.compareFee = e.compareFee[e.local.kind[l]]; p.compareFee {
+		p.local.fee, p.channel.fee = e.local.fees.at(l), e.channel.fees.at(c)
+	}
 	p.dateOff = e.dateOff(l) && !e.channel.isCarried(c)
 	v := judge(&p)
 	if v.class == schemas.Matched && e.local.isLate(l) {

@@ -56,6 +56,15 @@ func largeDay(n int, seed uint64) (local, channel memory) {
 // file writes records as a stage would, and opens them.
 func file(t testing.TB, records memory) *recordfile.Reader {
 	t.Helper()
+	r, err := recordfile.Open(bytes.NewReader(fileBytes(t, records)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func fileBytes(t testing.TB, records memory) []byte {
+	t.Helper()
 	var out bytes.Buffer
 	w, err := recordfile.NewWriter(&out, recordfile.Options{Workers: 2})
 	if err != nil {
@@ -73,11 +82,7 @@ func file(t testing.TB, records memory) *recordfile.Reader {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	r, err := recordfile.Open(bytes.NewReader(out.Bytes()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
+	return out.Bytes()
 }
 
 // written is the result of a match as the bytes of its files.

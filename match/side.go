@@ -14,7 +14,7 @@ import (
 
 // side holds the rows of one side by column, only what matching looks at: the
 // fresh rows first, then the carried ones, then (local side) the late ones.
-// About 80 bytes and the key a row.
+// About 40 bytes and the key a row.
 type side struct {
 	set      RowSet
 	carried  []schemas.Carried
@@ -27,9 +27,7 @@ type side struct {
 	amount   []int64
 	currency []uint8
 	time     []int64 // schemas.NoTime if the source does not say
-	fee      []int64
-	feeSet   []bool
-	feeSub   []int32       // nil while all are 0
+	fees     fees
 	date     []bizday.Date // nil while every row has a time
 	keys     []byte
 	keyEnd   []uint32
@@ -91,7 +89,7 @@ func load(ctx context.Context, set RowSet, carried []schemas.Carried, money *cur
 func (s *side) reserve(n int) {
 	s.kind, s.status = make([]schemas.Kind, 0, n), make([]schemas.Status, 0, n)
 	s.amount, s.currency, s.time = make([]int64, 0, n), make([]uint8, 0, n), make([]int64, 0, n)
-	s.fee, s.feeSet, s.keyEnd = make([]int64, 0, n), make([]bool, 0, n), make([]uint32, 0, n)
+	s.fees.minor, s.keyEnd = make([]int32, 0, n), make([]uint32, 0, n)
 	s.class, s.rule, s.pass, s.mate = make([]schemas.Class, n), make([]rule, n), make([]passID, n), make([]int32, n)
 	for i := range s.mate {
 		s.mate[i] = none
@@ -112,8 +110,6 @@ func (s *side) addBatch(b *schemas.Batch, money *currencies) error {
 	s.status = append(s.status, b.Status[:n]...)
 	s.amount = append(s.amount, b.AmountMinor[:n]...)
 	s.time = append(s.time, b.EventTime[:n]...)
-	s.fee = append(s.fee, b.FeeMinor[:n]...)
-	s.feeSet = append(s.feeSet, b.FeeValid[:n]...)
 	last, code := []byte(nil), uint8(0)
 	for i := range n {
 		if cur := b.Currency.At(i); last == nil || string(cur) != string(last) {
@@ -132,7 +128,10 @@ func (s *side) addBatch(b *schemas.Batch, money *currencies) error {
 		}
 		s.keys = append(s.keys, key...)
 		s.keyEnd = append(s.keyEnd, uint32(len(s.keys)))
-		if err := s.check(len(s.keyEnd)-1, b.FeeSub[i], b.BillDate[i]); err != nil {
+		if err := s.fees.add(schemas.NullInt64{V: b.FeeMinor[i], Valid: b.FeeValid[i]}, b.FeeSub[i]); err != nil {
+			return fmt.Errorf("row %d: %w", len(s.keyEnd)-1, err)
+		}
+		if err := s.check(len(s.keyEnd)-1, b.BillDate[i]); err != nil {
 			return err
 		}
 	}
@@ -147,7 +146,9 @@ func (s *side) addRecord(r *schemas.Record, money *currencies) error {
 	}
 	s.kind, s.status = append(s.kind, r.Kind), append(s.status, r.Status)
 	s.amount, s.currency, s.time = append(s.amount, r.AmountMinor), append(s.currency, code), append(s.time, r.EventTime)
-	s.fee, s.feeSet = append(s.fee, r.FeeMinor.V), append(s.feeSet, r.FeeMinor.Valid)
+	if err := s.fees.add(r.FeeMinor, r.FeeSub); err != nil {
+		return err
+	}
 	s.keys = append(s.keys, r.Key()...)
 	s.keyEnd = append(s.keyEnd, uint32(len(s.keys)))
 	row := len(s.keyEnd) - 1
@@ -155,27 +156,19 @@ func (s *side) addRecord(r *schemas.Record, money *currencies) error {
 		s.class, s.rule = append(s.class, 0), append(s.rule, 0)
 		s.pass, s.mate = append(s.pass, 0), append(s.mate, none)
 	}
-	return s.check(row, r.FeeSub, r.BillDate)
+	return s.check(row, r.BillDate)
 }
 
 // check refuses values that no stage before may hand on, and keeps those that
 // are seldom there.
-func (s *side) check(row int, feeSub int64, date bizday.Date) error {
+func (s *side) check(row int, date bizday.Date) error {
 	switch {
 	case s.kind[row] == 0 || s.status[row] < schemas.Success || s.status[row] > schemas.Reversed:
 		return fmt.Errorf("row %d has kind %s and status %s", row, s.kind[row], s.status[row])
 	case s.amount[row] < 0:
 		return fmt.Errorf("row %d has the negative amount %d", row, s.amount[row])
-	case feeSub <= -1_000_000 || feeSub >= 1_000_000:
-		return fmt.Errorf("row %d has %d millionths of a minor unit of fee", row, feeSub)
 	case int64(len(s.keys)) > math.MaxUint32:
 		return fault.New("E-4160", fault.V{"rows": row, "limit": int64(math.MaxUint32)}, nil)
-	}
-	if feeSub != 0 && s.feeSub == nil {
-		s.feeSub = make([]int32, row, cap(s.kind))
-	}
-	if s.feeSub != nil {
-		s.feeSub = append(s.feeSub, int32(feeSub))
 	}
 	if s.time[row] == schemas.NoTime && s.date == nil {
 		s.date = make([]bizday.Date, row, cap(s.kind))
@@ -195,13 +188,6 @@ func (s *side) key(row int32) []byte {
 		start = s.keyEnd[row-1]
 	}
 	return s.keys[start:s.keyEnd[row]]
-}
-
-func (s *side) sub(row int32) int32 {
-	if s.feeSub == nil {
-		return 0
-	}
-	return s.feeSub[row]
 }
 
 // billDate of a row without a time; bizday.None if it says none.

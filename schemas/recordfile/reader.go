@@ -116,7 +116,7 @@ func (r *Reader) Fetch(ctx context.Context, idx []int64) ([]schemas.Record, erro
 // spansOf joins sorted row numbers that lie close together: to skip a few rows
 // costs more than to read them.
 func spansOf(idx []int64, base int64) []span {
-	const near = 64
+	const near = 512
 	var spans []span
 	for _, i := range idx {
 		i -= base

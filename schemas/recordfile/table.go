@@ -21,6 +21,10 @@ import (
 // defaultRowGroup is the usual number of rows in a row group.
 const defaultRowGroup = 262_144
 
+// readBuffer is read at a time from a column; without it, whole column chunks
+// are held in memory.
+const readBuffer = 64 << 10
+
 // layoutKey names the layout in the file's metadata, so that a file of another
 // version is refused instead of misread.
 const layoutKey = "tieout.layout"
@@ -205,7 +209,9 @@ func (t *tableReader[B]) count() (err error) {
 // openTable checks that the file has exactly the columns.
 func openTable[B any](r parquet.ReaderAtSeeker, layout string, cols []column[B]) (in *file.Reader, err error) {
 	defer recovered(&err)
-	in, err = file.NewParquetReader(r, file.WithReadProps(parquet.NewReaderProperties(memory.NewGoAllocator())))
+	props := parquet.NewReaderProperties(memory.NewGoAllocator())
+	props.BufferedStreamEnabled, props.BufferSize = true, readBuffer
+	in, err = file.NewParquetReader(r, file.WithReadProps(props))
 	if err != nil {
 		return nil, err
 	}
@@ -243,6 +249,7 @@ func (t *tableReader[B]) scan(ctx context.Context, g int, set Columns, spans []s
 	if err != nil {
 		return t.damaged(err)
 	}
+	defer cursor.close()
 	for _, sp := range spans {
 		if err := cursor.skipTo(sp.from); err != nil {
 			return t.damaged(err)
@@ -300,25 +307,60 @@ func (c *cursor[B]) read(b *B, n int) (err error) {
 	return nil
 }
 
+// farSkip is from how many rows on a column that is packed by differences is
+// skipped by whole pages. Within a page it must be decoded anyway, and the
+// library does that value by value.
+const farSkip = 16 * chunkRows
+
 func (c *cursor[B]) skipTo(row int64) (err error) {
 	defer recovered(&err)
-	for _, r := range c.readers {
-		if row == c.at {
-			return nil
-		}
-		s, ok := r.(interface{ Skip(int64) (int64, error) })
-		if !ok {
-			return errType
-		}
+	n := row - c.at
+	if n == 0 {
+		return nil
+	}
+	for i, r := range c.readers {
 		if !r.HasNext() {
 			return errShort
 		}
-		if _, err := s.Skip(row - c.at); err != nil {
-			return err
+		if c.cols[i].encoding == deltaBytes && n < farSkip {
+			err = drop(r, n, c.scratch)
+		} else {
+			err = skip(r, n)
+		}
+		if err != nil {
+			return fmt.Errorf("column %s: %w", c.cols[i].name, err)
 		}
 	}
 	c.at = row
 	return nil
+}
+
+func skip(r file.ColumnChunkReader, n int64) error {
+	s, ok := r.(interface{ Skip(int64) (int64, error) })
+	if !ok {
+		return errType
+	}
+	_, err := s.Skip(n)
+	return err
+}
+
+// drop reads rows and forgets them.
+func drop(r file.ColumnChunkReader, n int64, s *scratch) error {
+	for n > 0 {
+		part := min(n, chunkRows)
+		if err := readBytes(r, int(part), s, func([]parquet.ByteArray, []int16) error { return nil }); err != nil {
+			return err
+		}
+		n -= part
+	}
+	return nil
+}
+
+// close gives the page buffers back.
+func (c *cursor[B]) close() {
+	for _, r := range c.readers {
+		r.Close() // only reads: nothing can be lost
+	}
 }
 
 func (t *tableReader[B]) damaged(cause error) error { return damaged(t.name, cause) }
