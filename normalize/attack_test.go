@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/exec"
 	"runtime"
 	"strings"
 	"testing"
@@ -318,4 +319,80 @@ func otherDay(t *testing.T) normalize.File {
 	b := content(t, rawStatements(t, "alipay")["trade"][1])
 	b = bytes.Replace(b, gb("2025年11月20日 00"), gb("2025年11月19日 00"), 1)
 	return file("summary.csv", bytes.Replace(b, gb("2025年11月21日 00"), gb("2025年11月20日 00"), 1))
+}
+
+// XML is refused by its first character, before anything reads it as XML or as
+// a statement: no entity of it is ever looked at.
+func TestAttack05_XML(t *testing.T) {
+	laughs := `<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY lol "lol">` + strings.Repeat(`<!ENTITY l "&lol;&lol;&lol;&lol;&lol;">`, 64) + `]><lolz>&l;</lolz>`
+	cases := map[string]string{
+		"external entity":         `<?xml version="1.0"?><!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]><x>&f;</x>`,
+		"external DTD":            `<!DOCTYPE x SYSTEM "http://169.254.169.254/x.dtd"><x/>`,
+		"billion laughs":          laughs,
+		"deep":                    strings.Repeat("<a>", 1<<20),
+		"blanks in front":         "\r\n\t " + laughs,
+		"mark in front":           "\ufeff" + laughs,
+		"legacy answer":           "<xml><return_code><![CDATA[FAIL]]></return_code><return_msg><![CDATA[No Bill Exist]]></return_msg><error_code>20002</error_code></xml>",
+		"statement in an element": "<xml><![CDATA[" + string(wechatBill(wechatRows(3, 36))) + "]]></xml>",
+	}
+	defs, err := allChannels()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range cases {
+		t.Run(name, func(t *testing.T) {
+			for _, def := range defs {
+				for _, fileName := range []string{"bill.csv", bankName, "INN26112088ZM_700000000000001"} {
+					files := []normalize.File{file(fileName, []byte(text))}
+					_, c, err := read(t, normalize.Input{Definition: def, Files: files})
+					if err == nil || fault.Of(err).ID != "E-2431" || len(c.records)+len(c.rejects) > 0 {
+						t.Errorf("%s, %s: %v, %d records, %d rejects", def.Name, fileName, err, len(c.records), len(c.rejects))
+					}
+					if strings.Contains(fmt.Sprint(err), "root:") {
+						t.Errorf("%s: the entity was followed: %v", def.Name, err)
+					}
+				}
+			}
+			_, _, _, _, err := normalize.Detect(defs, []normalize.File{file("bill.csv", []byte(text))})
+			if err == nil || fault.Of(err).ID != "E-2431" {
+				t.Errorf("without a channel: %v", err)
+			}
+		})
+	}
+	// A gigabyte of it costs no more than its first bytes.
+	f := endless{[]byte("<a>"), '<', 1 << 30}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for _, def := range defs {
+		if _, _, err := read(t, normalize.Input{Definition: def, Files: []normalize.File{{Name: "bill.csv", Size: f.size, Reader: f}}}); err == nil || fault.Of(err).ID != "E-2431" {
+			t.Errorf("%s: %v", def.Name, err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; used > 4<<20 {
+		t.Errorf("took %d KiB", used>>10)
+	}
+}
+
+// UTF-16 hides the first character; no channel writes it.
+func TestAttack05_XMLInUTF16(t *testing.T) {
+	text := "\xff\xfe<\x00!\x00D\x00O\x00C\x00T\x00Y\x00P\x00E\x00"
+	_, _, err := readWechat(t, []byte(text))
+	if err == nil || fault.Of(err).ID != "E-2434" {
+		t.Error(err)
+	}
+}
+
+// No decoder of XML or of workbooks stands between a file and a record, so
+// there is nothing in them to attack.
+func TestAttack05_06_NoDecoderIsLinked(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "tieout/normalize", "tieout/internal/unpack", "tieout/fetchers/...", "tieout/match", "tieout/resolve").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, pkg := range strings.Fields(string(out)) {
+		if pkg == "encoding/xml" || strings.Contains(pkg, "excelize") {
+			t.Errorf("%s is linked", pkg)
+		}
+	}
 }

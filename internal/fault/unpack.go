@@ -30,4 +30,11 @@ var unpackRows = []Entry{
 		Changed: Text{"nothing; the raw file is kept.", "无；原始文件已保留。"},
 		Do:      Text{"If the beginning is an error page, fetch again later; else correct `container` in the channel definition.", "如开头是错误页面，请稍后重新下载；否则请更正渠道定义中的 `container`。"},
 	},
+	{
+		ID:      "E-2445",
+		What:    Text{"The file is a workbook or another office document, not the statement as the channel gives it.", "文件是电子表格或其他办公文档，不是渠道提供的原始对账单。"},
+		Which:   Text{"{file}.", "{file}。"},
+		Changed: Text{"nothing; nothing of the file was read.", "无；未读取文件内容。"},
+		Do:      Text{"Take the file as the channel gives it (CSV, TXT or ZIP). Numbers and amounts that a spreadsheet program has saved are never used.", "请使用渠道提供的原始文件（CSV、TXT 或 ZIP）。电子表格程序保存过的编号和金额一律不采用。"},
+	},
 }

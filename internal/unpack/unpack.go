@@ -72,7 +72,7 @@ func Close(entries []Entry) error {
 //
 // Errors: E-2145 cut or damaged, E-2146 over a limit, E-2147 content that no
 // statement archive has a reason to hold, E-2148 not the promised container,
-// E-4101 the temporary file, or ctx's error. Nothing stays open then.
+// E-2445 a workbook or another office document, E-4101 the temporary file, or ctx's error. Nothing stays open then.
 func Open(ctx context.Context, name string, raw io.ReaderAt, size int64, how Container, lim Limits,
 	temp func() (*os.File, error),
 ) ([]Entry, error) {
@@ -121,6 +121,9 @@ func (o *opening) open(l layer, how Container, depth int) error {
 		err = o.notThat(l, how)
 		l.close()
 		return err
+	case how == Plain && startsOLE(l.r):
+		l.close()
+		return office()
 	case how == Plain:
 		return o.keep(l)
 	}

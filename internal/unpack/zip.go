@@ -58,6 +58,9 @@ func (o *opening) readDirectory(l layer) (*zip.Reader, error) {
 		return nil, err
 	}
 	capped.left = 1<<63 - 1
+	if isOffice(r.File) {
+		return nil, office()
+	}
 	if len(r.File) > o.limits.Entries-len(o.entries) {
 		return nil, over("entries", o.limits.Entries)
 	}
