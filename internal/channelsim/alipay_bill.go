@@ -116,7 +116,7 @@ func alipayMoves(sh sheet) []alipayMove {
 		balance += amount
 		moves = append(moves, alipayMove{e, kind, amount, balance})
 	}
-	for _, e := range sh.rows {
+	for _, e := range sh.moved() {
 		if e.isRefund() {
 			add(e, "交易退款", -e.amount)
 			continue

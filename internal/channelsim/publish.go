@@ -2,6 +2,7 @@ package channelsim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"tieout/internal/bizday"
@@ -127,7 +128,12 @@ func (s *Sim) sheet(channel string, date bizday.Date) sheet {
 
 // payments and refunds split the rows.
 func (sh *sheet) payments() []*entry { return sh.only(false) }
-func (sh *sheet) refunds() []*entry  { return sh.only(true) }
+
+// moved is every entry once: a row that a trade statement shows twice moved the
+// balance once.
+func (sh *sheet) moved() []*entry { return slices.Compact(slices.Clone(sh.rows)) }
+
+func (sh *sheet) refunds() []*entry { return sh.only(true) }
 
 func (sh *sheet) only(refund bool) []*entry {
 	var out []*entry

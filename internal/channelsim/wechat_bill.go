@@ -112,7 +112,7 @@ func weChatFundFlow(sh sheet) []byte {
 		}
 		ticked(&b, []string{e.at.Format(seconds), number, e.channelRef, name, name, direction, yuan(amount), yuan(balance), applicant, remark, voucher})
 	}
-	for _, e := range sh.rows {
+	for _, e := range sh.moved() {
 		if e.isRefund() {
 			remark := fmt.Sprintf("退款总金额%s元;含手续费%s元", yuan(e.amount), yuan(e.fee))
 			move(e, e.channelRefundRef, "退款", "支出", e.amount-e.fee, sh.merchant+"API", remark, e.refundRef)
