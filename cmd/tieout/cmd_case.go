@@ -25,7 +25,7 @@ type caseCmd struct {
 
 // person is who acts; the default is the user of this machine.
 type person struct {
-	By string `help:"Who acts; default the user of this machine." env:"TIEOUT_USER"`
+	By string `placeholder:"NAME" help:"Who acts; default the user of this machine." env:"TIEOUT_USER"`
 }
 
 func (p person) name() (string, error) {
@@ -41,8 +41,8 @@ func (p person) name() (string, error) {
 
 // seen is what the person looked at; without it, what the case is now.
 type seen struct {
-	Version  int64  `help:"Version of the case that you looked at; default the present one."`
-	Evidence string `help:"Evidence digest that you looked at; default the present one."`
+	Version  int64  `placeholder:"N" help:"Version of the case that you looked at; default the present one."`
+	Evidence string `placeholder:"DIGEST" help:"Evidence digest that you looked at; default the present one."`
 }
 
 func (s seen) fill(c schemas.Case) (int64, string) {
@@ -57,8 +57,8 @@ func (s seen) fill(c schemas.Case) (int64, string) {
 }
 
 type caseListCmd struct {
-	Account string `short:"a" help:"Only this account."`
-	Owner   string `help:"Only cases of this person."`
+	Account string `short:"a" placeholder:"NAME" help:"Only this account."`
+	Owner   string `placeholder:"NAME" help:"Only cases of this person."`
 	All     bool   `help:"Closed cases too."`
 	Limit   int    `help:"At most so many." default:"200"`
 }
@@ -105,7 +105,7 @@ func (c *caseShowCmd) Run(a *app) error {
 type caseProposeCmd struct {
 	ID     string `arg:"" help:"Case."`
 	What   string `arg:"" help:"What case show offers: ACCEPT or a kind of fix."`
-	Reason string `required:"" help:"Why."`
+	Reason string `required:"" placeholder:"TEXT" help:"Why."`
 	person
 	seen
 }
@@ -150,7 +150,7 @@ func (c *caseApproveCmd) Run(a *app) error {
 
 type caseRejectCmd struct {
 	ID     string `arg:"" help:"Case."`
-	Reason string `required:"" help:"Why."`
+	Reason string `required:"" placeholder:"TEXT" help:"Why."`
 	person
 	seen
 }

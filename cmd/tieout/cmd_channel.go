@@ -160,10 +160,10 @@ func (a *app) checkOne(acct pipeline.Account, spec pipeline.StatementSpec, date 
 // channelDescribeCmd says what a file holds.
 type channelDescribeCmd struct {
 	File       []string `arg:"" type:"existingfile" help:"Statement file as the channel gave it; several if they belong together."`
-	Channel    string   `help:"Channel; default: found out."`
-	Merchant   string   `help:"Merchant number that every row must carry; default: what the file says."`
-	Date       string   `short:"d" help:"Bill date that every row must have; default: what the file says."`
-	Definition string   `type:"existingfile" help:"Definition file of your own bank's format."`
+	Channel    string   `placeholder:"NAME" help:"Channel; default: found out."`
+	Merchant   string   `placeholder:"NUMBER" help:"Merchant number that every row must carry; default: what the file says."`
+	Date       string   `short:"d" placeholder:"DATE" help:"Bill date that every row must have; default: what the file says."`
+	Definition string   `type:"existingfile" placeholder:"FILE" help:"Definition file of your own bank's format."`
 }
 
 // described is what describe prints as JSON.

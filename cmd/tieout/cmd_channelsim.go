@@ -14,7 +14,7 @@ import (
 // channelsimCmd plays the channels, so that a configuration can be tried
 // without any of them.
 type channelsimCmd struct {
-	Out      string `required:"" help:"Empty folder for the configuration, the keys and our own export."`
+	Out      string `required:"" placeholder:"DIR" help:"Empty folder for the configuration, the keys and our own export."`
 	HTTPPort int    `help:"Port of the HTTPS services." default:"18443"`
 	FTPPort  int    `help:"Port of the FTP server." default:"18021"`
 	SFTPPort int    `help:"Port of the SFTP server." default:"18022"`

@@ -28,12 +28,12 @@ import (
 // compareCmd says what differs between a downloaded statement and an export of
 // ours. It needs no configuration and changes nothing but its own folder.
 type compareCmd struct {
-	Channel    string   `required:"" help:"Channel of the statement; see tieout channel list."`
-	Statement  []string `required:"" type:"existingfile" help:"The downloaded file as it is: CSV, gzip, zip, or UnionPay's text. Several if the channel gives several."`
-	Local      string   `required:"" type:"existingfile" help:"Our transactions: CSV or Parquet with the columns kind,order_no,refund_no,channel_txn_id,status,amount_minor,currency,fee_minor,created_at,completed_at."`
-	Date       string   `short:"d" help:"Bill date; default: what the statement says."`
-	Out        string   `help:"Folder for the reports and the Parquet files; default tieout-compare-DATE."`
-	Definition string   `type:"existingfile" help:"Definition file of your own bank's format."`
+	Channel    string   `required:"" placeholder:"NAME" help:"Channel of the statement; see tieout channel list."`
+	Statement  []string `required:"" type:"existingfile" placeholder:"FILE" help:"The downloaded file as it is: CSV, gzip, zip, or UnionPay's text. Several if the channel gives several."`
+	Local      string   `required:"" type:"existingfile" placeholder:"FILE" help:"Our transactions: CSV or Parquet with the columns kind, order_no, refund_no, channel_txn_id, status, amount_minor, currency, fee_minor, created_at, completed_at."`
+	Date       string   `short:"d" placeholder:"DATE" help:"Bill date; default: what the statement says."`
+	Out        string   `placeholder:"DIR" help:"Folder for the reports and the Parquet files; default tieout-compare-DATE."`
+	Definition string   `type:"existingfile" placeholder:"FILE" help:"Definition file of your own bank's format."`
 }
 
 // compareMemory is what the Go heap is kept under, so that a million rows a

@@ -20,7 +20,10 @@ func (*configCheckCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	a.say(fmt.Sprintf("%s: %d accounts, no mistakes", a.cli.Config, len(cfg.Accounts)),
+	if a.cli.JSON {
+		return a.printJSON(map[string]any{"code": 0, "file": a.cli.Config, "accounts": len(cfg.Accounts)})
+	}
+	a.say(fmt.Sprintf("%s: %s, no mistakes", a.cli.Config, counted(len(cfg.Accounts), "account")),
 		fmt.Sprintf("%s：%d 个账户，配置无误", a.cli.Config, len(cfg.Accounts)))
 	return nil
 }
@@ -39,4 +42,12 @@ func (*configShowCmd) Run(a *app) error {
 	}
 	_, err = a.out.Write(body)
 	return err
+}
+
+// counted is "1 account" and "2 accounts".
+func counted[N int | int64](n N, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

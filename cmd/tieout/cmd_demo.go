@@ -20,7 +20,7 @@ import (
 // the statements are fetched over HTTP, FTP and SFTP, matched and fixed. At
 // the end every planted fault is looked up in what the nights found.
 type demoCmd struct {
-	Out  string `help:"Folder to play in; default a new temporary one."`
+	Out  string `placeholder:"DIR" help:"Folder to play in; default a new temporary one."`
 	Seed uint64 `help:"Seed of the traffic and its faults." default:"20261120"`
 	Days int    `help:"Days to play." default:"30" hidden:""`
 	Rows int    `help:"Payments a day." default:"2000" hidden:""`

@@ -172,9 +172,9 @@ func (c *replayCmd) Run(a *app) error {
 
 // undoCmd takes back the fixes of a run.
 type undoCmd struct {
-	RunID  string `name:"run" required:"" help:"The run, as status shows it."`
-	By     string `required:"" help:"Who does it."`
-	Reason string `required:"" help:"Why."`
+	RunID  string `name:"run" required:"" placeholder:"RUN" help:"The run, as status shows it."`
+	By     string `required:"" placeholder:"NAME" help:"Who does it."`
+	Reason string `required:"" placeholder:"TEXT" help:"Why."`
 }
 
 // Run is called by kong.

@@ -15,13 +15,13 @@ import (
 
 // dates is what every command that takes a date takes.
 type dates struct {
-	Date string `short:"d" help:"Bill date 2006-01-02, or a range 2006-01-02..2006-01-31. Default: yesterday in the channel's zone."`
+	Date string `short:"d" placeholder:"DATE" help:"Bill date 2006-01-02, or a range 2006-01-02..2006-01-31. Default: yesterday in the channel's zone."`
 }
 
 // accounts selects accounts by name.
 type accounts struct {
-	Account []string `short:"a" help:"Account names of the configuration; default all."`
-	Channel []string `help:"Only accounts of these channels."`
+	Account []string `short:"a" placeholder:"NAME" help:"Account names of the configuration; default all."`
+	Channel []string `placeholder:"NAME" help:"Only accounts of these channels."`
 }
 
 // runCmd is the night.

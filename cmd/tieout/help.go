@@ -34,9 +34,10 @@ var exitCodes = map[int]string{
 	143: "terminated (SIGTERM), safe to rerun",
 }
 
-// helpWithExitCodes prints kong's help, then the table.
+// helpWithExitCodes prints kong's help; that of the whole program ends with the
+// table.
 func helpWithExitCodes(options kong.HelpOptions, ctx *kong.Context) error {
-	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
+	if err := kong.DefaultHelpPrinter(options, ctx); err != nil || ctx.Selected() != nil {
 		return err
 	}
 	codes := make([]int, 0, len(exitCodes))

@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -111,16 +112,16 @@ func (a *app) parse(args []string) (code int, done bool) {
 	if err != nil {
 		panic("tieout: the command line is declared wrongly: " + err.Error())
 	}
-	kctx, err := parser.Parse(args)
+	kctx, err := parser.Parse(asHelp(args))
 	if ended >= 0 {
 		return ended, true
 	}
-	if a.cli.Lang == "zh" {
+	if a.cli.Lang == "zh" || err != nil && wantsChinese(args) {
 		a.lang = fault.Chinese
 	}
 	if err != nil {
-		f := fault.New("E-6401", fault.V{"command": strings.Join(firstWord(args), ""), "reason": err.Error()}, nil)
-		fmt.Fprintln(a.err, f.Message(a.lang))
+		f := misunderstood(err)
+		a.message(f)
 		a.result.Code = f.Exit()
 		a.printResult()
 		return f.Exit(), true
@@ -129,13 +130,38 @@ func (a *app) parse(args []string) (code int, done bool) {
 	return 0, false
 }
 
-func firstWord(args []string) []string {
-	for _, s := range args {
-		if !strings.HasPrefix(s, "-") {
-			return []string{s}
+// asHelp turns "tieout help run" into "tieout run --help".
+func asHelp(args []string) []string {
+	if len(args) == 0 || args[0] != "help" {
+		return args
+	}
+	return append(slices.Clone(args[1:]), "--help")
+}
+
+// wantsChinese looks for the language in a command line that as a whole is not
+// understood.
+func wantsChinese(args []string) bool {
+	for i, s := range args {
+		if s == "--lang=zh" || s == "--lang" && i+1 < len(args) && args[i+1] == "zh" {
+			return true
 		}
 	}
-	return nil
+	return false
+}
+
+// misunderstood says what is wrong with a command line, and where its help is.
+func misunderstood(err error) *fault.Error {
+	var parse *kong.ParseError
+	if errors.As(err, &parse) {
+		if node := parse.Context.Selected(); node != nil {
+			return fault.New("E-6401", fault.V{"command": strings.TrimPrefix(node.FullPath(), "tieout "), "reason": err.Error()}, nil)
+		}
+	}
+	reason := err.Error()
+	if strings.HasPrefix(reason, "expected one of") {
+		reason = "a command is missing"
+	}
+	return fault.New("E-6402", fault.V{"reason": reason}, nil)
 }
 
 // finish prints an error and returns the exit code.
@@ -147,14 +173,46 @@ func (a *app) finish(err error) int {
 	case errors.As(err, &code):
 		a.result.Code = int(code)
 	default:
-		f := fault.Of(err)
-		if errors.Is(err, context.Canceled) && f.ID == "E-7001" {
-			f = fault.New("E-13080", fault.V{"stage": "start", "account": "-", "date": "-"}, nil)
+		var codes []int
+		for _, f := range faults(err) {
+			if errors.Is(err, context.Canceled) && f.ID == "E-7001" {
+				f = fault.New("E-13080", fault.V{"stage": "start", "account": "-", "date": "-"}, nil)
+			}
+			a.message(f)
+			codes = append(codes, f.Exit())
 		}
-		a.message(f)
-		a.result.Code = f.Exit()
+		a.result.Code = fault.Worst(codes...)
 	}
 	return a.result.Code
+}
+
+// faults lists the faults of an error that joins several, each once, in order;
+// an error without any is one internal fault.
+func faults(err error) []*fault.Error {
+	var all []*fault.Error
+	said := map[string]bool{}
+	var walk func(error)
+	walk = func(err error) {
+		if f, ok := err.(*fault.Error); ok { //nolint:errorlint // the tree is walked here
+			if text := f.Error(); !said[text] {
+				said[text] = true
+				all = append(all, f)
+			}
+			return
+		}
+		switch e := err.(type) { //nolint:errorlint // the tree is walked here
+		case interface{ Unwrap() []error }:
+			for _, inner := range e.Unwrap() {
+				walk(inner)
+			}
+		case interface{ Unwrap() error }:
+			walk(e.Unwrap())
+		}
+	}
+	if walk(err); len(all) == 0 {
+		all = append(all, fault.Of(err))
+	}
+	return all
 }
 
 // message prints a fault in the user's language; the lines of a bad

@@ -59,25 +59,28 @@ func api(a *app, s *site, k *keys, conf config.Account) (fetchers.Source, pipeli
 		opt.DownloadHosts = append(opt.DownloadHosts, opt.PrivateHosts...)
 	}
 	private := k.private("private_key_file", f.PrivateKeyFile)
+	var platform signing.PublicKeys
+	if conf.Channel != "unionpay" { // whose keys come as certificates, with each answer
+		platform = k.public(f.PlatformKeys)
+	}
 	if err := k.err(); err != nil {
 		return nil, nil, nil, err
 	}
 	switch conf.Channel {
 	case "wechat":
-		c, err := httpapi.NewWeChat(httpapi.WeChatConfig{Options: opt, BaseURL: f.BaseURL, MchID: conf.Merchant, Serial: f.Serial, Key: private, PlatformKeys: k.public(f.PlatformKeys)})
+		c, err := httpapi.NewWeChat(httpapi.WeChatConfig{Options: opt, BaseURL: f.BaseURL, MchID: conf.Merchant, Serial: f.Serial, Key: private, PlatformKeys: platform})
 		if err := errors.Join(k.err(), err); err != nil {
 			return nil, nil, nil, err
 		}
 		return c, c, c.Close, nil
 	case "alipay":
-		pub := k.public(f.PlatformKeys)
 		conf := httpapi.AlipayConfig{Options: opt, Gateway: f.BaseURL, AppID: f.AppID, PID: conf.Merchant, Key: private}
-		if len(pub) == 1 {
-			for _, p := range pub {
+		if len(platform) == 1 {
+			for _, p := range platform {
 				conf.PublicKey = p
 			}
 		} else {
-			conf.CertKeys = pub
+			conf.CertKeys = platform
 		}
 		c, err := httpapi.NewAlipay(conf)
 		if err := errors.Join(k.err(), err); err != nil {

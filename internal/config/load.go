@@ -44,7 +44,12 @@ type Problem struct {
 	Text string
 }
 
-func (p Problem) String() string { return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Text) }
+func (p Problem) String() string {
+	if p.Line == 0 {
+		return p.File + ": " + p.Text
+	}
+	return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Text)
+}
 
 func (ps Problems) Error() string {
 	lines := make([]string, len(ps))
@@ -117,7 +122,10 @@ func (k *checker) walk(path string, n *yaml.Node) {
 	}
 }
 
-var yamlLine = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
+var (
+	yamlLine    = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
+	yamlUnknown = regexp.MustCompile(`^field (\S+) not found in type \S+$`)
+)
 
 func yamlProblems(path string, err error) []Problem {
 	texts := []string{err.Error()}
@@ -132,7 +140,7 @@ func yamlProblems(path string, err error) []Problem {
 			p.Line, _ = strconv.Atoi(m[1])
 			p.Text = m[2]
 		}
-		p.Text = strings.NewReplacer(" not found in type config.", " is not an option of ", "field ", "").Replace(p.Text)
+		p.Text = yamlUnknown.ReplaceAllString(p.Text, "$1: there is no such option here")
 		out = append(out, p)
 	}
 	return out
@@ -443,7 +451,7 @@ func (k *checker) optional(path, file string) string {
 	return k.regular(path, file, 0o777)
 }
 
-// file_ checks that a named file is a regular one with no more rights than
+// regular checks that a named file is a regular one with no more rights than
 // allowed.
 func (k *checker) regular(path, file string, allowed fs.FileMode) string {
 	full := k.path(file)

@@ -4,7 +4,7 @@ package fault
 var configRows = []Entry{
 	{
 		ID:    "E-7890",
-		What:  Text{"The configuration has {count} mistakes.", "配置文件有 {count} 处错误。"},
+		What:  Text{"The configuration has mistakes: {count}.", "配置文件有 {count} 处错误。"},
 		Which: Text{"{path}; each is listed above with its line.", "{path}；每处错误及行号见上文。"},
 		Do:    Text{"Mend them and run `tieout config check`.", "请修正后运行 `tieout config check`。"},
 	},

@@ -15,6 +15,12 @@ var general = []Entry{
 		Do:    Text{"See `tieout {command} --help`.", "请查看 `tieout {command} --help`。"},
 	},
 	{
+		ID:    "E-6402",
+		What:  Text{"The command line is not understood: {reason}.", "命令行有误：{reason}。"},
+		Which: Text{"No command of tieout was begun.", "未执行任何命令。"},
+		Do:    Text{"See `tieout --help`.", "请查看 `tieout --help`。"},
+	},
+	{
 		ID:    "E-4101",
 		What:  Text{"A file cannot be written or read: {reason}.", "文件读写失败：{reason}。"},
 		Which: Text{"{path}.", "{path}。"},
