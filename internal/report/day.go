@@ -21,6 +21,8 @@ type dayPage struct {
 	Tiles    tiles
 	All      int64 // accounts
 	Settled  int64 // of them, those where nothing waits for people
+	Totals   []schemas.ClassTotal
+	Bridge   []schemas.Bridge
 	Classes  []classLine
 	Bridges  []bridgeView
 	Ages     []ageBar
@@ -83,6 +85,7 @@ func newDayPage(d *schemas.DayReport) (*dayPage, error) {
 	if day.Tiles, err = tilesOf(&whole); err != nil {
 		return nil, err
 	}
+	day.Totals, day.Bridge = whole.Totals, whole.Bridge
 	for _, b := range whole.Bridge {
 		day.Bridges = append(day.Bridges, bridgeOf(b))
 	}

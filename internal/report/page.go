@@ -93,6 +93,7 @@ type classLine struct {
 	Label label
 	Bar   bar
 	Break bool
+	Drawn bool // it has a bar
 }
 
 // bridgeView is a bridge with its bars.
@@ -214,7 +215,7 @@ func classesOf(totals []schemas.ClassTotal) []classLine {
 	for i, t := range totals {
 		lines[i] = classLine{ClassTotal: t, Break: t.Class.Break(), Label: labelFor(t.Class, t.Kind, t.LocalMoved, t.ChannelMoved)}
 		if hasDifference(t.Class) {
-			lines[i].Bar = barOf(t.DeltaMinor, longest[t.Currency])
+			lines[i].Bar, lines[i].Drawn = barOf(t.DeltaMinor, longest[t.Currency]), true
 		}
 	}
 	return lines

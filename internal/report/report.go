@@ -78,7 +78,12 @@ func bothUnless(langs []fault.Lang) []fault.Lang {
 }
 
 func writeRun(ctx context.Context, f *folder, r *schemas.RunReport, langs []fault.Lang) error {
-	list, groups, err := writeDifferences(ctx, f, r)
+	book, err := newRunBook(tongue{langs[0]}, r)
+	if err != nil {
+		return fmt.Errorf("workbook: %w", err)
+	}
+	defer book.close()
+	list, groups, err := writeDifferences(ctx, f, r, book)
 	if err != nil {
 		return err
 	}
@@ -101,6 +106,9 @@ func writeRun(ctx context.Context, f *folder, r *schemas.RunReport, langs []faul
 			return err
 		}
 	}
+	if err := f.fill(workbookFile, func(w io.Writer) error { return book.finish(w, p) }); err != nil {
+		return err
+	}
 	doc := runDocument{Format: runFormat, Run: r, Differences: list, Checks: checks, Files: f.used()}
 	return f.fill(jsonFile, func(w io.Writer) error { return writeJSON(w, doc) })
 }
@@ -116,9 +124,9 @@ func without(langs []fault.Lang, lang fault.Lang) []fault.Lang {
 }
 
 // writeDifferences goes through the differences once: all of them go to
-// differences.csv, the first of each class to the pages. It returns nil if the
+// differences.csv and to the workbook, the first of each class to the pages. It returns nil if the
 // run has no differences to go through.
-func writeDifferences(ctx context.Context, f *folder, r *schemas.RunReport) (*listedDocument, []group, error) {
+func writeDifferences(ctx context.Context, f *folder, r *schemas.RunReport, book *runBook) (*listedDocument, []group, error) {
 	if r.Differences == nil {
 		return nil, nil, nil
 	}
@@ -138,6 +146,9 @@ func writeDifferences(ctx context.Context, f *folder, r *schemas.RunReport) (*li
 			count.add(rowOf(d))
 			groups.add(d)
 			if err := out.add(d); err != nil {
+				return err
+			}
+			if err := book.difference(d); err != nil {
 				return err
 			}
 		}
@@ -164,6 +175,9 @@ func writeDay(_ context.Context, f *folder, d *schemas.DayReport, langs []fault.
 		if err := f.fill(fmt.Sprintf(dayPageFile, lang), func(w io.Writer) error { return render(w, lang, "day", view) }); err != nil {
 			return err
 		}
+	}
+	if err := f.fill(dayWorkbookFile, func(w io.Writer) error { return writeDayBook(w, tongue{langs[0]}, d, p) }); err != nil {
+		return err
 	}
 	doc := dayDocument{Format: dayFormat, Date: d.Date, Verdict: d.Verdict, Missing: d.Missing, Accounts: p.summaries(), Files: f.used()}
 	return f.fill(dayJSONFile, func(w io.Writer) error { return writeJSON(w, doc) })
