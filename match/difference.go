@@ -271,30 +271,18 @@ func (e *engine) difference(x entry, rows whole, near map[entry]neighbour) (*sch
 	return d, nil
 }
 
-// firstSeen takes the earlier of two carried rows; the due date is that of a
-// row that waits.
+// firstSeen takes the earlier of two carried rows. A row that stands alone has
+// the date on which it becomes, or became, a break, if it ever waited.
 func (e *engine) firstSeen(x entry) (first, breakOn bizday.Date) {
-	first, breakOn = e.in.Date, bizday.None
-	if x.local != none {
-		first, breakOn = e.dates(e.local, x.local)
+	switch {
+	case x.channel == none:
+		return e.dates(e.local, x.local)
+	case x.local == none:
+		return e.dates(e.channel, x.channel)
 	}
-	if x.channel != none {
-		f, b := e.dates(e.channel, x.channel)
-		if x.local == none || f < first {
-			first = f
-		}
-		if x.local == none {
-			breakOn = b
-		}
-	}
-	if !inTransit(e.classOf(x)) {
-		breakOn = bizday.None
-	}
-	return first, breakOn
-}
-
-func inTransit(c schemas.Class) bool {
-	return c == schemas.LocalInTransit || c == schemas.ChannelInTransit
+	first, _ = e.dates(e.local, x.local)
+	other, _ := e.dates(e.channel, x.channel)
+	return min(first, other), bizday.None
 }
 
 // deltas are channel - local; an absent side counts 0, and fees count only

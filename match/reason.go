@@ -18,7 +18,7 @@ func reason(d *schemas.Difference, takenBy string) string {
 	case l != nil && c != nil:
 		return pairReason(d, l, c)
 	case l != nil:
-		return aloneReason(d, l, "our books", "the statement")
+		return aloneReason(d, l, "our books have", "the statement")
 	}
 	if d.Rule == ruleAlreadyMatched.String() {
 		by := "another run"
@@ -27,7 +27,7 @@ func reason(d *schemas.Difference, takenBy string) string {
 		}
 		return fmt.Sprintf("The statement lists %s under %s, but %s has already matched our row of that number.", amountOf(c), numberOf(d, c), by)
 	}
-	return aloneReason(d, c, "the statement", "our books")
+	return aloneReason(d, c, "the statement has", "our books")
 }
 
 func pairReason(d *schemas.Difference, l, c *schemas.Record) string {
@@ -50,18 +50,18 @@ func pairReason(d *schemas.Difference, l, c *schemas.Record) string {
 }
 
 // aloneReason is about a row that only one side has, or that one side has once
-// more.
+// more. here is that side with its verb, there the other one.
 func aloneReason(d *schemas.Difference, r *schemas.Record, here, there string) string {
 	row := fmt.Sprintf("%s under %s", amountOf(r), numberOf(d, r))
 	switch d.Rule {
 	case ruleWindow.String():
-		return fmt.Sprintf("Only %s has %s; it lies near the cut-off (%s) and waits until %s.", here, row, timeOf(r), d.BreakOn)
+		return fmt.Sprintf("Only %s %s; it lies near the cut-off (%s) and waits until %s.", here, row, timeOf(r), d.BreakOn)
 	case ruleWaits.String():
-		return fmt.Sprintf("Only %s has %s; such rows reach the statement late, it waits until %s.", here, row, d.BreakOn)
+		return fmt.Sprintf("Only %s %s; such rows reach the statement late, it waits until %s.", here, row, d.BreakOn)
 	case ruleCarriedOn.String():
-		return fmt.Sprintf("Only %s has %s, since %s; it waits until %s.", here, row, d.FirstSeen, d.BreakOn)
+		return fmt.Sprintf("Only %s %s, since %s; it waits until %s.", here, row, d.FirstSeen, d.BreakOn)
 	case ruleOverdue.String():
-		return fmt.Sprintf("Only %s has %s, since %s; %s did not show it in time.", here, row, d.FirstSeen, there)
+		return fmt.Sprintf("Only %s %s, since %s; %s did not show it in time.", here, row, d.FirstSeen, there)
 	case rulePaidTwice.String():
 		return fmt.Sprintf("The statement lists %s once more than our books, under another number of the channel.", row)
 	case ruleRepeatedRow.String():
@@ -75,7 +75,7 @@ func aloneReason(d *schemas.Difference, r *schemas.Record, here, there string) s
 	case ruleAmountsDiffer.String():
 		return fmt.Sprintf("Several rows share this number and no amounts agree; this row says %s.", row)
 	}
-	return fmt.Sprintf("Only %s has %s (%s, %s); %s has no row of that number.", here, row, r.Status, timeOf(r), there)
+	return fmt.Sprintf("Only %s %s (%s, %s); no row of that number is in %s.", here, row, r.Status, timeOf(r), there)
 }
 
 func upperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

@@ -224,6 +224,22 @@ func TestFetch(t *testing.T) {
 	}
 }
 
+// Rows that lie far apart in one row group are reached by skipping whole pages.
+func TestFetchFarApart(t *testing.T) {
+	records := someRecords(11, farSkip+3*chunkRows)
+	r := open(t, write(t, records, chunkRows, Options{}))
+	idx := []int64{3, farSkip + 10, farSkip + 11, farSkip + 2*chunkRows}
+	got, err := r.Fetch(context.Background(), idx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, row := range idx {
+		if diff := cmp.Diff(records[row], got[i]); diff != "" {
+			t.Errorf("row %d (-want +got):\n%s", row, diff)
+		}
+	}
+}
+
 func TestReaderServesSeveralGoroutines(t *testing.T) {
 	records := someRecords(6, 2*chunkRows)
 	r := open(t, write(t, records, 2000, Options{RowGroupRows: chunkRows}))
