@@ -267,7 +267,7 @@ func (e *engine) difference(x entry, rows whole, near map[entry]neighbour) (*sch
 		d.Nearest = e.candidate(nb.row, rows, nb.failed)
 	}
 	e.addCandidates(d, x, rows)
-	d.Reason = reason(d, e.takenBy(x))
+	d.Reason = reason(d, e.takenBy(x), e.in.Day.Zone)
 	return d, nil
 }
 

@@ -12,13 +12,13 @@ import (
 
 // reason says in one English sentence why a difference is one, with the values
 // that decided.
-func reason(d *schemas.Difference, takenBy string) string {
+func reason(d *schemas.Difference, takenBy string, zone *time.Location) string {
 	l, c := d.LocalRow, d.ChannelRow
 	switch {
 	case l != nil && c != nil:
-		return pairReason(d, l, c)
+		return pairReason(d, l, c, zone)
 	case l != nil:
-		return aloneReason(d, l, "our books have", "the statement")
+		return aloneReason(d, l, "our books have", "the statement", zone)
 	}
 	if d.Rule == ruleAlreadyMatched.String() {
 		by := "another run"
@@ -27,10 +27,10 @@ func reason(d *schemas.Difference, takenBy string) string {
 		}
 		return fmt.Sprintf("The statement lists %s under %s, but %s has already matched our row of that number.", amountOf(c), numberOf(d, c), by)
 	}
-	return aloneReason(d, c, "the statement has", "our books")
+	return aloneReason(d, c, "the statement has", "our books", zone)
 }
 
-func pairReason(d *schemas.Difference, l, c *schemas.Record) string {
+func pairReason(d *schemas.Difference, l, c *schemas.Record, zone *time.Location) string {
 	switch d.Rule {
 	case ruleAmount.String():
 		return fmt.Sprintf("Our books say %s, the statement says %s.", amountOf(l), amountOf(c))
@@ -41,7 +41,7 @@ func pairReason(d *schemas.Difference, l, c *schemas.Record) string {
 	case ruleFee.String(), ruleFeeRounding.String():
 		return fmt.Sprintf("Our books accrue a fee of %s, the channel charged %s.", feeOf(l), feeOf(c))
 	case ruleDate.String():
-		return fmt.Sprintf("Both sides agree, but our row is of %s and the statement of %s.", timeOf(l), d.BillDate)
+		return fmt.Sprintf("Both sides agree, but our row is of %s and the statement of %s.", timeOf(l, zone), d.BillDate)
 	case ruleKeyDiffers.String():
 		return fmt.Sprintf("The channel's number %s is the same, but our books name %s and the statement names %s.",
 			fault.Quote(channelNumber(c)), fault.Quote(l.Key()), fault.Quote(c.Key()))
@@ -51,11 +51,11 @@ func pairReason(d *schemas.Difference, l, c *schemas.Record) string {
 
 // aloneReason is about a row that only one side has, or that one side has once
 // more. here is that side with its verb, there the other one.
-func aloneReason(d *schemas.Difference, r *schemas.Record, here, there string) string {
+func aloneReason(d *schemas.Difference, r *schemas.Record, here, there string, zone *time.Location) string {
 	row := fmt.Sprintf("%s under %s", amountOf(r), numberOf(d, r))
 	switch d.Rule {
 	case ruleWindow.String():
-		return fmt.Sprintf("Only %s %s; it lies near the cut-off (%s) and waits until %s.", here, row, timeOf(r), d.BreakOn)
+		return fmt.Sprintf("Only %s %s; it lies near the cut-off (%s) and waits until %s.", here, row, timeOf(r, zone), d.BreakOn)
 	case ruleWaits.String():
 		return fmt.Sprintf("Only %s %s; such rows reach the statement late, it waits until %s.", here, row, d.BreakOn)
 	case ruleCarriedOn.String():
@@ -75,7 +75,7 @@ func aloneReason(d *schemas.Difference, r *schemas.Record, here, there string) s
 	case ruleAmountsDiffer.String():
 		return fmt.Sprintf("Several rows share this number and no amounts agree; this row says %s.", row)
 	}
-	return fmt.Sprintf("Only %s %s (%s, %s); no row of that number is in %s.", here, row, r.Status, timeOf(r), there)
+	return fmt.Sprintf("Only %s %s (%s, %s); no row of that number is in %s.", here, row, r.Status, timeOf(r, zone), there)
 }
 
 func upperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
@@ -103,9 +103,10 @@ func numberOf(d *schemas.Difference, r *schemas.Record) string {
 	return fault.Quote(channelNumber(r)) + " of the channel"
 }
 
-func timeOf(r *schemas.Record) string {
+// timeOf writes a time in the channel's zone, in which its bill dates are cut.
+func timeOf(r *schemas.Record, zone *time.Location) string {
 	if r.EventTime == schemas.NoTime {
 		return "no time given"
 	}
-	return time.UnixMicro(r.EventTime).UTC().Format("2006-01-02 15:04:05Z")
+	return time.UnixMicro(r.EventTime).In(zone).Format("2006-01-02 15:04:05Z07:00")
 }
