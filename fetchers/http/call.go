@@ -32,6 +32,10 @@ type call struct {
 	// time and rate instead of the time limit of a small call.
 	bulk  bool
 	limit int64
+	// finished judges a body of status 200 whose length the server may not have
+	// announced; errUnfinished is repeated like a broken connection. nil: no
+	// judgement.
+	finished func(body []byte, announced bool) error
 }
 
 // answer is what came back, whatever its status.
@@ -83,6 +87,9 @@ func (c *client) do(ctx context.Context, who subject, k call) (answer, error) {
 		a.status, a.header, a.at = resp.StatusCode, resp.Header, c.opt.Now()
 		a.date, _ = nethttp.ParseTime(resp.Header.Get("Date"))
 		a.body, err = readLimited(body, resp.ContentLength, k.limit)
+		if err == nil && k.finished != nil && a.status == nethttp.StatusOK {
+			err = k.finished(a.body, resp.ContentLength >= 0)
+		}
 		return err
 	}
 	req.SetResponseHandler(take)
@@ -92,6 +99,8 @@ func (c *client) do(ctx context.Context, who subject, k call) (answer, error) {
 		return a, who.fault("E-2113", nil, k.url, "limit", k.limit)
 	case errors.Is(err, errTooLarge):
 		return a, who.fault("E-2410", nil, k.url, "reason", fmt.Sprintf("more than %d bytes", k.limit))
+	case errors.Is(err, errUnfinished) && k.bulk:
+		return a, who.fault("E-2112", nil, k.url, "want", "a signed answer", "got", fmt.Sprintf("%d bytes without its end", len(a.body)))
 	case err != nil:
 		return a, who.broken(ctx, err, k.url, a.sent...)
 	case !taken: // the tries ended on a status that is repeated

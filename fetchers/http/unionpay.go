@@ -167,7 +167,7 @@ func (u *UnionPay) post(ctx context.Context, who subject, to *url.URL, fields ma
 		return r, fmt.Errorf("sign request of txnType %s: %w", fields["txnType"], err)
 	}
 	fields["signature"] = sign
-	r.answer, err = u.do(ctx, who, call{method: nethttp.MethodPost, url: to, body: []byte(signing.EncodeForm(fields)), bulk: to == u.files, limit: limit,
+	r.answer, err = u.do(ctx, who, call{method: nethttp.MethodPost, url: to, body: []byte(signing.EncodeForm(fields)), bulk: to == u.files, limit: limit, finished: u.finished,
 		header: map[string]string{"Content-Type": "application/x-www-form-urlencoded;charset=UTF-8"}})
 	if err != nil {
 		return r, err
