@@ -234,3 +234,10 @@ func snake(key string) string {
 	}
 	return b.String()
 }
+
+// unmarshalNumbers reads JSON and keeps its numbers as they are written.
+func unmarshalNumbers(body []byte, to any) error {
+	in := json.NewDecoder(bytes.NewReader(body))
+	in.UseNumber()
+	return in.Decode(to)
+}

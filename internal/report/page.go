@@ -77,7 +77,7 @@ func (s sums) add(currency string, v int64) {
 // report shows no amount that it did not compute.
 func (s sums) list() ([]sum, error) {
 	list := make([]sum, 0, len(s))
-	for _, c := range slices.Sorted(maps.Keys(s)) {
+	for _, c := range sortedKeys(s) {
 		v, err := s[c].Int64()
 		if err != nil {
 			return nil, fmt.Errorf("sum in %s: %w", plain(c), err)
@@ -123,7 +123,7 @@ func newPage(r *schemas.RunReport, langs []fault.Lang, groups []group, checks []
 			p.Failed = append(p.Failed, f)
 		}
 	}
-	for _, k := range slices.Sorted(maps.Keys(r.Versions)) {
+	for _, k := range sortedKeys(r.Versions) {
 		p.Versions = append(p.Versions, version{k, r.Versions[k]})
 	}
 	return p, nil
@@ -271,6 +271,9 @@ func (g grouper) groups() []group {
 	}
 	return list
 }
+
+// sortedKeys returns the keys of a map in order.
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // sortedValues returns the values of a map in order.
 func sortedValues[K comparable, V any](m map[K]*V, compare func(a, b V) int) []V {

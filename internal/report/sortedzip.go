@@ -18,6 +18,7 @@ import (
 type sortedZip struct {
 	out   io.Writer
 	parts []*zipPart
+	to    *flate.Writer // packs the last part
 }
 
 // zipPart is one packed part.
@@ -31,11 +32,28 @@ type zipPart struct {
 
 // Create implements excelize.ZipWriter. The part ends where the next begins.
 func (z *sortedZip) Create(name string) (io.Writer, error) {
+	if err := z.endPart(); err != nil {
+		return nil, err
+	}
 	p := &zipPart{name: name}
-	var err error
-	p.to, err = flate.NewWriter(&p.packed, flate.BestSpeed)
+	if z.to == nil {
+		var err error
+		if z.to, err = flate.NewWriter(&p.packed, flate.BestSpeed); err != nil {
+			return nil, err
+		}
+	} else {
+		z.to.Reset(&p.packed)
+	}
+	p.to = z.to
 	z.parts = append(z.parts, p)
-	return p, err
+	return p, nil
+}
+
+func (z *sortedZip) endPart() error {
+	if len(z.parts) == 0 {
+		return nil
+	}
+	return z.to.Close()
 }
 
 // Write packs the part.
@@ -50,12 +68,12 @@ func (z *sortedZip) AddFS(fs.FS) error { return errors.ErrUnsupported }
 
 // Close writes the file.
 func (z *sortedZip) Close() error {
+	if err := z.endPart(); err != nil {
+		return err
+	}
 	slices.SortFunc(z.parts, func(a, b *zipPart) int { return strings.Compare(a.name, b.name) })
 	w := zip.NewWriter(z.out)
 	for _, p := range z.parts {
-		if err := p.to.Close(); err != nil {
-			return err
-		}
 		to, err := w.CreateRaw(&zip.FileHeader{Name: p.name, Method: zip.Deflate, CRC32: p.crc, CompressedSize64: uint64(p.packed.Len()), UncompressedSize64: p.size})
 		if err != nil {
 			return err

@@ -40,7 +40,7 @@ var words = map[string]fault.Text{
 
 	// Sections.
 	"s.proofs":      {EN: "Proofs of completeness", ZH: "完整性校验"},
-	"s.bridge":      {EN: "Bridge from our books to the statement", ZH: "余额调节表"},
+	"s.bridge":      {EN: "Bridge to the statement", ZH: "余额调节表"},
 	"s.classes":     {EN: "Results by class", ZH: "对账结果分类"},
 	"s.differences": {EN: "Differences", ZH: "差错明细"},
 	"s.carried":     {EN: "In transit", ZH: "在途结转"},
@@ -257,6 +257,7 @@ var words = map[string]fault.Text{
 	"field.event_time":         {EN: "time", ZH: "时间"},
 	"field.bill_date":          {EN: "bill date", ZH: "账单日"},
 	"field.fee_minor":          {EN: "fee", ZH: "手续费"},
+	"field.claimed": {EN: "placed by another run", ZH: "已被其他批次核对"},
 	"field.occurrence":         {EN: "occurrence", ZH: "重复序号"},
 
 	// The chart of the last days.

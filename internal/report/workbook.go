@@ -2,8 +2,6 @@ package report
 
 import (
 	"io"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -278,7 +276,7 @@ func (s *sheet) totals(word string, currencyColumn int) error {
 		}
 		cells[k.column] = excelize.Cell{StyleID: id, Value: amountValue(v, k.currency), Formula: s.formula(k, currencyColumn)}
 	}
-	for _, currency := range slices.Sorted(maps.Keys(byCurrency)) {
+	for _, currency := range sortedKeys(byCurrency) {
 		if s.row == s.book.limit {
 			return nil
 		}
@@ -326,7 +324,6 @@ func (w *workbook) write(out io.Writer, title string, at time.Time) error {
 	if err := w.file.SetDocProps(&excelize.DocProperties{Creator: "tieout", LastModifiedBy: "tieout", Title: plain(title), Created: stamp, Modified: stamp}); err != nil {
 		return err
 	}
-	w.file.SetActiveSheet(0)
 	w.file.SetZipWriter(func(out io.Writer) excelize.ZipWriter { return &sortedZip{out: out} })
 	return w.file.Write(out)
 }
