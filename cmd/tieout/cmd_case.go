@@ -1,12 +1,11 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os/user"
 
 	"tieout/internal/fault"
-	"tieout/internal/money"
+	"tieout/internal/report"
 	"tieout/internal/store"
 	"tieout/schemas"
 )
@@ -77,11 +76,11 @@ func (c *caseListCmd) Run(a *app) error {
 	if a.cli.JSON {
 		return a.printJSON(cases)
 	}
-	for _, k := range cases {
-		fmt.Fprintf(a.out, "%s P%d %-10s %-30s %-4s due %s  %-9s %s %s  %s %s  suspense %s %s\n", k.ID, k.Priority, k.State, k.Class, k.Cell, k.DueOn, k.Kind,
-			k.Account, fault.Safe(k.Key, 40), k.FirstSeen, k.Flag, k.Currency, money.Format(k.SuspendMinor, money.Currency(k.Currency)))
+	if len(cases) == 0 {
+		a.say("no case waits", "没有待处理的差错单")
+		return nil
 	}
-	return nil
+	return a.printCases(cases)
 }
 
 type caseShowCmd struct {
@@ -99,7 +98,10 @@ func (c *caseShowCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.printJSON(file)
+	if a.cli.JSON {
+		return a.printJSON(file)
+	}
+	return a.printCaseFile(file)
 }
 
 type caseProposeCmd struct {
@@ -225,17 +227,6 @@ func (a *app) printCase(k schemas.Case) error {
 	if a.cli.JSON {
 		return a.printJSON(k)
 	}
-	a.say(fmt.Sprintf("%s %s %s version %d evidence %s", k.ID, k.State, k.Class, k.Version, k.Evidence),
-		fmt.Sprintf("%s %s %s 版本 %d 证据 %s", k.ID, k.State, k.Class, k.Version, k.Evidence))
+	a.say(fmt.Sprintf("%s is %s (%s)", k.ID, k.State, report.Word(a.lang, "case", k.State)), fmt.Sprintf("%s 现为 %s（%s）", k.ID, k.State, report.Word(a.lang, "case", k.State)))
 	return nil
-}
-
-// printJSON prints one object.
-func (a *app) printJSON(v any) error {
-	body, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode the result: %w", err)
-	}
-	_, err = fmt.Fprintln(a.out, string(body))
-	return err
 }

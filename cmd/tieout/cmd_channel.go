@@ -1,17 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
 	"tieout/internal/bizday"
 	"tieout/internal/fault"
-	"tieout/internal/money"
 	"tieout/internal/pipeline"
+	"tieout/internal/report"
 	"tieout/normalize"
 	"tieout/schemas"
 	"tieout/schemas/channels"
@@ -209,7 +211,7 @@ func (c *channelDescribeCmd) Run(a *app) error {
 		date = day
 	}
 	sink := &describeSink{}
-	st, err := normalize.Statement(a.ctx, normalize.Input{Definition: def, Account: merchant, Merchant: merchant, Date: date, Files: files}, sink)
+	st, err := normalize.Statement(a.ctx, normalize.Input{Definition: def, Account: cmp.Or(merchant, def.Name), Merchant: merchant, Date: date, Files: files}, sink)
 	if f := normalize.Incomplete(st); err == nil && f != nil {
 		err = f
 	}
@@ -251,8 +253,10 @@ func (a *app) printDescribed(d described, err error) error {
 		if err := a.printJSON(d); err != nil {
 			return err
 		}
-	} else {
-		a.describeText(d)
+	} else if d.Code != 0 || !a.cli.Quiet {
+		if err := a.describeText(d); err != nil {
+			return err
+		}
 	}
 	if d.Code == 0 {
 		return nil
@@ -263,19 +267,40 @@ func (a *app) printDescribed(d described, err error) error {
 	return exitCode(d.Code)
 }
 
-func (a *app) describeText(d described) {
+func (a *app) describeText(d described) error {
 	st := d.Statement
-	fmt.Fprintf(a.out, "channel   %s\nformat    %s %s\naccount   %s\nday       %s\nrows      %d = %d records + %d rejects\n", st.Channel, st.Kind, st.Format, d.Merchant, d.Date, st.Rows, st.Records, st.Rejects)
-	for _, t := range st.Totals {
-		fmt.Fprintf(a.out, "  %-12s %8d rows  %s %s  fee %s\n", t.Kind, t.Rows, t.Currency, money.Format(t.Minor, money.Currency(t.Currency)), money.Format(t.FeeMinor, money.Currency(t.Currency)))
+	orNone := func(s string) string {
+		return cmp.Or(fault.Safe(s, 64), a.tr("the file does not say", "文件未注明"))
 	}
-	printProofs(a, st.Proofs)
+	head := newTable()
+	head.add(a.tr("channel", "渠道"), orNone(st.Channel))
+	head.add(a.tr("format", "格式"), st.Kind+" "+st.Format)
+	head.add(a.tr("merchant", "商户号"), orNone(d.Merchant))
+	head.add(a.tr("bill date", "账单日"), orNone(d.Date.String()))
+	head.add(a.tr("rows", "行数"), fmt.Sprintf(a.tr("%d = %d records + %d rejects", "%d = 记录 %d + 拒收 %d"), st.Rows, st.Records, st.Rejects))
+	if err := head.print(a.out, ""); err != nil {
+		return err
+	}
+	sums := newTable(1, 2, 3)
+	for _, t := range st.Totals {
+		sums.add(report.Word(a.lang, "kind", t.Kind), strconv.FormatInt(t.Rows, 10)+a.tr(" rows", " 行"), a.amount(t.Minor, t.Currency), a.tr("fee ", "手续费 ")+a.amount(t.FeeMinor, t.Currency))
+	}
+	if err := sums.print(a.out, "  "); err != nil {
+		return err
+	}
+	if err := printProofs(a, st.Proofs); err != nil {
+		return err
+	}
 	for _, w := range st.Warnings {
-		fmt.Fprintln(a.out, "  warning: "+fault.Safe(w, 200))
+		fmt.Fprintln(a.out, a.tr("  warning: ", "  提示：")+fault.Safe(w, 200))
 	}
 	for _, r := range d.Rejects {
-		fmt.Fprintf(a.out, "  reject %s line %d byte %d column %d %s: %s %s\n", fault.Safe(r.File, 60), r.Line, r.Offset, r.Column, fault.Safe(r.Field, 40), r.Reason, fault.Quote(r.Value))
+		fmt.Fprintf(a.out, a.tr("  reject: %s line %d byte %d column %d %s: %s %s\n", "  拒收：%s 第 %d 行 字节 %d 第 %d 列 %s：%s %s\n"), fault.Safe(r.File, 60), r.Line, r.Offset, r.Column, fault.Safe(r.Field, 40), r.Reason, fault.Quote(r.Value))
 	}
+	if more := st.Rejects - int64(len(d.Rejects)); more > 0 {
+		fmt.Fprintf(a.out, a.tr("  … and %d more rejects\n", "  …… 另有拒收 %d 行\n"), more)
+	}
+	return nil
 }
 
 // describeSink keeps the first rejects and lets records go.

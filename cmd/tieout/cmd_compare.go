@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -13,7 +12,6 @@ import (
 
 	"tieout/internal/bizday"
 	"tieout/internal/fault"
-	"tieout/internal/money"
 	"tieout/internal/pipeline"
 	"tieout/internal/report"
 	"tieout/ledgerlink"
@@ -90,7 +88,6 @@ type comparison struct {
 	report  schemas.RunReport
 	lang    fault.Lang
 	bar     *bar
-	diffs   string
 }
 
 func (c *compareCmd) start(a *app, def *channels.Definition) (*comparison, error) {
@@ -272,7 +269,11 @@ func (w *comparison) finish(a *app) error {
 		return err
 	}
 	code := resolve.ExitCode(w.report.Verdict, 0)
-	a.result = resultLine{Code: code, Date: w.date.String(), Channel: w.def.Name, Changed: "none", Next: nextStep[code]}
+	next := nextStep[code]
+	if code == 10 {
+		next = "read-report" // there are no cases without a site
+	}
+	a.result = resultLine{Code: code, Date: w.date.String(), Channel: w.def.Name, Changed: "none", Next: next}
 	if err := w.print(a, files, code); err != nil {
 		return err
 	}
@@ -284,45 +285,29 @@ func (w *comparison) finish(a *app) error {
 
 func (w *comparison) print(a *app, files []schemas.FileUsed, code int) error {
 	if a.cli.JSON {
-		body, err := json.MarshalIndent(map[string]any{"code": code, "date": w.date, "verdict": w.report.Verdict, "why": w.report.Why, "statement": w.report.Statement,
-			"export": w.report.Export, "totals": w.report.Totals, "proofs": w.report.Proofs, "files": files}, "", "  ")
-		if err != nil {
-			return fmt.Errorf("encode the result: %w", err)
-		}
-		_, err = fmt.Fprintln(a.out, string(body))
-		return err
+		return a.printJSON(map[string]any{"code": code, "date": w.date, "verdict": w.report.Verdict, "why": w.report.Why, "statement": w.report.Statement,
+			"export": w.report.Export, "totals": w.report.Totals, "proofs": w.report.Proofs, "files": files})
 	}
 	if a.cli.Quiet && code == 0 {
 		return nil
 	}
-	fmt.Fprintf(a.out, "%s  %s %s  %s\n", w.report.Verdict, w.def.Name, w.date, w.report.Why)
-	printTotals(a, w.report.Totals)
-	printProofs(a, w.report.Proofs)
+	fmt.Fprintf(a.out, "%s  %s  %s %s %s\n", w.report.Verdict, report.Word(a.lang, "verdict", w.report.Verdict), w.def.Name, w.report.Merchant, w.date)
+	if len(w.report.Totals) > 0 {
+		if err := printTotals(a, w.report.Totals); err != nil {
+			return err
+		}
+		if err := printDifferences(a, w.report.Differences, filepath.Join(w.dir, "differences.csv")); err != nil {
+			return err
+		}
+	}
+	if err := printProofSum(a, w.report.Proofs); err != nil {
+		return err
+	}
+	fmt.Fprintln(a.out, a.tr("reports", "报告"))
 	for _, f := range files {
-		fmt.Fprintln(a.out, filepath.Join(w.dir, f.Name))
+		fmt.Fprintln(a.out, "  "+filepath.Join(w.dir, f.Name))
 	}
 	return nil
-}
-
-// printTotals writes one line a class.
-func printTotals(a *app, totals []schemas.ClassTotal) {
-	for _, t := range totals {
-		fmt.Fprintf(a.out, "  %-30s %-10s %10d  %s %18s\n", t.Class, t.Kind, t.Outcomes, t.Currency, money.Format(t.DeltaMinor, money.Currency(t.Currency)))
-	}
-}
-
-// printProofs writes one line a proof, with both numbers.
-func printProofs(a *app, proofs []schemas.Proof) {
-	for _, p := range proofs {
-		mark := "ok  "
-		if !p.OK {
-			mark = "FAIL"
-			if p.Advisory {
-				mark = "note"
-			}
-		}
-		fmt.Fprintf(a.out, "  %s %-28s %s = %s %s %s\n", mark, p.Name, fault.Safe(p.Want, 60), fault.Safe(p.Got, 60), p.Currency, fault.Safe(p.Note, 120))
-	}
 }
 
 // create opens an output file of the folder; an earlier one is replaced.

@@ -43,11 +43,3 @@ func (*configShowCmd) Run(a *app) error {
 	_, err = a.out.Write(body)
 	return err
 }
-
-// counted is "1 account" and "2 accounts".
-func counted[N int | int64](n N, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -68,7 +67,7 @@ func (a *app) rerun(site *site, acct pipeline.Account, date bizday.Date, opt pip
 	opt.Progress = bar
 	res, err := site.pipeline.Run(a.ctx, acct, date, opt)
 	bar.finish()
-	line := a.lineOf(acct, date, res, err)
+	line := a.lineOf(site, acct, date, res, err)
 	if res.Changes != nil && !a.cli.JSON {
 		if opt.DryRun {
 			a.say("would change:", "将发生的变化：")
@@ -158,11 +157,9 @@ func (c *replayCmd) Run(a *app) error {
 		}
 	}
 	if a.cli.JSON {
-		body, err := json.MarshalIndent(all, "", "  ")
-		if err != nil {
-			return fmt.Errorf("encode the result: %w", err)
+		if err := a.printJSON(all); err != nil {
+			return err
 		}
-		fmt.Fprintln(a.out, string(body))
 	}
 	if worst := fault.Worst(codes...); worst != 0 {
 		return exitCode(worst)
@@ -231,12 +228,7 @@ func (c *diffCmd) Run(a *app) error {
 		return err
 	}
 	if a.cli.JSON {
-		body, err := json.MarshalIndent(changes, "", "  ")
-		if err != nil {
-			return fmt.Errorf("encode the result: %w", err)
-		}
-		_, err = fmt.Fprintln(a.out, string(body))
-		return err
+		return a.printJSON(changes)
 	}
 	for _, l := range changes.Lines() {
 		a.say(l, l)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"tieout/internal/bizday"
 	"tieout/internal/fault"
 	"tieout/internal/pipeline"
+	"tieout/internal/report"
 	"tieout/schemas"
 )
 
@@ -105,6 +105,7 @@ type runLine struct {
 	Breaks  int64           `json:"breaks"`
 	Carried int64           `json:"carried"`
 	Fixed   int64           `json:"auto_fixed"`
+	Open    int64           `json:"open_cases"` // of the account, of all its days
 	Already bool            `json:"already_final"`
 	Changed string          `json:"changed"`
 	Stage   string          `json:"stage,omitempty"`
@@ -126,11 +127,11 @@ func (a *app) oneRun(site *site, acct pipeline.Account, date bizday.Date, opt pi
 		res, err = site.pipeline.Run(a.ctx, acct, date, opt)
 	}
 	bar.finish()
-	return a.lineOf(acct, date, res, err), err
+	return a.lineOf(site, acct, date, res, err), err
 }
 
 // lineOf makes the line of one run, and prints it with its message.
-func (a *app) lineOf(acct pipeline.Account, date bizday.Date, res pipeline.Result, err error) runLine {
+func (a *app) lineOf(site *site, acct pipeline.Account, date bizday.Date, res pipeline.Result, err error) runLine {
 	line := runLine{Date: date, Account: acct.Name, Channel: acct.Definition.Name, Run: res.Run.ID, Verdict: res.Verdict, Exit: res.Exit,
 		Already: res.Already, Changed: res.Changed, Stage: res.Run.Stage}
 	if s, serr := pipeline.SummaryOf(res.Run); serr == nil {
@@ -141,29 +142,38 @@ func (a *app) lineOf(acct pipeline.Account, date bizday.Date, res pipeline.Resul
 		f := fault.Of(err)
 		line.Exit, line.Error, line.Message = f.Exit(), string(f.ID), f.Message(a.lang)
 		a.message(f)
+	} else if open, oerr := site.db.OpenCases(a.ctx, acct.Name); oerr == nil {
+		line.Open = open
 	}
 	if !a.cli.JSON && !(a.cli.Quiet && line.Exit == 0) {
-		fmt.Fprintln(a.out, line.text(a.lang))
+		fmt.Fprintln(a.out, line.text(a))
 	}
 	return line
 }
 
-func (l runLine) text(lang fault.Lang) string {
-	word := ""
+// text is the line for people, and where the page of the run is.
+func (l runLine) text(a *app) string {
+	head := fmt.Sprintf("%s  %s  ", l.Date, l.Account)
+	verdict := ""
 	if l.Verdict != 0 {
-		word = l.Verdict.String()
+		verdict = l.Verdict.String() + " " + report.Word(a.lang, "verdict", l.Verdict)
 	}
 	switch {
-	case l.Already && lang == fault.Chinese:
-		return fmt.Sprintf("%s %s 已完成（%s），无需处理", l.Date, l.Account, word)
-	case l.Already:
-		return fmt.Sprintf("%s %s already final (%s), nothing to do", l.Date, l.Account, word)
 	case l.Error != "":
-		return fmt.Sprintf("%s %s %s %s", l.Date, l.Account, l.Error, word)
-	case lang == fault.Chinese:
-		return fmt.Sprintf("%s %s %s 平账 %d 差错 %d 在途 %d 自动处理 %d", l.Date, l.Account, word, l.Matched, l.Breaks, l.Carried, l.Fixed)
+		return head + l.Error
+	case l.Already:
+		return head + fmt.Sprintf(a.tr("%s; already final, nothing to do", "%s；已完成，无需处理"), verdict)
+	case l.Verdict == 0: // stopped after a stage
+		return head + fmt.Sprintf(a.tr("done up to stage %s", "已执行至阶段 %s"), l.Stage)
 	}
-	return fmt.Sprintf("%s %s %s matched %d breaks %d carried %d fixed %d", l.Date, l.Account, word, l.Matched, l.Breaks, l.Carried, l.Fixed)
+	text := head + fmt.Sprintf(a.tr("%s: matched %d, differences %d, in transit %d, fixed %d; open cases %d", "%s：平账 %d，差错 %d，在途 %d，自动处理 %d；待处理差错单 %d"),
+		verdict, l.Matched, l.Breaks, l.Carried, l.Fixed, l.Open)
+	for _, file := range l.Reports {
+		if strings.HasSuffix(file, "."+string(a.lang)+".html") {
+			text += "\n  " + file
+		}
+	}
+	return text
 }
 
 // endOfNight prints the JSON and gives the exit code: the most severe wins.
@@ -186,11 +196,9 @@ func (a *app) endOfNight(lines []runLine) error {
 	}
 	a.result.Next = nextStep[worst]
 	if a.cli.JSON {
-		body, err := json.MarshalIndent(map[string]any{"code": worst, "runs": lines}, "", "  ")
-		if err != nil {
-			return fmt.Errorf("encode the result: %w", err)
+		if err := a.printJSON(map[string]any{"code": worst, "runs": lines}); err != nil {
+			return err
 		}
-		fmt.Fprintln(a.out, string(body))
 	}
 	if worst == 0 {
 		return nil

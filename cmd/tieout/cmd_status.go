@@ -1,12 +1,14 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"tieout/internal/bizday"
 	"tieout/internal/fault"
 	"tieout/internal/pipeline"
+	"tieout/internal/report"
 	"tieout/internal/store"
 	"tieout/schemas"
 )
@@ -133,19 +135,22 @@ func fetchState(a *app, db *store.DB, acct pipeline.Account, date bizday.Date) (
 
 func (a *app) printStatus(lines []statusLine) error {
 	if a.cli.JSON {
-		body, err := json.MarshalIndent(lines, "", "  ")
-		if err != nil {
-			return fmt.Errorf("encode the result: %w", err)
-		}
-		_, err = fmt.Fprintln(a.out, string(body))
-		return err
+		return a.printJSON(lines)
 	}
+	t := newTable(4, 5)
+	t.add(a.tr("bill date", "账单日"), a.tr("account", "账户"), a.tr("state", "状态"), a.tr("verdict", "结论"), a.tr("differences", "差错"), a.tr("in transit", "在途"), a.tr("run", "批次"), "")
 	for _, l := range lines {
-		verdict := ""
-		if l.Verdict != 0 {
-			verdict = l.Verdict.String()
+		if l.State == "FINAL" && a.cli.Quiet {
+			continue
 		}
-		fmt.Fprintf(a.out, "%s  %-16s %-8s %-11s %4d breaks %4d carried  %s %s %s\n", l.Date, l.Account, l.State, verdict, l.Open, l.Carried, l.Run, l.Error, fault.Safe(l.Fetch, 120))
+		row := []string{l.Date.String(), l.Account, l.State, "", "", "", l.Run, strings.TrimSpace(l.Error + " " + fault.Safe(l.Fetch, 120))}
+		if l.Verdict != 0 {
+			row[3], row[4], row[5] = l.Verdict.String()+" "+report.Word(a.lang, "verdict", l.Verdict), strconv.FormatInt(l.Open, 10), strconv.FormatInt(l.Carried, 10)
+		}
+		t.add(row...)
 	}
-	return nil
+	if len(t.rows) == 1 && a.cli.Quiet {
+		return nil
+	}
+	return t.print(a.out, "")
 }

@@ -88,7 +88,8 @@ func run(args []string, in io.Reader, out, errw io.Writer, now func() time.Time)
 	ctx, stop, interrupted := withSignals(context.Background())
 	defer stop()
 	var cli CLI
-	a := &app{cli: &cli, ctx: ctx, now: now, in: in, out: out, err: errw, lang: fault.English}
+	said := &written{w: out}
+	a := &app{cli: &cli, ctx: ctx, now: now, in: in, out: said, err: errw, lang: fault.English}
 	code, done := a.parse(args)
 	if done {
 		return code
@@ -99,8 +100,36 @@ func run(args []string, in io.Reader, out, errw io.Writer, now func() time.Time)
 		code = 143
 		a.result.Code = code
 	}
+	if cli.JSON && !said.any {
+		a.printOutcome(err)
+	}
 	a.printResult()
 	return code
+}
+
+// written knows whether anything was printed.
+type written struct {
+	w   io.Writer
+	any bool
+}
+
+func (w *written) Write(p []byte) (int, error) {
+	w.any = true
+	return w.w.Write(p)
+}
+
+// printOutcome is the object of a command that printed none: --json prints one
+// in any case.
+func (a *app) printOutcome(err error) {
+	object := map[string]any{"code": a.result.Code}
+	var code exitCode
+	if err != nil && !errors.As(err, &code) {
+		f := faults(err)[0]
+		object["error"], object["message"] = f.ID, f.Message(a.lang)
+	}
+	if err := a.printJSON(object); err != nil {
+		fmt.Fprintln(a.err, err)
+	}
 }
 
 // parse fills the CLI; done says that the program ends here (help, usage).
