@@ -81,13 +81,75 @@ func (w *caseWriter) markReversed(key, reason string) error {
 	if err != nil || !ok || f.state != fixApplied {
 		return err
 	}
-	if err := w.setFix(key, fixReversed, reason); err != nil {
+	if err := w.noteReversed(f, reason); err != nil {
+		return err
+	}
+	return w.refreshCase(f.caseID)
+}
+
+func (w *caseWriter) noteReversed(f askedFix, reason string) error {
+	if err := w.setFix(f.key, fixReversed, reason); err != nil {
 		return err
 	}
 	if err := w.reopenFindings(f); err != nil {
 		return err
 	}
-	return w.noted(f, "REVERSED", reason)
+	return w.noteOnly(f, "REVERSED", reason)
+}
+
+// syncBooks notes what the books did to a case and nobody noted, because the
+// process died in between or because the books were asked directly. It returns
+// how much that was. What a case believes to hold is then what the books say,
+// before anything more is asked of them.
+func (w *caseWriter) syncBooks(id string) (int, error) {
+	done, err := w.keys(`SELECT f.key FROM case_fix f JOIN fix x ON x.key = f.key
+		WHERE f.case_id = $1 AND f.state IN ('PENDING', 'VOID', 'REFUSED') ORDER BY f.seq`, id)
+	if err != nil {
+		return 0, wrap(err, "fixes of case %s", id)
+	}
+	for _, key := range done {
+		r := schemas.FixResult{Key: key, State: alreadyApplied}
+		if _, err := w.one(`SELECT run_id FROM fix WHERE key = $1`, []any{key}, &r.RunID); err != nil {
+			return 0, wrap(err, "read fix %s", key)
+		}
+		f, _, err := w.asked(key)
+		if err != nil {
+			return 0, err
+		}
+		if err := w.noteApplied(f, r); err != nil {
+			return 0, err
+		}
+	}
+	undone, err := w.keys(`SELECT f.key FROM case_fix f JOIN fix x ON x.reverses = f.key WHERE f.case_id = $1 AND f.state = 'APPLIED' ORDER BY f.seq`, id)
+	if err != nil {
+		return 0, wrap(err, "undone fixes of case %s", id)
+	}
+	for _, key := range undone {
+		f, _, err := w.asked(key)
+		if err != nil {
+			return 0, err
+		}
+		if err := w.noteReversed(f, "undone in the books"); err != nil {
+			return 0, err
+		}
+	}
+	return len(done) + len(undone), nil
+}
+
+// catchUp brings every case of an account up to date of which the books know
+// more than it does.
+func (w *caseWriter) catchUp(account string) error {
+	ids, err := w.keys(`SELECT f.case_id FROM case_fix f JOIN fix x ON x.key = f.key WHERE f.account = $1 AND f.state IN ('PENDING', 'VOID', 'REFUSED')
+		UNION SELECT f.case_id FROM fix x JOIN case_fix f ON f.key = x.reverses WHERE f.account = $1 AND f.state = 'APPLIED' ORDER BY 1`, account)
+	if err != nil {
+		return wrap(err, "cases of which the books know more")
+	}
+	for _, id := range ids {
+		if err := w.refreshCase(id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // askedFix is a row of case_fix.
@@ -130,10 +192,10 @@ func (w *caseWriter) mark(r schemas.FixResult) error {
 		if f.state == fixApplied || f.state == fixReversed {
 			return nil
 		}
-		if err := w.setFix(r.Key, fixApplied, ""); err != nil {
+		if err := w.noteApplied(f, r); err != nil {
 			return err
 		}
-		return w.markApplied(f, r)
+		return w.refreshCase(f.caseID)
 	case refused:
 		if f.state != fixPending {
 			return nil
@@ -146,26 +208,30 @@ func (w *caseWriter) mark(r schemas.FixResult) error {
 	return fmt.Errorf("fix %s: %.20q is not a result", r.Key, r.State)
 }
 
-func (w *caseWriter) markApplied(f askedFix, r schemas.FixResult) error {
+func (w *caseWriter) noteApplied(f askedFix, r schemas.FixResult) error {
+	if err := w.setFix(f.key, fixApplied, ""); err != nil {
+		return err
+	}
 	note := fmt.Sprintf("%s of %s, run %s", f.fix.Kind, money.Both(f.fix.AmountMinor, money.Currency(f.fix.Currency)), r.RunID)
 	if r.State == alreadyApplied {
 		note += " (it was in the books)"
 	}
+	what := "APPLIED"
+	var err error
 	switch {
 	case f.fix.Kind == schemas.FixSuspend:
-		return w.noted(f, "SUSPENDED", note)
+		what = "SUSPENDED"
 	case f.fix.Kind == schemas.FixReleaseSuspense:
-		return w.noted(f, "RELEASED", note)
+		what = "RELEASED"
 	case f.fix.Kind == schemas.FixReverse:
-		if err := w.setFix(f.fix.Reverses, fixReversed, "undone by "+f.key); err != nil {
-			return err
-		}
+		err = w.setFix(f.fix.Reverses, fixReversed, "undone by "+f.key)
 	case f.proposal == 0:
-		if err := w.closeFixed(f); err != nil {
-			return err
-		}
+		err = w.closeFixed(f)
 	}
-	return w.noted(f, "APPLIED", note)
+	if err != nil {
+		return err
+	}
+	return w.noteOnly(f, what, note)
 }
 
 func (w *caseWriter) markRefused(f askedFix, reason string) error {
@@ -179,9 +245,7 @@ func (w *caseWriter) markRefused(f askedFix, reason string) error {
 		return w.noted(f, "REFUSED", string(f.fix.Kind)+": "+reason)
 	}
 	if f.suspense() {
-		// Not asked for again here, or applying would never come to an end; the
-		// next run does, and until then the suspense proof shows it.
-		return w.noteOnly(f, "REFUSED", string(f.fix.Kind)+": "+reason)
+		return w.suspenseRefused(f, reason)
 	}
 	list, err := w.findingsOf(f, findingOpen)
 	if err != nil {
@@ -194,6 +258,24 @@ func (w *caseWriter) markRefused(f askedFix, reason string) error {
 		}
 	}
 	return w.noted(f, "REFUSED", string(f.fix.Kind)+": "+reason)
+}
+
+// suspenseRefused gives up the postings of a case that follow a refused one:
+// they were computed together. Unless the case was wrong about what it holds,
+// it does not ask again here, or applying would never come to an end: the next
+// run does, and until then the suspense proof shows it.
+func (w *caseWriter) suspenseRefused(f askedFix, reason string) error {
+	if err := w.noteOnly(f, "REFUSED", string(f.fix.Kind)+": "+reason); err != nil {
+		return err
+	}
+	if err := w.voidSuspense(f.caseID, "the posting before it was refused"); err != nil {
+		return err
+	}
+	news, err := w.syncBooks(f.caseID)
+	if err != nil || news == 0 {
+		return err
+	}
+	return w.refreshCase(f.caseID)
 }
 
 // findingsOf are the automatic findings in a state that asked for a fix.
@@ -253,11 +335,15 @@ func (w *caseWriter) noted(f askedFix, what, note string) error {
 	if err := w.noteOnly(f, what, note); err != nil {
 		return err
 	}
-	c, err := w.mustCase(f.caseID)
+	return w.refreshCase(f.caseID)
+}
+
+func (w *caseWriter) refreshCase(id string) error {
+	c, err := w.mustCase(id)
 	if err != nil {
 		return err
 	}
-	return w.refresh(f.caseID, subjectOf(c))
+	return w.refresh(id, subjectOf(c))
 }
 
 func (w *caseWriter) noteOnly(f askedFix, what, note string) error {
@@ -271,36 +357,6 @@ func (w *caseWriter) noteOnly(f askedFix, what, note string) error {
 func (w *caseWriter) setFix(key, state, reason string) error {
 	n, err := w.exec(`UPDATE case_fix SET state = $1, reason = $2 WHERE key = $3`, state, reason, key)
 	return wrote(n, err, "fix", key)
-}
-
-// catchUp notes what the books did and nobody noted, because the process died
-// in between or because the books were asked directly.
-func (w *caseWriter) catchUp(account string) error {
-	done, err := w.keys(`SELECT f.key FROM case_fix f JOIN fix x ON x.key = f.key
-		WHERE f.account = $1 AND f.state IN ('PENDING', 'VOID') ORDER BY f.seq`, account)
-	if err != nil {
-		return wrap(err, "read fixes that were not noted")
-	}
-	for _, key := range done {
-		r := schemas.FixResult{Key: key, State: alreadyApplied}
-		if _, err := w.one(`SELECT run_id FROM fix WHERE key = $1`, []any{key}, &r.RunID); err != nil {
-			return wrap(err, "read fix %s", key)
-		}
-		if err := w.mark(r); err != nil {
-			return err
-		}
-	}
-	undone, err := w.keys(`SELECT f.key FROM case_fix f JOIN fix x ON x.reverses = f.key
-		WHERE f.account = $1 AND f.state = 'APPLIED' ORDER BY f.seq`, account)
-	if err != nil {
-		return wrap(err, "read fixes that were undone")
-	}
-	for _, key := range undone {
-		if err := w.markReversed(key, "undone in the books"); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // keys reads a column of text.

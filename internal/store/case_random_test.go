@@ -18,11 +18,11 @@ import (
 // reject and undo. At any time the ledger's suspense is what the cases hold;
 // once all is applied each open case holds its exposure.
 func TestRandomNights(t *testing.T) {
-	seeds := uint64(6)
-	if testing.Short() {
-		seeds = 2
+	seeds := []uint64{5, 38, 71} // each found a defect once
+	if !testing.Short() {
+		seeds = append(seeds, 0, 1, 2)
 	}
-	for seed := range seeds {
+	for _, seed := range seeds {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			r := &randomNights{night: newNight(t), Rand: rand.New(rand.NewPCG(seed, 7))}
 			for i := range 4 {
@@ -31,7 +31,7 @@ func TestRandomNights(t *testing.T) {
 				r.paid("Q"+no, 1000)
 				r.numbers = append(r.numbers, no, "Q"+no)
 			}
-			for range 30 {
+			for range 60 {
 				r.step()
 				r.tied()
 				if t.Failed() {

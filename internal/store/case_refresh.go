@@ -16,6 +16,15 @@ import (
 // is the only place where the state of a case changes; called again, it
 // changes nothing.
 func (w *caseWriter) refresh(id string, s subject) error {
+	news, err := w.syncBooks(id)
+	if err != nil {
+		return err
+	}
+	if news > 0 { // what waits was computed from what the case believed before
+		if err := w.voidSuspense(id, "the books know more"); err != nil {
+			return err
+		}
+	}
 	if err := w.voidOvertaken(id, s); err != nil {
 		return err
 	}

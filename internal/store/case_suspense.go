@@ -27,9 +27,8 @@ func (w *caseWriter) syncSuspense(c *schemas.Case, open []*finding) error {
 	if now+coming == target {
 		return nil
 	}
-	if _, err := w.exec(`UPDATE case_fix SET state = 'VOID', reason = 'another amount is asked for' WHERE case_id = $1 AND state = 'PENDING'
-		AND proposal_id IS NULL AND kind IN ('SUSPEND', 'RELEASE_SUSPENSE')`, c.ID); err != nil {
-		return wrap(err, "suspense of case %s", c.ID)
+	if err := w.voidSuspense(c.ID, "another amount is asked for"); err != nil {
+		return err
 	}
 	if now == target {
 		return nil
@@ -43,6 +42,13 @@ func (w *caseWriter) syncSuspense(c *schemas.Case, open []*finding) error {
 		return w.askSuspense(c, last, schemas.FixSuspend, target, target)
 	}
 	return nil
+}
+
+// voidSuspense gives up the postings of a case that are not in the books yet.
+func (w *caseWriter) voidSuspense(id, why string) error {
+	_, err := w.exec(`UPDATE case_fix SET state = 'VOID', reason = $1 WHERE case_id = $2 AND state = 'PENDING'
+		AND proposal_id IS NULL AND kind IN ('SUSPEND', 'RELEASE_SUSPENSE')`, why, id)
+	return wrap(err, "suspense of case %s", id)
 }
 
 // exposureOf adds up what the open findings that people must look at expose.
