@@ -174,7 +174,7 @@ func (s *site) account(a *app, conf config.Account) (pipeline.Account, error) {
 	acct := pipeline.Account{
 		Name: conf.Name, Merchant: conf.Merchant, Definition: def, Rules: rules(def, conf), Fence: limits(conf.Fence),
 		Breaker: breaker(conf.Fence), Context: resolve.Context{Settings: resolve.Settings{LateSuccess: resolve.LateSuccess(conf.LateSuccess)}},
-		Lang: langs(a.lang), ReportDir: filepath.Join(s.cfg.Data, "reports"), TempDir: filepath.Join(s.lake.Root(), "tmp"),
+		Lang: langs(a.lang), ReportDir: filepath.Join(s.cfg.Data, "reports"),
 		Ladder: s.ladder(def, conf.Schedule),
 	}
 	for _, st := range conf.Statements {

@@ -7,7 +7,7 @@
 //
 //	raw/ab/abcdef…                                   bytes as received, read-only
 //	runs/2026-11-20/wechat-1900000001/a0001/match/…  outputs of one stage of one attempt
-//	tmp/                                             half-written files; removed at start
+//	tmp/wechat-1900000001.20261120.a0001/…           half-written files of one attempt; removed when it is begun again
 package lake
 
 import (
@@ -34,8 +34,9 @@ type Blob struct {
 
 // Lake is the folder that holds the files.
 type Lake struct {
-	root string
-	fs   FS
+	root  string
+	fs    FS
+	scope string // folder in tmp for half-written files; "" is tmp itself
 }
 
 // Open makes the folders if they are missing. fsys is OS in the program and a
@@ -52,26 +53,45 @@ func Open(root string, fsys FS) (*Lake, error) {
 // Root returns the folder.
 func (l *Lake) Root() string { return l.root }
 
-// CleanTemp removes what a crash left half-written. Call it only while holding
-// the lease of the only writer.
+// Scope is the same lake with a folder of its own for half-written files, so
+// that one writer can clean up without touching what others write.
+func (l *Lake) Scope(name string) *Lake {
+	return &Lake{root: l.root, fs: l.fs, scope: name}
+}
+
+// TempDir is where half-written files lie.
+func (l *Lake) TempDir() string { return filepath.Join(l.root, "tmp", l.scope) }
+
+// CleanTemp makes the folder for half-written files empty: a crash may have
+// left some. Only a lake with a scope may do so, and only its one writer.
 func (l *Lake) CleanTemp() error {
-	entries, err := os.ReadDir(filepath.Join(l.root, "tmp"))
-	if err != nil {
-		return ioFault(l.root, err)
+	if err := l.RemoveTemp(); err != nil {
+		return err
 	}
-	for _, e := range entries {
-		if err := os.RemoveAll(filepath.Join(l.root, "tmp", e.Name())); err != nil {
-			return ioFault(e.Name(), err)
-		}
+	if err := os.MkdirAll(l.TempDir(), 0o700); err != nil {
+		return ioFault(l.TempDir(), err)
 	}
 	return nil
 }
+
+// RemoveTemp removes that folder, when its writer has finished.
+func (l *Lake) RemoveTemp() error {
+	if l.scope == "" {
+		return errNoScope
+	}
+	if err := os.RemoveAll(l.TempDir()); err != nil {
+		return ioFault(l.TempDir(), err)
+	}
+	return nil
+}
+
+var errNoScope = errors.New("lake: the temporary files of all writers are not one writer's to remove")
 
 // PutRaw stores a stream under its content hash, read-only. Storing the same
 // bytes twice is one file. The reader's error is returned as it is, and
 // nothing is kept.
 func (l *Lake) PutRaw(ctx context.Context, r io.Reader) (Blob, error) {
-	f, err := l.Create(filepath.Join("tmp", "raw-*"))
+	f, err := l.Create("raw-*")
 	if err != nil {
 		return Blob{}, err
 	}
@@ -152,11 +172,11 @@ type File struct {
 	done bool
 }
 
-// Create opens a temporary file. Its pattern is relative to the lake, with a
-// "*" for the random part, as in os.CreateTemp.
+// Create opens a temporary file. Its pattern has a "*" for the random part, as
+// in os.CreateTemp.
 func (l *Lake) Create(pattern string) (*File, error) {
-	dir := filepath.Join(l.root, filepath.Dir(pattern))
-	f, err := l.fs.CreateTemp(dir, filepath.Base(pattern))
+	dir := l.TempDir()
+	f, err := l.fs.CreateTemp(dir, pattern)
 	if err != nil {
 		return nil, ioFault(dir, err)
 	}

@@ -24,9 +24,12 @@ const maxRounds = 8
 func (w *work) apply(ctx context.Context) error {
 	inputs := append([]schemas.FileUsed(nil), w.manifests[StageResolve].Outputs...)
 	m, err := w.run(ctx, StageApply, inputs, func(ctx context.Context, out *output) error {
-		changes, err := w.p.Store.ApplyFindings(ctx, w.lease, store.Findings{Account: w.acct.Name, Date: w.date, RunID: w.attempt.ID,
-			Findings: w.readFindings(), Explained: w.explained()})
+		explained, err := w.explained()
 		if err != nil {
+			return err
+		}
+		if _, err := w.p.Store.ApplyFindings(ctx, w.lease, store.Findings{Account: w.acct.Name, Date: w.date, RunID: w.attempt.ID,
+			Findings: w.readFindings(), Explained: explained}); err != nil {
 			return err
 		}
 		crashpoint.Hit("apply.findings")
@@ -38,8 +41,12 @@ func (w *work) apply(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		out.manifest.Counts["fixes"], out.manifest.Counts["contradicted"] = int64(len(done)), int64(len(changes.Contradicted))
-		if err := writeLines(out, contradictedFile, changes.Contradicted); err != nil {
+		contradicted, err := w.contradictedCases(ctx)
+		if err != nil {
+			return err
+		}
+		out.manifest.Counts["fixes"], out.manifest.Counts["contradicted"] = int64(len(done)), int64(len(contradicted))
+		if err := writeLines(out, contradictedFile, contradicted); err != nil {
 			return err
 		}
 		return writeLines(out, appliedFile, done)
@@ -54,6 +61,24 @@ func (w *work) apply(ctx context.Context) error {
 }
 
 const contradictedFile = "contradicted.jsonl"
+
+// contradictedCases are the ids of the cases in which this day's evidence
+// speaks against an applied fix, sorted. They are read from the cases, not
+// from what applying the findings changed: after a crash that was already so.
+func (w *work) contradictedCases(ctx context.Context) ([]string, error) {
+	cases, err := w.p.Store.Cases(ctx, store.CaseFilter{Account: w.acct.Name})
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, c := range cases {
+		if c.Flag == store.FixContradicted && c.FirstSeen <= w.date && w.date <= c.LastSeen {
+			ids = append(ids, c.ID)
+		}
+	}
+	slices.Sort(ids)
+	return ids, nil
+}
 
 // ApplyPending applies every fix of an account that waits, until none is left.
 // before is called ahead of each; its error stops the work (a lost lease).
@@ -94,20 +119,32 @@ func (w *work) fixesDone(ctx context.Context) ([]schemas.FixDone, error) {
 	return done, nil
 }
 
-// explained lists the rows of other days that this run matched.
-func (w *work) explained() []schemas.Explained {
-	var out []schemas.Explained
+// explained lists the rows of other days that this run placed with a row of the
+// statement: what an earlier day found about them is no difference any more.
+func (w *work) explained() ([]schemas.Explained, error) {
 	claims, err := readLines[schemas.Claim](w.dir(StageMatch), w.manifests[StageMatch], claimsFile)
 	if err != nil {
-		return nil
+		return nil, err
 	}
+	var out []schemas.Explained
 	day := w.acct.Definition.Day()
 	for _, c := range claims {
-		if c.Class == schemas.Matched && c.EventTime != schemas.NoTime && day.DateOf(c.EventTime) != w.date {
-			out = append(out, schemas.Explained{Kind: c.Kind, Key: c.Key, Reason: "matched by the statement of " + w.date.String()})
+		if isPair(c.Class) && c.EventTime != schemas.NoTime && day.DateOf(c.EventTime) != w.date {
+			out = append(out, schemas.Explained{Kind: c.Kind, Key: c.Key, Reason: "paired by the statement of " + w.date.String()})
 		}
 	}
-	return out
+	return out, nil
+}
+
+// isPair tells whether rows of the class stand with one row of the other side.
+// What is wrong with the pair, if anything, is a finding of the day that made it.
+func isPair(c schemas.Class) bool {
+	switch c {
+	case schemas.Matched, schemas.AmountMismatch, schemas.LocalBehind, schemas.LocalAhead, schemas.FeeMismatch, schemas.FeeRounding,
+		schemas.CurrencyMismatch, schemas.DateMismatch, schemas.TypeMismatch:
+		return true
+	}
+	return false
 }
 
 // stand gathers where the account stands now: cases, ageing, suspense, fixes of

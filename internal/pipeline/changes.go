@@ -19,8 +19,8 @@ type Changes struct {
 	Inputs []InputChange `json:"inputs"`
 	Rows   []RowChange   `json:"rows"`
 	Totals []TotalChange `json:"totals"`
-	// Contradicted are fixes of earlier attempts that the new evidence speaks
-	// against; they are cases of priority 1.
+	// Contradicted are the cases, of priority 1, in which the new evidence speaks
+	// against a fix of an earlier attempt.
 	Contradicted []string `json:"contradicted"`
 }
 
@@ -75,7 +75,7 @@ func (c *Changes) Lines() []string {
 			money.Format(t.FromDiff, money.Currency(t.Currency)), money.Format(t.ToDiff, money.Currency(t.Currency))))
 	}
 	for _, f := range c.Contradicted {
-		out = append(out, "fix contradicted: "+fault.Safe(f, 160))
+		out = append(out, "fix contradicted, case "+fault.Safe(f, 160))
 	}
 	return out
 }
@@ -108,8 +108,23 @@ func (w *work) changes(ctx context.Context) (*Changes, error) {
 		return nil, err
 	}
 	c := compareSides(old, now)
-	c.Contradicted = w.contradicted
+	if c.Contradicted, err = w.newlyContradicted(); err != nil {
+		return nil, err
+	}
 	return c, nil
+}
+
+// newlyContradicted are the cases that the attempt before did not list.
+func (w *work) newlyContradicted() ([]string, error) {
+	dir, m, err := w.p.stageOf(w.previous, StageApply)
+	if err != nil {
+		return nil, err
+	}
+	known, err := readLines[string](dir, m, contradictedFile)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(w.contradicted), func(id string) bool { return slices.Contains(known, id) }), nil
 }
 
 // Diff compares two runs.

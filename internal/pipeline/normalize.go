@@ -130,7 +130,7 @@ func (w *work) decodeOne(ctx context.Context, out *output, sink *recordSink, spe
 func (w *work) decodeFiles(ctx context.Context, sink *recordSink, spec StatementSpec, raw []schemas.FetchedFile) (schemas.Statement, error) {
 	var files []normalize.File
 	for _, r := range raw {
-		entries, closer, err := w.p.Unpack(ctx, r.FileUsed, w.acct.TempDir)
+		entries, closer, err := w.p.Unpack(ctx, r.FileUsed, w.lake.TempDir())
 		if err != nil {
 			return schemas.Statement{Channel: w.acct.Definition.Name, Account: w.acct.Name, Kind: spec.Kind}, err
 		}

@@ -63,7 +63,6 @@ type Account struct {
 	Ladder     func(bizday.Date) (fetchers.Ladder, error) // when the statement of a bill date is due
 	Lang       []fault.Lang
 	ReportDir  string
-	TempDir    string
 }
 
 // StatementSpec names one statement of an account; the first TRADE or BANK one
@@ -176,6 +175,7 @@ func (p *Pipeline) Run(ctx context.Context, acct Account, date bizday.Date, opt 
 	if err != nil {
 		return Result{Changed: "none"}, err
 	}
+	defer w.dropTemp()
 	res, err := w.night(ctx)
 	if err != nil {
 		return w.failed(context.WithoutCancel(ctx), causeOf(ctx, err))

@@ -203,7 +203,7 @@ func (w *work) takeOver() error {
 }
 
 func (w *work) copyStage(from, stage string, m *schemas.Manifest) error {
-	out := &output{lake: w.p.Lake, dir: w.dir(stage), manifest: &schemas.Manifest{Stage: stage, Account: m.Account, Date: m.Date, Versions: m.Versions,
+	out := &output{lake: w.lake, dir: w.dir(stage), manifest: &schemas.Manifest{Stage: stage, Account: m.Account, Date: m.Date, Versions: m.Versions,
 		Inputs: m.Inputs, Counts: m.Counts, Totals: m.Totals, Proofs: m.Proofs}}
 	for _, o := range m.Outputs {
 		if err := out.copy(from, m, o.Name); err != nil {

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 
 	"tieout/internal/bizday"
@@ -24,13 +23,13 @@ func (p *Pipeline) Replay(ctx context.Context, acct Account, date bizday.Date) (
 	if !ok {
 		return "", run, fault.New("E-2083", fault.V{"account": acct.Name, "date": date}, nil)
 	}
-	root := filepath.Join(p.Lake.Root(), "tmp", "replay-"+run.ID)
-	if err := os.RemoveAll(root); err != nil {
-		return "", run, fault.New("E-4101", fault.V{"path": root, "reason": err.Error()}, err)
+	own := p.Lake.Scope("replay-" + run.ID)
+	if err := own.CleanTemp(); err != nil {
+		return "", run, err
 	}
-	defer os.RemoveAll(root)
 	w := &work{p: p, acct: acct, date: date, attempt: run, previous: run, had: true, opt: Options{DryRun: true}, progress: NoProgress{},
-		root: root, manifests: map[string]*schemas.Manifest{}, replaying: true}
+		lake: own, root: filepath.Join(own.TempDir(), "run"), manifests: map[string]*schemas.Manifest{}, replaying: true}
+	defer w.dropTemp()
 	for _, stage := range []string{StageFetch, StageExport, StageQuery} {
 		dir, m, err := p.stageOf(run, stage)
 		if err != nil {

@@ -47,7 +47,7 @@ type output struct {
 
 // create opens an output file; commit ends it.
 func (o *output) create(name string) (*outFile, error) {
-	f, err := o.lake.Create(filepath.Join("tmp", "stage-*"))
+	f, err := o.lake.Create("stage-*")
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +129,7 @@ func (w *work) run(ctx context.Context, stage string, inputs []schemas.FileUsed,
 	if err := os.RemoveAll(dir); err != nil {
 		return nil, fault.New("E-4101", fault.V{"path": dir, "reason": err.Error()}, err)
 	}
-	out := &output{lake: w.p.Lake, dir: dir, manifest: want}
+	out := &output{lake: w.lake, dir: dir, manifest: want}
 	crashpoint.Hit(stage + ".begin")
 	if err := do(ctx, out); err != nil {
 		return nil, err
@@ -152,7 +152,7 @@ func (o *output) finish() error {
 	if err != nil {
 		return fmt.Errorf("encode manifest of %s: %w", m.Stage, err)
 	}
-	f, err := o.lake.Create(filepath.Join("tmp", "manifest-*"))
+	f, err := o.lake.Create("manifest-*")
 	if err != nil {
 		return err
 	}

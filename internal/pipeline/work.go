@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"tieout/internal/bizday"
 	"tieout/internal/crashpoint"
 	"tieout/internal/fault"
+	"tieout/internal/lake"
 	"tieout/internal/store"
 	"tieout/schemas"
 )
@@ -24,7 +24,8 @@ type work struct {
 	attempt   store.Run
 	opt       Options
 	progress  Progress
-	root      string // folder of the attempt; a dry run has its own
+	lake      *lake.Lake // with a folder of this attempt's own for half-written files
+	root      string     // folder of the attempt; a dry run has its own
 	manifests map[string]*schemas.Manifest
 	previous  store.Run // what was current before; zero if nothing
 	had       bool
@@ -45,12 +46,17 @@ func (p *Pipeline) begin(ctx context.Context, acct Account, date bizday.Date, le
 	}
 	if opt.DryRun {
 		w.attempt = store.Run{ID: store.RunID(acct.Name, date, w.previous.Attempt) + ".dry", Account: acct.Name, BillDate: date, Attempt: w.previous.Attempt}
-		w.root = filepath.Join(p.Lake.Root(), "tmp", "dry-"+w.attempt.ID)
+		w.lake = p.Lake.Scope(w.attempt.ID)
+		w.root = filepath.Join(w.lake.TempDir(), "run")
 	} else {
 		if w.attempt, _, err = p.Store.Begin(ctx, lease, acct.Name, date); err != nil {
 			return nil, err
 		}
+		w.lake = p.Lake.Scope(w.attempt.ID)
 		w.root = filepath.Dir(p.Lake.RunDir(date.String(), acct.Name, w.attempt.Attempt, "x"))
+	}
+	if err := w.lake.CleanTemp(); err != nil { // a crash may have left something
+		return nil, err
 	}
 	crashpoint.Hit("run.begun")
 	w.report = schemas.RunReport{
@@ -110,9 +116,15 @@ func (w *work) night(ctx context.Context) (Result, error) {
 	return w.publish(ctx)
 }
 
-// dryResult says what an attempt would change, and removes its files.
+// dropTemp removes what is left half-written; it is nobody's result.
+func (w *work) dropTemp() {
+	if err := w.lake.RemoveTemp(); err != nil {
+		w.p.Log.Warn("temporary files stay until the next run of the day", "run_id", w.attempt.ID, "error", err)
+	}
+}
+
+// dryResult says what an attempt would change.
 func (w *work) dryResult(ctx context.Context) (Result, error) {
-	defer os.RemoveAll(w.root)
 	changes, err := w.changes(ctx)
 	if err != nil {
 		return Result{}, err

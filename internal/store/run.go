@@ -63,7 +63,9 @@ func (db *DB) Begin(ctx context.Context, l Lease, account string, date bizday.Da
 			_, err = t.ExecContext(ctx, `UPDATE run SET state = 'RUNNING', error_id = '', exit_code = 0, verdict = '' WHERE id = $1`, run.ID)
 			return err
 		}
-		run = Run{Account: account, BillDate: date, Attempt: last.Attempt + 1, State: RunRunning, Started: db.now()}
+		// As the row will say it: a resumed attempt must not start at another time.
+		started := time.UnixMilli(db.now().UnixMilli()).UTC()
+		run = Run{Account: account, BillDate: date, Attempt: last.Attempt + 1, State: RunRunning, Started: started}
 		run.ID = RunID(account, date, run.Attempt)
 		_, err = t.ExecContext(ctx, `INSERT INTO run (id, account, bill_date, attempt, state, started_at) VALUES ($1, $2, $3, $4, 'RUNNING', $5)`,
 			run.ID, account, date.String(), run.Attempt, run.Started.UnixMilli())
