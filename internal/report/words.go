@@ -257,7 +257,7 @@ var words = map[string]fault.Text{
 	"field.event_time":         {EN: "time", ZH: "时间"},
 	"field.bill_date":          {EN: "bill date", ZH: "账单日"},
 	"field.fee_minor":          {EN: "fee", ZH: "手续费"},
-	"field.claimed": {EN: "placed by another run", ZH: "已被其他批次核对"},
+	"field.claimed":            {EN: "placed by another run", ZH: "已被其他批次核对"},
 	"field.occurrence":         {EN: "occurrence", ZH: "重复序号"},
 
 	// The chart of the last days.
