@@ -228,3 +228,11 @@ func badUTF8(b []byte) (int, string) {
 	}
 	return -1, ""
 }
+
+// digitsEnd returns where the run of digits at i ends.
+func digitsEnd(b []byte, i int) int {
+	for i < len(b) && b[i]-'0' <= 9 {
+		i++
+	}
+	return i
+}

@@ -353,7 +353,7 @@ func without(a, b []string) string {
 	var names []string
 	for _, c := range a {
 		if !slices.Contains(b, c) && len(names) < 20 {
-			names = append(names, fault.Safe(c, 40))
+			names = append(names, showable([]byte(c[:min(len(c), 40)])))
 		}
 	}
 	return strings.Join(names, ", ")

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"tieout/internal/fault"
+	"tieout/internal/personal"
 	"tieout/schemas/channels"
 )
 
@@ -39,7 +40,7 @@ func openFile(def *channels.Definition, f *File) (*opened, error) {
 		if f.Size == 0 {
 			return nil, fault.New("E-2132", fault.V{"channel": def.Name, "file": f.Name}, nil)
 		}
-		return nil, fault.New("E-2430", fault.V{"channel": def.Name, "file": f.Name, "reason": best.reason.EN, "reason_zh": best.reason.ZH, "got": fault.Quote(best.got)}, nil)
+		return nil, fault.New("E-2430", fault.V{"channel": def.Name, "file": f.Name, "reason": best.reason.EN, "reason_zh": best.reason.ZH, "got": personal.Quote(best.got)}, nil)
 	}
 	names := make([]string, len(found))
 	for i, o := range found {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"tieout/internal/money"
+	"tieout/internal/personal"
 	"tieout/schemas"
 	"tieout/schemas/channels"
 )
@@ -60,7 +61,7 @@ type column struct {
 	none     [][]byte
 	words    [][]byte
 	layout   *layout
-	masks    masks
+	masks    personal.Numbers
 	unescape []replacement
 	escape   byte // that every replaced text begins with
 }
@@ -187,7 +188,7 @@ func compileColumn(c channels.Column, exp int) (column, error) {
 		}
 		out.layout = l
 	}
-	out.masks = masks{phone: slices.Contains(c.Mask, "phone"), idNumber: slices.Contains(c.Mask, "id_number")}
+	out.masks = personal.Numbers{Phone: slices.Contains(c.Mask, "phone"), Identity: slices.Contains(c.Mask, "id_number")}
 	for from, to := range c.Unescape {
 		if from == "" || len(out.unescape) > 0 && from[0] != out.escape {
 			return out, fmt.Errorf("texts to unescape must begin with one and the same byte")

@@ -6,6 +6,7 @@ import (
 
 	"tieout/internal/bizday"
 	"tieout/internal/money"
+	"tieout/internal/personal"
 	"tieout/schemas"
 )
 
@@ -199,6 +200,6 @@ func (c *column) appendText(dst, cell []byte) []byte {
 		cell = cell[at+len(found.from):]
 	}
 	dst = append(dst, cell...)
-	maskIn(dst[start:], c.masks)
+	personal.Hide(dst[start:], c.masks)
 	return dst
 }

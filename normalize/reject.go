@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"tieout/internal/fault"
+	"tieout/internal/personal"
 	"tieout/schemas"
 )
 
@@ -55,6 +56,6 @@ func (r *rowReader) reject(raw []byte, line, offset int64, bad *badCell, b *bloc
 // showable escapes, masks and cuts a value of a file for people.
 func showable(value []byte) string {
 	v := bytes.Clone(value[:min(len(value), 1024)])
-	maskIn(v, masks{phone: true, idNumber: true})
+	personal.Hide(v, personal.Numbers{Phone: true, Identity: true})
 	return fault.Safe(strings.ReplaceAll(string(v), "\ufffd", `\ufffd`), 80)
 }

@@ -11,6 +11,7 @@ import (
 
 	"tieout/fetchers"
 	"tieout/internal/fault"
+	"tieout/internal/personal"
 	"tieout/schemas"
 )
 
@@ -82,7 +83,7 @@ func (w wanted) once(ctx context.Context, l link, strict bool) (schemas.FetchedF
 		return schemas.FetchedFile{}, nil, t.err
 	}
 	if !l.shape.fits(head, t.contentType) {
-		return schemas.FetchedFile{}, nil, &again{w.who.fault("E-2110", nil, l.url, "head", fault.Quote(redact(string(head), l.url, t.sent...)))}
+		return schemas.FetchedFile{}, nil, &again{w.who.fault("E-2110", nil, l.url, "head", personal.Quote(redact(string(head), l.url, t.sent...)))}
 	}
 	p := prove(src, l, strict, w.client.opt.Limits.MaxUnpacked)
 	defer p.stop()

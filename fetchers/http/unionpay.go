@@ -13,6 +13,7 @@ import (
 	"tieout/fetchers"
 	"tieout/internal/bizday"
 	"tieout/internal/fault"
+	"tieout/internal/personal"
 	"tieout/internal/signing"
 	"tieout/schemas"
 )
@@ -116,7 +117,7 @@ func failed(proofs []schemas.Proof, err error) (schemas.Fetched, error) {
 func (u *UnionPay) keepFile(ctx context.Context, who subject, req schemas.StatementRequest, r unionPayReply, proofs []schemas.Proof, keep fetchers.Keep) (schemas.Fetched, error) {
 	content := r.fields["fileContent"]
 	if !zlibInBase64(content) {
-		return failed(proofs, who.fault("E-2110", nil, u.files, "head", fault.Quote(content)))
+		return failed(proofs, who.fault("E-2110", nil, u.files, "head", personal.Quote(content)))
 	}
 	for name, got := range map[string]string{"merId": r.fields["merId"], "settleDate": r.fields["settleDate"]} {
 		want := map[string]string{"merId": u.config.MerID, "settleDate": req.Date.Format("0102")}[name]
@@ -177,7 +178,7 @@ func (u *UnionPay) post(ctx context.Context, who subject, to *url.URL, fields ma
 		return r, u.refused(who, to, r)
 	}
 	if r.fields, err = signing.UnionPayAnswer(r.body); err != nil {
-		return r, who.fault("E-2110", err, to, "head", fault.Quote(redact(string(r.body[:min(len(r.body), 512)]), to, sign)))
+		return r, who.fault("E-2110", err, to, "head", personal.Quote(redact(string(r.body[:min(len(r.body), 512)]), to, sign)))
 	}
 	r.body = nil // the fields hold it
 	if r.signed = r.fields["signature"] != ""; r.signed {

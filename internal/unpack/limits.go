@@ -8,6 +8,7 @@ import (
 	"io/fs"
 
 	"tieout/internal/fault"
+	"tieout/internal/personal"
 )
 
 // Limits bound what one raw file may unpack to. The zero value of a field
@@ -114,7 +115,7 @@ func (o *opening) notThat(l layer, want Container) error {
 	if _, err := l.r.ReadAt(head, 0); err != nil && err != io.EOF {
 		return err
 	}
-	return &refusal{"E-2148", fault.V{"want": want, "size": l.size, "head": fault.Quote(string(head))}}
+	return &refusal{"E-2148", fault.V{"want": want, "size": l.size, "head": personal.Quote(string(head))}}
 }
 
 // fault turns what went wrong into the error that Open returns.
