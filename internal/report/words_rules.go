@@ -77,6 +77,7 @@ var proofWords = map[string]fault.Text{
 	"rows.currency":       {EN: "The currencies are those of the account", ZH: "币种与账户相符"},
 	"rows.day":            {EN: "The rows belong to the bill date", ZH: "数据行属于账单日"},
 	"rows.rejected":       {EN: "No row was rejected", ZH: "没有拒收行"},
+	"fund":                {EN: "Closing balance of the day before = opening balance", ZH: "上日期末 = 本日期初"},
 	"export":              {EN: "Our export is whole", ZH: "我方导出完整"},
 	"rows":                {EN: "Rows of the statement", ZH: "账单行"},
 	"report.differences":  {EN: "List of differences = totals", ZH: "差错清单 = 分类合计"},
