@@ -119,27 +119,6 @@ func (w *world) fork() *world {
 	return c
 }
 
-// busyDays have something for every crash point: agreement, missed
-// notifications of payments and refunds, money that nobody knows, a wrong
-// amount, a wrong fee, and rows on both sides of midnight.
-func busyDays(w *world) {
-	w.play(day1, `
-		no     amount  at        ours  theirs
-		P1     12.00   10:00:00  paid  paid
-		P2     30.00   10:05:00  open  paid
-		P3     7.00    11:00:00  -     paid
-		P4     5.00    11:30:00  paid  paid=5.01
-		P5     8.00    12:00:00  paid  -
-		P6     6.00    23:59:59  paid  paid@+00:00:01
-		R1/P1  3.00    13:00:00  open  paid
-		P7     9.00    14:00:00  failed paid`)
-	w.play(day2, `
-		no     amount  at        ours  theirs
-		P11    12.00   10:00:00  paid  paid
-		P12    30.00   10:05:00  open  paid
-		R2/P1  1.00    13:00:00  paid  paid`)
-}
-
 // step is one command of the operator.
 type step struct {
 	name  string

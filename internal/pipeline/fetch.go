@@ -113,12 +113,15 @@ func (w *work) reissued(spec StatementSpec, used, newest store.StatementVersion)
 	return fault.New("E-2280", v, nil)
 }
 
-// accept lets the newest issue be used.
+// accept lets the newest issue be used; a dry run only computes with it.
 func (w *work) accept(ctx context.Context, spec StatementSpec, have []store.StatementVersion) (store.StatementVersion, bool, error) {
 	if len(have) == 0 || have[len(have)-1].Accepted {
 		return store.StatementVersion{}, false, nil
 	}
 	newest := have[len(have)-1]
+	if w.opt.DryRun {
+		return newest, true, nil
+	}
 	if err := w.p.Store.AcceptStatement(ctx, w.lease, w.acct.Name, w.date, spec.String(), newest.Version); err != nil {
 		return store.StatementVersion{}, true, err
 	}

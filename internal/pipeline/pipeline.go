@@ -158,10 +158,10 @@ func (p *Pipeline) Run(ctx context.Context, acct Account, date bizday.Date, opt 
 	if opt.Progress == nil {
 		opt.Progress = NoProgress{}
 	}
-	if cur, ok, err := p.Store.Current(ctx, acct.Name, date); err != nil {
+	if final, ok, err := p.final(ctx, acct.Name, date); err != nil {
 		return Result{}, err
-	} else if ok && !cur.Stale && !opt.Force && !opt.Again && !opt.AcceptReissue && opt.From == "" && !opt.DryRun {
-		return Result{Run: cur, Verdict: cur.Verdict, Exit: 0, Already: true, Changed: "none"}, nil
+	} else if ok && !opt.Force && !opt.Again && !opt.AcceptReissue && opt.From == "" && !opt.DryRun {
+		return Result{Run: final, Verdict: final.Verdict, Exit: 0, Already: true, Changed: "none"}, nil
 	}
 	lease, err := p.Store.Acquire(ctx, acct.Name+"|"+date.String(), p.Holder, leaseTTL)
 	if err != nil {
@@ -182,6 +182,22 @@ func (p *Pipeline) Run(ctx context.Context, acct Account, date bizday.Date, opt 
 	}
 	return res, nil
 }
+
+// final returns the result of a day on which there is nothing to do. A result is
+// not final once something that it was made of changed, or while a newer attempt
+// was interrupted: that one may have changed cases and books already.
+func (p *Pipeline) final(ctx context.Context, account string, date bizday.Date) (store.Run, bool, error) {
+	cur, ok, err := p.Store.Current(ctx, account, date)
+	if err != nil || !ok || cur.Stale {
+		return cur, false, err
+	}
+	last, _, err := p.Store.LastAttempt(ctx, account, date)
+	interrupted := last.State == store.RunRunning || last.State == store.RunFailed && last.ExitCode == exitInterrupted
+	return cur, !interrupted, err
+}
+
+// exitInterrupted is how a run ends that was told to stop.
+const exitInterrupted = 130
 
 // heartbeat renews the lease while the run lives; a lost lease cancels it.
 func (p *Pipeline) heartbeat(ctx context.Context, l store.Lease) (context.Context, func()) {

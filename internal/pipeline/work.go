@@ -167,7 +167,7 @@ func (w *work) failed(ctx context.Context, err error) (Result, error) {
 	}
 	w.attempt.State = store.RunFailed
 	res.Run = w.attempt
-	if f.Exit() != 40 && f.Exit() != 130 {
+	if f.Exit() != 40 && f.Exit() != exitInterrupted {
 		w.p.Alert.Alert(ctx, &w.report, f.Exit(), f.Message(w.acct.Lang[0]))
 	}
 	return res, err

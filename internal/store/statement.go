@@ -93,7 +93,8 @@ func (db *DB) AddStatement(ctx context.Context, l Lease, account string, date bi
 	return v, err
 }
 
-// AcceptStatement lets an issue be used.
+// AcceptStatement lets an issue be used. The day's result, if there is one, is
+// stale from now on: it was made of another issue.
 func (db *DB) AcceptStatement(ctx context.Context, l Lease, account string, date bizday.Date, statement string, version int) error {
 	return db.tx(ctx, func(t *sql.Tx) error {
 		if err := db.held(ctx, t, l); err != nil {
@@ -101,6 +102,10 @@ func (db *DB) AcceptStatement(ctx context.Context, l Lease, account string, date
 		}
 		_, err := t.ExecContext(ctx, `UPDATE statement SET accepted = 1 WHERE account = $1 AND bill_date = $2 AND statement = $3 AND version = $4`,
 			account, date.String(), statement, version)
+		if err != nil {
+			return err
+		}
+		_, err = t.ExecContext(ctx, `UPDATE current_run SET stale = 1 WHERE account = $1 AND bill_date = $2`, account, date.String())
 		return err
 	})
 }
