@@ -45,10 +45,11 @@ type wanted struct {
 func (w wanted) fetch(ctx context.Context) (schemas.FetchedFile, []schemas.Proof, error) {
 	strict := true
 	var last error
+	var at *url.URL
 	for try := range maxLinks {
 		if try > 0 {
 			if err := w.client.sleep(ctx, try-1); err != nil {
-				return schemas.FetchedFile{}, nil, err
+				return schemas.FetchedFile{}, nil, w.who.broken(ctx, err, at)
 			}
 		}
 		l, err := w.ask(ctx)
@@ -60,7 +61,7 @@ func (w wanted) fetch(ctx context.Context) (schemas.FetchedFile, []schemas.Proof
 		if !errors.As(err, &retry) {
 			return file, proofs, err
 		}
-		last = retry.err
+		last, at = retry.err, l.url
 		if f := fault.Of(last); f.ID == "E-2111" {
 			strict = false // the next wrong one is evidence, and is kept
 		}
