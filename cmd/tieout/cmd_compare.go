@@ -50,14 +50,14 @@ func (c *compareCmd) Run(a *app) error {
 		return err
 	}
 	defer w.close()
-	if err := w.run(a.ctx); err != nil {
-		a.message(fault.Of(err))
-		if w.report.Statement == nil {
-			return exitCode(fault.Of(err).Exit())
+	failed := w.run(a.ctx)
+	if failed != nil {
+		if a.ctx.Err() != nil || w.report.Statement == nil {
+			return failed
 		}
-		w.report.Verdict, w.report.Why = schemas.Incomplete, fault.Of(err).Message(fault.English)
+		w.report.Verdict, w.report.Why = schemas.Incomplete, fault.Of(failed).Message(fault.English)
 	}
-	return w.finish(a)
+	return w.finish(a, failed)
 }
 
 func (c *compareCmd) definition() (*channels.Definition, error) {
@@ -245,8 +245,9 @@ func (w *comparison) match(ctx context.Context, rules match.Rules) error {
 	return nil
 }
 
-// finish writes the reports and prints what came out.
-func (w *comparison) finish(a *app) error {
+// finish writes the reports and prints what came out; failed is why the two
+// sides could not be compared, nil if they were.
+func (w *comparison) finish(a *app, failed error) error {
 	w.bar.finish()
 	w.report.Differences = func(yield func(*schemas.Difference, error) bool) {
 		f, err := os.Open(filepath.Join(w.dir, "differences.jsonl"))
@@ -269,6 +270,9 @@ func (w *comparison) finish(a *app) error {
 		return err
 	}
 	code := resolve.ExitCode(w.report.Verdict, 0)
+	if failed != nil {
+		code = fault.Of(failed).Exit()
+	}
 	next := nextStep[code]
 	if code == 10 {
 		next = "read-report" // there are no cases without a site
@@ -277,7 +281,10 @@ func (w *comparison) finish(a *app) error {
 	if err := w.print(a, files, code); err != nil {
 		return err
 	}
-	if code != 0 {
+	switch {
+	case failed != nil:
+		return failed
+	case code != 0:
 		return exitCode(code)
 	}
 	return nil
@@ -291,7 +298,7 @@ func (w *comparison) print(a *app, files []schemas.FileUsed, code int) error {
 	if a.cli.Quiet && code == 0 {
 		return nil
 	}
-	fmt.Fprintf(a.out, "%s  %s  %s %s %s\n", w.report.Verdict, report.Word(a.lang, "verdict", w.report.Verdict), w.def.Name, w.report.Merchant, w.date)
+	fmt.Fprintf(a.out, "%s  %s %s %s\n", a.verdict(w.report.Verdict), w.def.Name, w.report.Merchant, w.date)
 	if len(w.report.Totals) > 0 {
 		if err := printTotals(a, w.report.Totals); err != nil {
 			return err

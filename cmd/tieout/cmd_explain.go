@@ -50,7 +50,8 @@ func (c *explainCmd) Run(a *app) error {
 		a.printExplanation(e)
 	}
 	if len(all) == 0 {
-		a.say("no row carries "+fault.Quote(c.Key), "没有任何流水包含 "+fault.Quote(c.Key))
+		a.say("no row of these days carries "+fault.Quote(c.Key)+"; --days N looks further back, --date DATE elsewhere",
+			"所查日期内没有流水包含 "+fault.Quote(c.Key)+"；可用 --days N 扩大范围，或用 --date 指定日期")
 	}
 	return nil
 }

@@ -9,7 +9,6 @@ import (
 	"tieout/internal/bizday"
 	"tieout/internal/fault"
 	"tieout/internal/pipeline"
-	"tieout/internal/report"
 	"tieout/schemas"
 )
 
@@ -156,13 +155,15 @@ func (l runLine) text(a *app) string {
 	head := fmt.Sprintf("%s  %s  ", l.Date, l.Account)
 	verdict := ""
 	if l.Verdict != 0 {
-		verdict = l.Verdict.String() + " " + report.Word(a.lang, "verdict", l.Verdict)
+		verdict = a.verdict(l.Verdict)
 	}
 	switch {
 	case l.Error != "":
 		return head + l.Error
 	case l.Already:
 		return head + fmt.Sprintf(a.tr("%s; already final, nothing to do", "%s；已完成，无需处理"), verdict)
+	case strings.HasSuffix(l.Run, ".dry"):
+		return head + a.tr("dry run: nothing was applied or published", "试运行：未做任何处理或发布")
 	case l.Verdict == 0: // stopped after a stage
 		return head + fmt.Sprintf(a.tr("done up to stage %s", "已执行至阶段 %s"), l.Stage)
 	}

@@ -8,7 +8,6 @@ import (
 	"tieout/internal/bizday"
 	"tieout/internal/fault"
 	"tieout/internal/pipeline"
-	"tieout/internal/report"
 	"tieout/internal/store"
 	"tieout/schemas"
 )
@@ -145,7 +144,7 @@ func (a *app) printStatus(lines []statusLine) error {
 		}
 		row := []string{l.Date.String(), l.Account, l.State, "", "", "", l.Run, strings.TrimSpace(l.Error + " " + fault.Safe(l.Fetch, 120))}
 		if l.Verdict != 0 {
-			row[3], row[4], row[5] = l.Verdict.String()+" "+report.Word(a.lang, "verdict", l.Verdict), strconv.FormatInt(l.Open, 10), strconv.FormatInt(l.Carried, 10)
+			row[3], row[4], row[5] = a.verdict(l.Verdict), strconv.FormatInt(l.Open, 10), strconv.FormatInt(l.Carried, 10)
 		}
 		t.add(row...)
 	}

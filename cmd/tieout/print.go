@@ -41,6 +41,14 @@ func (a *app) printJSON(v any) error {
 	return err
 }
 
+// verdict is the identifier, and in Chinese its word beside it.
+func (a *app) verdict(v schemas.Verdict) string {
+	if a.lang == fault.Chinese {
+		return v.String() + " " + report.Word(a.lang, "verdict", v)
+	}
+	return v.String()
+}
+
 // amount writes money with its currency.
 func (a *app) amount(minor int64, currency string) string {
 	return currency + " " + report.Amount(a.lang, minor, currency)
