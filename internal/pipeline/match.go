@@ -210,6 +210,9 @@ func (p *Pipeline) stageOf(r store.Run, stage string) (string, *schemas.Manifest
 	if err != nil {
 		return "", nil, fault.New("E-4201", fault.V{"path": filepath.Join(dir, manifestFile), "want": "a manifest", "got": "none that can be read"}, err)
 	}
+	if now := digest(m); now != m.Digest {
+		return "", nil, fault.New("E-4201", fault.V{"path": filepath.Join(dir, manifestFile), "want": m.Digest, "got": now}, nil)
+	}
 	return dir, m, nil
 }
 

@@ -23,6 +23,9 @@ func (p *Pipeline) Replay(ctx context.Context, acct Account, date bizday.Date) (
 	if !ok {
 		return "", run, fault.New("E-2083", fault.V{"account": acct.Name, "date": date}, nil)
 	}
+	if err := p.wholeRun(run); err != nil {
+		return "", run, err
+	}
 	own := p.Lake.Scope("replay-" + run.ID)
 	if err := own.CleanTemp(); err != nil {
 		return "", run, err
@@ -60,6 +63,21 @@ func (p *Pipeline) Replay(ctx context.Context, acct Account, date bizday.Date) (
 		}
 	}
 	return "", run, nil
+}
+
+// wholeRun checks every output of a finished run against its hash: what a day
+// computes to says nothing while the published files are not what was published.
+func (p *Pipeline) wholeRun(r store.Run) error {
+	for _, stage := range Stages {
+		dir, m, err := p.stageOf(r, stage)
+		if err != nil {
+			return err
+		}
+		if err := outputsWhole(dir, m); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // firstDifference names the first output, or else the manifest, that differs.
