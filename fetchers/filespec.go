@@ -229,7 +229,7 @@ func expand(pattern string, w words) (string, error) {
 	}
 	for _, step := range strings.FieldsFunc(text, func(r rune) bool { return r == '/' || r == '\\' }) {
 		if step == ".." {
-			return "", errors.New("it leaves its folder by ..")
+			return "", errors.New("a step .. leaves its folder")
 		}
 	}
 	if strings.HasPrefix(text, "-") {

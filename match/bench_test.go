@@ -31,7 +31,6 @@ func BenchmarkRun(b *testing.B) {
 		}
 		local, channel := largeDay(rows, 1)
 		l, c := onDisk(b, local), onDisk(b, channel)
-		local, channel = nil, nil
 		for _, workers := range []int{1, 2} {
 			b.Run(fmt.Sprintf("rows=%.0e/diff=0.4%%/workers=%d", float64(rows), workers), func(b *testing.B) {
 				in := baseInputs()

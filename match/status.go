@@ -7,7 +7,7 @@ import "tieout/schemas"
 type rule uint8
 
 const (
-	ruleNone rule = iota
+	_ rule = iota // no rule
 
 	// Pairs that agree.
 	ruleEqual          // status, amount, currency, fee and date agree

@@ -27,6 +27,7 @@ type tallyKey struct {
 type tally struct {
 	outcomes, localRows, channelRows int64
 	local, channel                   money.Sum
+	localMoved, channelMoved         money.Sum // of rows with status SUCCESS
 }
 
 func (t *tallies) of(k tallyKey) *tally {
@@ -50,6 +51,9 @@ func (t *tallies) add(e *engine, class schemas.Class, l, c int32) {
 		x.outcomes++
 		x.localRows++
 		x.local.Add(e.local.amount[l])
+		if e.local.status[l] == schemas.Success {
+			x.localMoved.Add(e.local.amount[l])
+		}
 	}
 	if c != none {
 		x := t.of(tallyKey{class, e.channel.kind[c], e.channel.currency[c]})
@@ -58,6 +62,9 @@ func (t *tallies) add(e *engine, class schemas.Class, l, c int32) {
 		}
 		x.channelRows++
 		x.channel.Add(e.channel.amount[c])
+		if e.channel.status[c] == schemas.Success {
+			x.channelMoved.Add(e.channel.amount[c])
+		}
 	}
 }
 
@@ -73,9 +80,18 @@ func (t *tallies) totals(currencies []string) ([]schemas.ClassTotal, error) {
 		if err != nil {
 			return nil, fmt.Errorf("channel sum of %s %s: %w", k.class, currencies[k.currency], err)
 		}
+		localMoved, err := x.localMoved.Int64()
+		if err != nil {
+			return nil, fmt.Errorf("local sum of %s %s: %w", k.class, currencies[k.currency], err)
+		}
+		channelMoved, err := x.channelMoved.Int64()
+		if err != nil {
+			return nil, fmt.Errorf("channel sum of %s %s: %w", k.class, currencies[k.currency], err)
+		}
 		list = append(list, schemas.ClassTotal{Class: k.class, Kind: k.kind, Currency: currencies[k.currency], Outcomes: x.outcomes,
 			LocalRows: x.localRows, LocalMinor: local, ChannelRows: x.channelRows, ChannelMinor: channel,
-			DeltaMinor: channel - local}) // both are 0 or more: no overflow
+			DeltaMinor: channel - local, // both are 0 or more: no overflow
+			LocalMoved: localMoved, ChannelMoved: channelMoved})
 	}
 	slices.SortFunc(list, func(a, b schemas.ClassTotal) int {
 		return cmp.Or(cmp.Compare(a.Class, b.Class), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Currency, b.Currency))

@@ -107,7 +107,6 @@ type rule struct {
 	need, zero                                           []int
 	sumPlus, sumMinus                                    []int
 	sumEquals                                            int // -1: no identity
-	needNames, zeroNames                                 []string
 }
 
 // total is one number over the rows.

@@ -51,7 +51,6 @@ type asker interface {
 type clients struct {
 	sources map[string]fetchers.Source // by channel; UnionPay also as "unionpay-sftp"
 	askers  map[string]asker
-	close   []func()
 }
 
 func ok[T any](v T, err error) func(*testing.T) T {

@@ -81,7 +81,7 @@ func alipayRefund(f map[string]string) (Command, error) {
 func alipayMoney(yuan, when string) (amount, at int64, err error) {
 	amount, err = money.Parse([]byte(yuan), 2)
 	if err != nil {
-		return 0, 0, fmt.Errorf("%w: %v", signing.ErrMalformed, err)
+		return 0, 0, fmt.Errorf("%w: %w", signing.ErrMalformed, err)
 	}
 	t, err := time.ParseInLocation("2006-01-02 15:04:05", when, china)
 	if err != nil {

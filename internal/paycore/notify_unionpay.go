@@ -45,7 +45,7 @@ func (r UnionPayReceiver) open(_ http.Header, body []byte, now time.Time) (opene
 	o := opened{id: f["txnType"] + ":" + f["respCode"] + ":" + f["queryId"]}
 	amount, err := money.Parse([]byte(f["txnAmt"]), 0)
 	if err != nil {
-		return opened{}, fmt.Errorf("%w: %v", signing.ErrMalformed, err)
+		return opened{}, fmt.Errorf("%w: %w", signing.ErrMalformed, err)
 	}
 	at, err := unionPayTime(f["txnTime"], f["traceTime"])
 	if err != nil {

@@ -151,7 +151,7 @@ func strictJSON(text []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	if err := checkJSON(d, 8); err != nil {
-		return fmt.Errorf("%w: %v", signing.ErrMalformed, err)
+		return fmt.Errorf("%w: %w", signing.ErrMalformed, err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("%w: something follows the JSON value", signing.ErrMalformed)

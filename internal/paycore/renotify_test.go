@@ -185,7 +185,7 @@ func serverOf(t *testing.T, db *store.DB) string {
 }
 
 func TestNoticeErrorHidesTheAddress(t *testing.T) {
-	db, core, sender, m := newOutbox(t, http.StatusOK)
+	db, core, _, m := newOutbox(t, http.StatusOK)
 	if _, err := core.Do(context.Background(),
 		paycore.CreatePayment{Merchant: "M01", OrderNo: "X", PayNo: "X", Channel: "wechat", Account: "a", AmountMinor: 1, Currency: "CNY", NotifyURL: "http://127.0.0.1:1/n?token=hunter2"},
 		paycore.CreatePayment{Merchant: "M02", OrderNo: "Y", PayNo: "Y", Channel: "wechat", Account: "a", AmountMinor: 1, Currency: "CNY", NotifyURL: "http://127.0.0.1:1/n"},
@@ -193,7 +193,7 @@ func TestNoticeErrorHidesTheAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	record := &recorder{DB: db, reasons: map[string]string{}}
-	sender = paycore.NewSender(record, nil, keys, m.clock.now)
+	sender := paycore.NewSender(record, nil, keys, m.clock.now)
 	if _, err := sender.SendDue(context.Background()); err != nil {
 		t.Fatal(err)
 	}

@@ -242,7 +242,7 @@ func amountValue(minor int64, currency string) any {
 	if exp == 0 {
 		return minor
 	}
-	number, err := strconv.ParseFloat(text, 64) // for the cell alone: nothing is computed with it
+	number, err := strconv.ParseFloat(text, 64) //nolint:forbidigo // for the cell alone: nothing is computed with it
 	if err != nil || strconv.FormatFloat(number, 'f', exp, 64) != text {
 		return text
 	}

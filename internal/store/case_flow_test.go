@@ -106,11 +106,6 @@ func diff(class schemas.Class, no string, local, channel *schemas.Record) *schem
 	return d
 }
 
-func on(date bizday.Date, d *schemas.Difference) *schemas.Difference {
-	d.BillDate = date
-	return d
-}
-
 func behind(no string, minor int64) *schemas.Difference {
 	return diff(schemas.LocalBehind, no, record(no, schemas.Unknown, minor), record(no, schemas.Success, minor))
 }

@@ -103,7 +103,11 @@ func (t *tableWriter[B]) room() int { return min(chunkRows, t.perRG-t.inGroup) }
 // chunk writes n rows, exactly room() of them unless they are the last.
 func (t *tableWriter[B]) chunk(b *B, n int) error {
 	if t.group == nil {
-		t.group = t.out.AppendBufferedRowGroup()
+		group, err := t.out.AppendBufferedRowGroupChecked()
+		if err != nil {
+			return fmt.Errorf("begin a row group: %w", err)
+		}
+		t.group = group
 	}
 	if err := t.columns(b); err != nil {
 		return err
