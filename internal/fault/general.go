@@ -34,6 +34,13 @@ var general = []Entry{
 		Do:      Text{"Restore the file from a backup, then run `tieout verify --read-data`.", "请从备份恢复该文件，然后运行 `tieout verify --read-data`。"},
 	},
 	{
+		ID:      "E-4202",
+		What:    Text{"The database is damaged: {reason}.", "数据库已损坏：{reason}。"},
+		Which:   Text{"{path}.", "{path}。"},
+		Changed: Text{"nothing; all writes are refused.", "无；已拒绝一切写入。"},
+		Do:      Text{"Stop all runs and restore the data folder from the last backup; the runbook says how.", "请停止所有批次，并从最近的备份恢复数据目录；步骤见运维手册。"},
+	},
+	{
 		ID:    "E-4001",
 		What:  Text{"The database is busy.", "数据库繁忙。"},
 		Which: Text{"Another program held it through five tries.", "连续五次均被其他程序占用。"},

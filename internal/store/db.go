@@ -24,8 +24,9 @@ import (
 
 // DB is the open database. Safe for concurrent use.
 type DB struct {
-	sql *sql.DB
-	now func() time.Time
+	sql  *sql.DB
+	now  func() time.Time
+	path string
 }
 
 // Open opens (and with migrate creates or upgrades) the database file. now is
@@ -35,10 +36,10 @@ func Open(ctx context.Context, path string, now func() time.Time, migrate bool) 
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{sql: pool, now: now}
+	db := &DB{sql: pool, now: now, path: path}
 	if err := db.prepare(ctx, path, migrate); err != nil {
 		pool.Close()
-		return nil, err
+		return nil, db.explain(err)
 	}
 	return db, nil
 }
@@ -70,12 +71,13 @@ func (db *DB) prepare(ctx context.Context, path string, migrate bool) error {
 }
 
 // tx runs one business transaction. A busy database or a serialization failure
-// repeats the whole transaction, at most five times; then it is E-4001.
+// repeats the whole transaction, at most five times; then it is E-4001. A full
+// disk is E-4101, a damaged database E-4202.
 func (db *DB) tx(ctx context.Context, do func(*sql.Tx) error) error {
 	var err error
 	for range 5 {
 		if err = db.once(ctx, do); err == nil || !busy(err) {
-			return err
+			return db.explain(err)
 		}
 	}
 	return fault.New("E-4001", fault.V{}, err)
@@ -96,4 +98,21 @@ func (db *DB) once(ctx context.Context, do func(*sql.Tx) error) error {
 func busy(err error) bool {
 	var e *sqlite.Error
 	return errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_BUSY || e.Code()&0xff == sqlite3.SQLITE_LOCKED)
+}
+
+// explain names what the disk did to the database; any other error it returns
+// as it is.
+func (db *DB) explain(err error) error {
+	var e *sqlite.Error
+	var known *fault.Error
+	if errors.As(err, &known) || !errors.As(err, &e) {
+		return err
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
+		return fault.New("E-4101", fault.V{"path": db.path, "reason": e.Error()}, nil)
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return fault.New("E-4202", fault.V{"path": db.path, "reason": e.Error()}, nil)
+	}
+	return err
 }
