@@ -190,11 +190,15 @@ func (c *undoCmd) Run(a *app) error {
 	}
 	done, err := site.pipeline.Undo(a.ctx, run, c.By, c.Reason)
 	for _, d := range done {
-		a.say(fmt.Sprintf("%s %s", d.Result.State, d.Fix.Reverses), fmt.Sprintf("%s %s", d.Result.State, d.Fix.Reverses))
+		a.say(fmt.Sprintf("%s: reversal of %s, %s", d.Result.State, d.Fix.Reverses, a.amount(d.Fix.AmountMinor, d.Fix.Currency)),
+			fmt.Sprintf("%s：冲正 %s，%s", d.Result.State, d.Fix.Reverses, a.amount(d.Fix.AmountMinor, d.Fix.Currency)))
 	}
 	a.result = resultLine{Run: run.ID, Date: run.BillDate.String(), Changed: "none"}
-	if len(done) > 0 {
+	switch {
+	case len(done) > 0:
 		a.result.Changed = "fixes"
+	case err == nil:
+		a.say(run.ID+" has no fix to take back", run.ID+" 没有可撤销的处理")
 	}
 	return err
 }
