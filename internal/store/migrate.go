@@ -3,9 +3,11 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -32,9 +34,7 @@ func Migrate(ctx context.Context, path, backup string, now func() time.Time) (ma
 	}
 	have, want, err := versions(ctx, pool)
 	if err == nil && have < want {
-		// The copy is made by the database: a file copy could catch it in the
-		// middle of a write.
-		if _, err = pool.ExecContext(ctx, `VACUUM INTO $1`, backup); err != nil {
+		if err = writeBackup(ctx, pool, backup); err != nil {
 			err = fault.New("E-4101", fault.V{"path": backup, "reason": err.Error()}, err)
 		}
 		made = err == nil
@@ -50,6 +50,35 @@ func Migrate(ctx context.Context, path, backup string, now func() time.Time) (ma
 		return made, err
 	}
 	return made, db.Close()
+}
+
+// writeBackup copies the database to path, whole and synced or not at all. The
+// copy is made by the database: a file copy could catch it in the middle of a
+// write.
+func writeBackup(ctx context.Context, pool *sql.DB, path string) error {
+	part := path + ".part"
+	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if _, err := pool.ExecContext(ctx, `VACUUM INTO $1`, part); err != nil {
+		return err
+	}
+	if err := syncPath(part); err != nil {
+		return err
+	}
+	if err := os.Rename(part, path); err != nil {
+		return err
+	}
+	return syncPath(filepath.Dir(path))
+}
+
+// syncPath makes a file, or the names in a folder, durable.
+func syncPath(path string) error {
+	f, err := os.OpenFile(path, os.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 func openPool(path string) (*sql.DB, error) {
