@@ -28,6 +28,9 @@ import (
 var version = "dev"
 
 func main() {
+	if err := keepPrivate(); err != nil {
+		fmt.Fprintln(os.Stderr, "tieout: core dumps cannot be switched off:", err)
+	}
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, time.Now))
 }
 
