@@ -108,11 +108,12 @@ func copyFile(from, to string, mode fs.FileMode) error {
 	return errors.Join(err, out.Close())
 }
 
-// fork is a copy of the world: the same past, a future of its own.
+// fork closes the world and opens a copy of it: the same past, a future of its
+// own.
 func (w *world) fork() *world {
 	w.t.Helper()
 	w.close()
-	c := &world{t: w.t, dir: filepath.Join(w.t.TempDir(), "world"), clock: w.clock, books: w.books.clone(), fs: w.fs, workers: w.workers}
+	c := &world{t: w.t, dir: filepath.Join(w.t.TempDir(), "world"), clock: w.clock, books: w.books.clone(), fs: w.fs, workers: w.workers, plant: w.plant}
 	copyTree(w.t, w.dir, c.dir)
 	c.open()
 	w.t.Cleanup(c.close)

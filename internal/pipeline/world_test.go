@@ -53,6 +53,7 @@ type world struct {
 	alerts  *alerts
 	fs      lake.FS
 	workers int
+	plant   func(*world) // changes what a new process works with
 }
 
 // newWorld makes a world in a new folder.
@@ -82,6 +83,9 @@ func (w *world) open() {
 		Report: jsonReport{w}, Alert: w.alerts,
 	}
 	w.acct = w.account()
+	if w.plant != nil {
+		w.plant(w)
+	}
 }
 
 func (w *world) account() pipeline.Account {
