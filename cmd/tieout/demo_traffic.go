@@ -10,7 +10,7 @@ import (
 )
 
 // demoChunk is how many operations share one transaction of the payment core.
-const demoChunk = 400
+const demoChunk = 800
 
 // traffic carries out operations in time order, some hundreds at a time: the
 // order is opened in our books, the channel takes the money and notifies us,
