@@ -23,6 +23,15 @@ func (a *app) tr(en, zh string) string {
 	return en
 }
 
+// say prints one line of text in the user's language; --json and --quiet
+// silence it.
+func (a *app) say(en, zh string) {
+	if a.cli.JSON || a.cli.Quiet {
+		return
+	}
+	fmt.Fprintln(a.out, a.tr(en, zh))
+}
+
 // counted is "1 account" and "2 accounts".
 func counted[N int | int64](n N, noun string) string {
 	if n == 1 {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -49,45 +50,6 @@ func (s *site) close() {
 	}
 }
 
-// definitions returns the channels that come with the program and the
-// operator's own.
-func definitions(own []string) (map[string]*channels.Definition, []string, error) {
-	all, err := channels.All()
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, file := range own {
-		d, err := channels.Load(os.DirFS(filepath.Dir(file)), filepath.Base(file))
-		if err != nil {
-			return nil, nil, err
-		}
-		all = append(all, d)
-	}
-	byName, names := map[string]*channels.Definition{}, make([]string, 0, len(all))
-	for _, d := range all {
-		byName[d.Name] = d
-		names = append(names, d.Name)
-	}
-	return byName, names, nil
-}
-
-// loadConfig reads and checks the configuration; nothing else is opened.
-func (a *app) loadConfig() (*config.Config, map[string]*channels.Definition, error) {
-	_, names, err := definitions(nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	cfg, err := config.Load(a.cli.Config, names)
-	if err != nil {
-		return nil, nil, err
-	}
-	if a.cli.Lang == "" && cfg.Lang == "zh" {
-		a.lang = fault.Chinese
-	}
-	defs, _, err := definitions(cfg.Channels)
-	return cfg, defs, err
-}
-
 // open checks the configuration, then opens the store, the lake and the
 // accounts.
 func (a *app) open() (*site, error) {
@@ -100,13 +62,15 @@ func (a *app) open() (*site, error) {
 		s.close()
 		return nil, err
 	}
+	var wrong []error // of all accounts: who mends a key mends the next one too
 	for _, conf := range cfg.Accounts {
 		acct, err := s.account(a, conf)
-		if err != nil {
-			s.close()
-			return nil, err
-		}
+		wrong = append(wrong, err)
 		s.accounts = append(s.accounts, acct)
+	}
+	if err := errors.Join(wrong...); err != nil {
+		s.close()
+		return nil, err
 	}
 	return s, nil
 }
@@ -313,18 +277,6 @@ func (st schedStore) ladder(ctx context.Context, account string, date bizday.Dat
 		}
 	}
 	return time.Time{}, true, nil
-}
-
-// say prints one line of text in the user's language; --json and --quiet
-// silence it.
-func (a *app) say(en, zh string) {
-	if a.cli.JSON || a.cli.Quiet {
-		return
-	}
-	if a.lang == fault.Chinese {
-		en = zh
-	}
-	fmt.Fprintln(a.out, en)
 }
 
 // logNight notes a night of the foreground scheduler that did not end well; its

@@ -26,4 +26,10 @@ var configRows = []Entry{
 		Which: Text{"Account {account}; known: {known}.", "账户 {account}；已有：{known}。"},
 		Do:    Text{"Use one of the names, or leave --account out for all.", "请使用已有名称，或不写 --account 表示全部。"},
 	},
+	{
+		ID:    "E-7894",
+		What:  Text{"A channel definition has mistakes.", "渠道定义有误。"},
+		Which: Text{"{path}; each is listed above.", "{path}；每处错误见上文。"},
+		Do:    Text{"Mend them, then try the definition with `tieout channel describe --definition {path} FILE`.", "请修正后用 `tieout channel describe --definition {path} 文件` 试用该定义。"},
+	},
 }
