@@ -75,6 +75,7 @@ func (r *retry) Fetch(ctx context.Context, req schemas.StatementRequest, keep Ke
 // unwrapPermanent takes off the wrapper that backoff leaves around an error
 // that was permanent at the last try.
 func unwrapPermanent(err error) error {
+	//nolint:errorlint // only the outermost wrapper is backoff's own
 	if p, ok := err.(*backoff.PermanentError); ok {
 		return p.Err
 	}

@@ -128,7 +128,7 @@ func (w *demoWorld) listen() (map[string]string, error) {
 	} {
 		mux.Handle("/notify/"+path, w.core.NotifyHandler(receiver, w.site.log))
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(w.app.ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}

@@ -33,18 +33,6 @@ func newChannelBooks() *channelBooks {
 	return &channelBooks{rows: map[bizday.Date][]trade{}, raw: map[bizday.Date][]byte{}, answer: map[string]func() (schemas.Fetched, error){}}
 }
 
-// clone is the same channel for another world.
-func (b *channelBooks) clone() *channelBooks {
-	c := newChannelBooks()
-	for d, rows := range b.rows {
-		c.rows[d] = slices.Clone(rows)
-	}
-	maps.Copy(c.raw, b.raw)
-	maps.Copy(c.answer, b.answer)
-	c.silent = b.silent
-	return c
-}
-
 // add books a trade as often as the channel did.
 func (b *channelBooks) add(tr trade) {
 	if tr.theirs.word == "-" {

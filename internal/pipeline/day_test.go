@@ -25,13 +25,12 @@ func mustZone() *time.Location {
 
 // trade is one line of a day's table.
 type trade struct {
-	no      string
-	of      string // refunds: the payment's number
-	day     bizday.Date
-	at      time.Time
-	ours    side
-	theirs  side
-	feeless bool
+	no     string
+	of     string // refunds: the payment's number
+	day    bizday.Date
+	at     time.Time
+	ours   side
+	theirs side
 }
 
 // side is what one of the two books says.

@@ -94,9 +94,6 @@ func (w *world) exec(query string, args ...any) {
 	}
 }
 
-// expireLeases is the minute that a dead holder's lease takes to end.
-func (w *world) expireLeases() { w.exec(`UPDATE lease SET expires_at = 0`) }
-
 func hashTree(t testing.TB, root, folder string, all map[string]string) {
 	t.Helper()
 	err := filepath.WalkDir(filepath.Join(root, folder), func(path string, d fs.DirEntry, err error) error {

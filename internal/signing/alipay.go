@@ -102,7 +102,7 @@ func objectMembers(body []byte) (map[string]json.RawMessage, error) {
 	for dec.More() {
 		t, err := dec.Token()
 		if err != nil {
-			return nil, fmt.Errorf("%w: %v", ErrMalformed, err)
+			return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 		}
 		name := t.(string) // a key of valid JSON is a text
 		if _, twice := members[name]; twice {
@@ -110,7 +110,7 @@ func objectMembers(body []byte) (map[string]json.RawMessage, error) {
 		}
 		var raw json.RawMessage
 		if err := dec.Decode(&raw); err != nil {
-			return nil, fmt.Errorf("%w: %v", ErrMalformed, err)
+			return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 		}
 		members[name] = raw
 	}

@@ -138,7 +138,7 @@ func (t UnionPayTrust) certifiedKey(text string, now time.Time) (*rsa.PublicKey,
 	_, err = cert.Verify(x509.VerifyOptions{Roots: t.Roots, Intermediates: t.Intermediates, CurrentTime: now,
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
 	if err != nil {
-		return nil, fmt.Errorf("%w: signPubKeyCert: %v", ErrUnknownKey, err)
+		return nil, fmt.Errorf("%w: signPubKeyCert: %w", ErrUnknownKey, err)
 	}
 	want := t.Organisation
 	if want == "" {
