@@ -4,10 +4,7 @@ package pipeline_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -62,62 +59,6 @@ func (w *world) attempt(n int, do func(*world) error) (points []string, died boo
 		w.expireLeases()
 	}
 	return points, died, err
-}
-
-// copyTree copies a folder as the disk holds it. Shared memory of the database
-// does not survive a process and stays behind.
-func copyTree(t testing.TB, from, to string) {
-	t.Helper()
-	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(from, path)
-		if err != nil {
-			return err
-		}
-		target := filepath.Join(to, rel)
-		switch {
-		case d.IsDir():
-			return os.MkdirAll(target, 0o700)
-		case strings.HasSuffix(path, "-shm"):
-			return nil
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		return copyFile(path, target, info.Mode())
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func copyFile(from, to string, mode fs.FileMode) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, mode)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Close())
-}
-
-// fork closes the world and opens a copy of it: the same past, a future of its
-// own.
-func (w *world) fork() *world {
-	w.t.Helper()
-	w.close()
-	c := &world{t: w.t, dir: filepath.Join(w.t.TempDir(), "world"), clock: w.clock, books: w.books.clone(), fs: w.fs, workers: w.workers, plant: w.plant}
-	copyTree(w.t, w.dir, c.dir)
-	c.open()
-	w.t.Cleanup(c.close)
-	return c
 }
 
 // step is one command of the operator.
@@ -278,3 +219,6 @@ var pointsOfThePipeline = func() []string {
 	}
 	return slices.Compact(slices.Sorted(slices.Values(all)))
 }()
+
+// expireLeases is the minute that a dead holder's lease takes to end.
+func (w *world) expireLeases() { w.exec(`UPDATE lease SET expires_at = 0`) }
