@@ -12,7 +12,7 @@ import (
 // The built program is killed with SIGKILL at every crash point of a night, and
 // the night is run again; on every third point that run is killed as well. The
 // end is that of a night without a crash.
-func TestFaultK1_KilledAtEveryPoint(t *testing.T) {
+func TestT16_KilledAtEveryPoint(t *testing.T) {
 	base := newDeadly(t, buildTieout(t), "marker: ok")
 	points, want := walked(t, base)
 	t.Logf("%d points", len(points))

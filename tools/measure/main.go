@@ -51,7 +51,7 @@ func measure(rows int, data, readme string, limit int64, runs int) error {
 		}
 	}
 	tieout := filepath.Join(work, "tieout")
-	if out, err := exec.Command("go", "build", "-o", tieout, "./cmd/tieout").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", tieout, "tieout/cmd/tieout").CombinedOutput(); err != nil {
 		return fmt.Errorf("build: %w\n%s", err, out)
 	}
 	var all []result
