@@ -25,7 +25,7 @@ race:
 	$(GO) test -race $(PACKAGES)
 
 crash: ## crash and rerun at every point; needs the points compiled in
-	$(GO) test -tags crashpoints ./internal/... ./cmd/...
+	$(GO) test -tags crashpoints -timeout 20m -run 'Crash|Killed|ToldToStop|Simulated' ./internal/pipeline ./internal/store ./cmd/tieout
 
 interop: ## two foreign Parquet readers read what we write
 	cd schemas/interop && $(GO) test ./...
@@ -33,7 +33,7 @@ interop: ## two foreign Parquet readers read what we write
 fuzz: ## every fuzz target for FUZZ each
 	@for pkg in $$($(GO) list $(PACKAGES)); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
-	    echo "fuzz $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZ) $$pkg || exit 1; \
+	    echo "fuzz $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZ) -fuzzminimizetime 5x $$pkg || exit 1; \
 	  done; \
 	done
 
