@@ -295,7 +295,11 @@ func (a *app) describeText(d described) error {
 		fmt.Fprintln(a.out, a.tr("  warning: ", "  提示：")+fault.Safe(w, 200))
 	}
 	for _, r := range d.Rejects {
-		fmt.Fprintf(a.out, a.tr("  reject: %s line %d byte %d column %d %s: %s %s\n", "  拒收：%s 第 %d 行 字节 %d 第 %d 列 %s：%s %s\n"), fault.Safe(r.File, 60), r.Line, r.Offset, r.Column, fault.Safe(r.Field, 40), r.Reason, fault.Quote(r.Value))
+		where := a.tr("whole row", "整行")
+		if r.Column > 0 {
+			where = fmt.Sprintf(a.tr("column %d %s", "第 %d 列 %s"), r.Column, fault.Safe(r.Field, 40))
+		}
+		fmt.Fprintf(a.out, a.tr("  reject: %s line %d byte %d %s: %s %s\n", "  拒收：%s 第 %d 行 字节 %d %s：%s %s\n"), fault.Safe(r.File, 60), r.Line, r.Offset, where, r.Reason, fault.Quote(r.Value))
 	}
 	if more := st.Rejects - int64(len(d.Rejects)); more > 0 {
 		fmt.Fprintf(a.out, a.tr("  … and %d more rejects\n", "  …… 另有拒收 %d 行\n"), more)
