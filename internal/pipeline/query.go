@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -24,6 +25,10 @@ const (
 
 // queryWorkers bounds the questions that are under way at one channel.
 const queryWorkers = 4
+
+// queryTime bounds one question with all its repetitions; no answer by then is
+// no answer, and the difference goes to people.
+const queryTime = time.Minute
 
 // fenceState is what the fence of this day starts from; it is recorded, so that
 // a replay decides alike.
@@ -115,7 +120,9 @@ func (w *work) askOne(ctx context.Context, d *schemas.Difference) schemas.QueryA
 	if row == nil {
 		row = d.ChannelRow
 	}
-	ans, err := w.acct.Query.Query(ctx, d.Kind, row.MerchantRef, row.RefundRef, w.p.Now())
+	ctx, cancel := context.WithTimeout(ctx, queryTime)
+	defer cancel()
+	ans, err := w.acct.Query.Query(ctx, d.Kind, row.MerchantRef, row.RefundRef, w.sentAt(row))
 	if err != nil {
 		none.Error = fault.Safe(err.Error(), 200)
 		return none
@@ -234,6 +241,16 @@ func (w *work) contextOf(d *schemas.Difference) resolve.Context {
 	}
 	c.RateFee = schemas.Int64((product + 500_000) / 1_000_000)
 	return c
+}
+
+// sentAt is the time that was sent with the request for a payment, by which
+// UnionPay finds it beside its number: of a payment that is still UNKNOWN the
+// event time is the time of its creation.
+func (w *work) sentAt(row *schemas.Record) time.Time {
+	if row.EventTime == schemas.NoTime {
+		return w.p.Now()
+	}
+	return time.UnixMicro(row.EventTime)
 }
 
 // readDifferences streams what match wrote.
