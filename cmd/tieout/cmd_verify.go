@@ -39,7 +39,9 @@ func (c *verifyCmd) Run(a *app) error {
 			return err
 		}
 	} else if !a.cli.Quiet {
-		printProofs(a, proofs)
+		if err := printProofs(a, proofs); err != nil {
+			return err
+		}
 	}
 	for _, p := range proofs {
 		switch {

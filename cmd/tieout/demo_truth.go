@@ -214,7 +214,9 @@ func (w *demoWorld) summary(a *app) error {
 	if err != nil {
 		return err
 	}
-	printProofs(a, proofs)
+	if err := printProofs(a, proofs); err != nil {
+		return err
+	}
 	for _, p := range proofs {
 		wrong = wrong || !p.OK
 	}
