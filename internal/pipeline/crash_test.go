@@ -34,7 +34,7 @@ func (w *world) attempt(n int, do func(*world) error) (points []string, died boo
 	crashpoint.Arm(func(name string) {
 		points = append(points, name)
 		if len(points)-1 == n {
-			after = filepath.Join(w.t.TempDir(), "world")
+			after = filepath.Join(tempDir(w.t), "world")
 			copyTree(w.t, w.dir, after)
 			panic(crashed{name})
 		}

@@ -63,7 +63,7 @@ func copyFile(from, to string, mode fs.FileMode) error {
 func (w *world) fork() *world {
 	w.t.Helper()
 	w.close()
-	c := &world{t: w.t, dir: filepath.Join(w.t.TempDir(), "world"), clock: w.clock, books: w.books.clone(), fs: w.fs, workers: w.workers, plant: w.plant}
+	c := &world{t: w.t, dir: filepath.Join(tempDir(w.t), "world"), clock: w.clock, books: w.books.clone(), fs: w.fs, workers: w.workers, plant: w.plant}
 	copyTree(w.t, w.dir, c.dir)
 	c.open()
 	w.t.Cleanup(c.close)

@@ -59,10 +59,22 @@ type world struct {
 // newWorld makes a world in a new folder.
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), clock: morning, books: newChannelBooks(), fs: lake.OS, workers: 2}
+	w := &world{t: t, dir: tempDir(t), clock: morning, books: newChannelBooks(), fs: lake.OS, workers: 2}
 	w.open()
 	t.Cleanup(w.close)
 	return w
+}
+
+// tempDir is a folder in memory where the machine has one. Thousands of nights
+// sync every commit and every file; nobody cuts the power here.
+func tempDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "tieout-test-*")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 // open opens the folder as a new process would.
