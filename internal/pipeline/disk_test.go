@@ -89,8 +89,9 @@ func (f *badFile) Close() error {
 // stays; when the disk is well again, the same command ends as if nothing had
 // been.
 func TestFaultS1_EveryWriteFails(t *testing.T) {
-	healthy := newWorld(t)
-	busyDays(healthy)
+	base := newWorld(t)
+	busyDays(base)
+	healthy := base.fork()
 	counter := &badDisk{}
 	healthy.fs = counter
 	healthy.restart()
@@ -104,14 +105,13 @@ func TestFaultS1_EveryWriteFails(t *testing.T) {
 		{errno: syscall.EIO}, {errno: syscall.EIO, forever: true},
 	}
 	step := 1
-	if testing.Short() {
+	if testing.Short() || underRace {
 		step = 7
 	}
 	for k := 1; k <= counter.n; k += step {
 		disk := &badDisk{illness: kinds[k%len(kinds)], k: k}
 		t.Run(fmt.Sprintf("%03d_%s_forever_%v", k, disk.errno, disk.forever), func(t *testing.T) {
-			w := newWorld(t)
-			busyDays(w)
+			w := base.fork()
 			w.fs = disk
 			w.restart()
 			res, err := w.pipe.Run(context.Background(), w.acct, day1, pipeline.Options{})

@@ -1,5 +1,3 @@
-//go:build crashpoints
-
 package pipeline_test
 
 import (
@@ -81,6 +79,3 @@ func (b *channelBooks) clone() *channelBooks {
 	c.silent = b.silent
 	return c
 }
-
-// expireLeases is the minute that a dead holder's lease takes to end.
-func (w *world) expireLeases() { w.exec(`UPDATE lease SET expires_at = 0`) }
