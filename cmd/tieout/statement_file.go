@@ -33,7 +33,15 @@ func openStatement(ctx context.Context, path string) ([]normalize.File, func(), 
 		f.Close()
 		return nil, nil, err
 	}
-	entries, err := unpack.Open(ctx, filepath.Base(path), f, size, how, unpack.Limits{}, func() (*os.File, error) { return os.CreateTemp("", "tieout-*") })
+	// What does not fit in memory goes into a folder of its own that only this
+	// user can enter. The files in it are unlinked as they are made.
+	dir, err := os.MkdirTemp("", "tieout-*")
+	if err != nil {
+		f.Close()
+		return nil, nil, fault.New("E-4101", fault.V{"path": os.TempDir(), "reason": err.Error()}, err)
+	}
+	defer os.RemoveAll(dir)
+	entries, err := unpack.Open(ctx, filepath.Base(path), f, size, how, unpack.Limits{}, func() (*os.File, error) { return os.CreateTemp(dir, "unpacked-*") })
 	if err != nil {
 		f.Close()
 		return nil, nil, err

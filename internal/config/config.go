@@ -62,8 +62,7 @@ type Account struct {
 	FeeRate string `yaml:"fee_rate"`
 	// RefundFee says that our books accrue the fee that a refund brings back,
 	// so that it is compared; else only the fees of payments are.
-	RefundFee  bool `yaml:"refund_fee"`
-	AutoRefund bool `yaml:"auto_refund"` // the merchant allows refunds by themselves
+	RefundFee bool `yaml:"refund_fee"`
 }
 
 // Fetch says how statements are brought.
