@@ -7,7 +7,7 @@ PACKAGES = ./...
 .PHONY: test check vet lint race crash interop fuzz bench build cover
 
 test: ## all tests that need nothing but Go
-	$(GO) test $(PACKAGES)
+	$(GO) test -timeout 30m $(PACKAGES)
 
 build: ## a static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/tieout ./cmd/tieout
@@ -25,7 +25,7 @@ race:
 	$(GO) test -race $(PACKAGES)
 
 crash: ## crash and rerun at every point; needs the points compiled in
-	$(GO) test -tags crashpoints -timeout 20m -run 'Crash|Killed|ToldToStop|Simulated' ./internal/pipeline ./internal/store ./cmd/tieout
+	$(GO) test -tags crashpoints -timeout 40m -run 'Crash|Killed|ToldToStop|Simulated' ./internal/pipeline ./internal/store ./cmd/tieout
 
 interop: ## two foreign Parquet readers read what we write
 	cd schemas/interop && $(GO) test ./...
