@@ -54,7 +54,9 @@ func (w *watched) Read(p []byte) (int, error) {
 	n, err := w.body.Read(p)
 	w.waiting.Store(false)
 	w.bytes.Add(int64(n))
-	if err != nil && err != io.EOF && w.ctx.Err() != nil {
+	// Also instead of io.EOF: a server that sees us hang up may still end its
+	// body in good form, and that end would pass for the end of the file.
+	if err != nil && w.ctx.Err() != nil {
 		err = context.Cause(w.ctx)
 	}
 	return n, err
