@@ -68,6 +68,9 @@ func openLocal(path string) (*os.File, os.FileInfo, schemas.FileUsed, error) {
 		return fault.New("E-4101", fault.V{"path": path, "reason": errors.Unwrap(err)}, err)
 	}
 	file, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil, none, fault.New("E-2050", fault.V{"file": filepath.Base(path), "path": path}, err)
+	}
 	if err != nil {
 		return nil, nil, none, broken(err)
 	}

@@ -154,8 +154,12 @@ func (a *app) checkOne(acct pipeline.Account, spec pipeline.StatementSpec, date 
 		a.message(f)
 		return res, f.Exit()
 	}
-	a.say(fmt.Sprintf("%s %s %s: %s, %d bytes in %s %s", acct.Name, spec, date, res.State, res.Bytes, time.Duration(res.Millis)*time.Millisecond, fault.Safe(res.Detail, 80)),
-		fmt.Sprintf("%s %s %s：%s，%d 字节，用时 %s %s", acct.Name, spec, date, res.State, res.Bytes, time.Duration(res.Millis)*time.Millisecond, fault.Safe(res.Detail, 80)))
+	detail := ""
+	if res.Detail != "" {
+		detail = a.tr(": ", "：") + fault.Safe(res.Detail, 80)
+	}
+	a.say(fmt.Sprintf("%s %s %s: %s, %d bytes in %s%s", acct.Name, spec, date, res.State, res.Bytes, time.Duration(res.Millis)*time.Millisecond, detail),
+		fmt.Sprintf("%s %s %s：%s，%d 字节，用时 %s%s", acct.Name, spec, date, res.State, res.Bytes, time.Duration(res.Millis)*time.Millisecond, detail))
 	return res, 0
 }
 

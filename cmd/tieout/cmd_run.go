@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -268,11 +269,7 @@ func (a *app) sleepUntilNext(site *site, acct pipeline.Account, date bizday.Date
 func (s *site) selected(sel accounts) ([]pipeline.Account, error) {
 	for _, name := range sel.Account {
 		if _, ok := s.cfg.Account(name); !ok {
-			known := make([]string, len(s.accounts))
-			for i, a := range s.accounts {
-				known[i] = a.Name
-			}
-			return nil, fault.New("E-7893", fault.V{"account": name, "known": strings.Join(known, ", ")}, nil)
+			return nil, fault.New("E-7893", fault.V{"account": name, "known": s.known()}, nil)
 		}
 	}
 	var out []pipeline.Account
@@ -285,5 +282,17 @@ func (s *site) selected(sel accounts) ([]pipeline.Account, error) {
 		}
 		out = append(out, a)
 	}
+	if len(out) == 0 { // a night of no account must not look like a good one
+		return nil, fault.New("E-7895", fault.V{"account": cmp.Or(strings.Join(sel.Account, ","), "*"), "channel": strings.Join(sel.Channel, ","), "known": s.known()}, nil)
+	}
 	return out, nil
+}
+
+// known lists the accounts with their channels, for messages.
+func (s *site) known() string {
+	all := make([]string, len(s.accounts))
+	for i, a := range s.accounts {
+		all[i] = a.Name + " (" + a.Definition.Name + ")"
+	}
+	return strings.Join(all, ", ")
 }

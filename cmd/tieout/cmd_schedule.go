@@ -71,6 +71,7 @@ func (a *app) printUnits(kind string) error {
 	if kind == "crontab" {
 		_, err = fmt.Fprintf(a.out, "# Every ten minutes from 10:00 to 18:50: a day that is final costs one look into the database.\n"+
 			"# Exit code 10 means that items wait for review; see docs/runbook.md.\n"+
+			"# A cron that does not know CRON_TZ (Debian's, Ubuntu's) takes these hours in the machine's zone: shift them there.\n"+
 			"CRON_TZ=Asia/Shanghai\n*/10 10-18 * * * %s --config %s --quiet run\n", quoteCron(self), quoteCron(conf))
 		return err
 	}

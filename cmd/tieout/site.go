@@ -256,11 +256,19 @@ func (st schedStore) NextTry(ctx context.Context, account string, date bizday.Da
 	case 21, 22, 23, 24, 30, 42, 43, 50:
 		return time.Time{}, false, nil // a person must look first
 	case 20, 31:
-		return st.ladder(ctx, account, date)
+		if at, again, err := st.ladder(ctx, account, date); err != nil || !again || !at.IsZero() {
+			return at, again, err
+		}
 	}
-	return time.Time{}, true, nil
+	if r.Finished.IsZero() { // cut off in the middle
+		return time.Time{}, true, nil
+	}
+	// Not the channel's doing: our export, a lock, the disk.
+	conf, _ := st.s.cfg.Account(account)
+	return r.Finished.Add(conf.Schedule.RetryEvery), true, nil
 }
 
+// ladder is the next try of the statement that is not there; zero if all are.
 func (st schedStore) ladder(ctx context.Context, account string, date bizday.Date) (time.Time, bool, error) {
 	for _, acct := range st.s.accounts {
 		if acct.Name != account {

@@ -5,7 +5,7 @@ package alert
 var advice = map[int][2]string{
 	10: {"Look at the cases: tieout case list.", "查看差错：tieout case list。"},
 	11: {"Automatic fixes were held back: look at the cases, approve them or raise the limit.", "自动处理被限额拦截：查看差错后审批，或调高限额。"},
-	20: {"The statement is late; the next run tries again. Ask the channel after the deadline.", "对账单未到；下次运行会重试，超过期限请联系渠道。"},
+	20: {"The statement or our own export is not there; the next run tries again. Ask who owes it after the deadline.", "对账单或我方导出尚未就绪；下次运行会重试，超过期限请联系提供方。"},
 	21: {"The input is incomplete and was held; settlement waits. See the failed proofs in the report.", "数据不完整，已搁置，结算须等待。请查看报告中未通过的校验。"},
 	22: {"The channel issued the statement again with other content: compare, then run with --accept-reissue.", "渠道重新出具了内容不同的对账单：比对后用 --accept-reissue 重跑。"},
 	23: {"Wrong day, merchant or currency in the statement: it was held. Ask the channel.", "对账单日期、商户或币种不符，已搁置，请联系渠道。"},

@@ -27,6 +27,12 @@ var configRows = []Entry{
 		Do:    Text{"Use one of the names, or leave --account out for all.", "请使用已有名称，或不写 --account 表示全部。"},
 	},
 	{
+		ID:    "E-7895",
+		What:  Text{"No account of the configuration is chosen.", "没有选中配置中的任何账户。"},
+		Which: Text{"--account {account} --channel {channel}; known: {known}.", "--account {account} --channel {channel}；已有：{known}。"},
+		Do:    Text{"Use a channel of one of these accounts, or leave --channel out for all.", "请使用这些账户的渠道，或不写 --channel 表示全部。"},
+	},
+	{
 		ID:    "E-7894",
 		What:  Text{"A channel definition has mistakes.", "渠道定义有误。"},
 		Which: Text{"{path}; each is listed above.", "{path}；每处错误见上文。"},

@@ -3,6 +3,13 @@ package fault
 // linkRows holds the rows of this area. Ids E-xx50 to E-xx59 of each exit code.
 var linkRows = []Entry{
 	{
+		ID:      "E-2050",
+		What:    Text{"Our own transactions are not there yet: {file} is missing.", "我方交易数据尚未就绪：缺少文件 {file}。"},
+		Which:   Text{"{path}.", "{path}。"},
+		Changed: Text{"nothing.", "无。"},
+		Do:      Text{"Let the export program write the file, or mend `local.path`; the next run goes on from here.", "请让导出程序生成该文件，或修正 `local.path`；下次运行会从此处继续。"},
+	},
+	{
 		ID:      "E-2150",
 		What:    Text{"The export of our own transactions is not whole: {proof} says {want}, the rows say {got}.", "我方交易导出不完整：{proof} 应为 {want}，实际为 {got}。"},
 		Which:   Text{"Account {account}, {date}.", "账户 {account}，{date}。"},
