@@ -29,18 +29,22 @@ type RunReport struct {
 	Export     *Export       `json:"export,omitempty"`
 	Proofs     []Proof       `json:"proofs"` // all of the run, in the order of the stages
 
-	Totals  []ClassTotal `json:"totals"`
-	Bridge  []Bridge     `json:"bridge"`
-	Ageing  []AgeBucket  `json:"ageing"`
-	Fixes   []FixDone    `json:"fixes"`
-	Cases   []Case       `json:"cases"`             // open cases of this account, oldest first
-	Carried []Carried    `json:"carried"`           // carried out, with due dates
-	Rejects []Reject     `json:"rejects"`           // at most 1,000 here; all are in rejects.csv
-	Trend   []DayTotal   `json:"trend"`             // this account's last 30 days, for the chart
-	Changes []string     `json:"changes,omitempty"` // what changed against the attempt before
+	Totals     []ClassTotal `json:"totals"`
+	Bridge     []Bridge     `json:"bridge"`
+	Ageing     []AgeBucket  `json:"ageing"`
+	Fixes      []FixDone    `json:"fixes"`
+	Cases      []Case       `json:"cases"`             // open cases of this account, oldest first
+	Carried    []Carried    `json:"carried"`           // carried out, with due dates
+	Rejects    []Reject     `json:"rejects"`           // the first 1,000
+	RejectRows int64        `json:"reject_rows"`       // all of them
+	Trend      []DayTotal   `json:"trend"`             // this account's last 30 days, for the chart
+	Changes    []string     `json:"changes,omitempty"` // what changed against the attempt before
 
 	// Differences gives all differences in their stable order, streaming.
 	Differences iter.Seq2[*Difference, error] `json:"-"`
+	// EachReject gives all rejects in the order of the files, streaming; nil: no
+	// statement was read.
+	EachReject iter.Seq2[*Reject, error] `json:"-"`
 }
 
 // Export is what ledgerlink says about the local side.

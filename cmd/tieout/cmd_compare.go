@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -38,57 +39,32 @@ type compareCmd struct {
 // side fit into 512 MiB with everything that is not heap.
 const compareMemory = 360 << 20
 
+// The lists that the reports are written from, a JSON value a line.
+const (
+	differencesLines = "differences.jsonl"
+	rejectsLines     = "rejects.jsonl"
+)
+
 // Run is called by kong.
 func (c *compareCmd) Run(a *app) error {
-	w, err := c.compare(a, nil)
+	def, err := c.definition()
 	if err != nil {
 		return err
 	}
-	return w.finish(a)
-}
-
-// steps hears where a comparison is. Steps may overlap.
-type steps interface {
-	Begin(step string)
-	End(step string, counts map[string]int64)
-	finish()
-}
-
-// stepOpen is hashing and unpacking the statement; the other steps are stages.
-const stepOpen = "open"
-
-// compare does all the work and prints nothing. What could not be compared is
-// still a comparison, whose report says why. If nobody watches, a bar does.
-func (c *compareCmd) compare(a *app, watch steps) (*comparison, error) {
-	def, err := c.definition()
-	if err != nil {
-		return nil, err
-	}
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(compareMemory))
-	if watch != nil {
-		watch.Begin(stepOpen)
-	}
-	w, err := c.start(a, def, watch)
+	w, err := c.start(a, def)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer w.close()
-	if watch != nil {
-		watch.End(stepOpen, nil)
-	}
-	w.failed = w.run(a.ctx)
-	if w.failed != nil {
+	failed := w.run(a.ctx)
+	if failed != nil {
 		if a.ctx.Err() != nil || w.report.Statement == nil {
-			return nil, w.failed
+			return failed
 		}
-		w.report.Verdict, w.report.Why = schemas.Incomplete, fault.Of(w.failed).Message(fault.English)
+		w.report.Verdict, w.report.Why = schemas.Incomplete, fault.Of(failed).Message(fault.English)
 	}
-	w.steps.Begin(pipeline.StageReport)
-	if w.written, err = w.write(a); err != nil {
-		return nil, err
-	}
-	w.steps.End(pipeline.StageReport, nil)
-	return w, nil
+	return w.finish(a, failed)
 }
 
 func (c *compareCmd) definition() (*channels.Definition, error) {
@@ -118,12 +94,10 @@ type comparison struct {
 	closers []func()
 	report  schemas.RunReport
 	lang    fault.Lang
-	steps   steps
-	failed  error              // why the two sides could not be compared
-	written []schemas.FileUsed // the reports
+	bar     *bar
 }
 
-func (c *compareCmd) start(a *app, def *channels.Definition, watch steps) (*comparison, error) {
+func (c *compareCmd) start(a *app, def *channels.Definition) (*comparison, error) {
 	w := &comparison{cmd: c, def: def, lang: a.lang, date: bizday.None}
 	if c.Date != "" {
 		var err error
@@ -160,17 +134,20 @@ func (c *compareCmd) start(a *app, def *channels.Definition, watch steps) (*comp
 		w.close()
 		return nil, fault.New("E-4101", fault.V{"path": w.dir, "reason": err.Error()}, err)
 	}
-	if w.steps = watch; watch == nil {
-		w.steps = a.progress(format, w.date)
+	// A list of an earlier comparison is not one of this.
+	if err := os.Remove(filepath.Join(w.dir, differencesLines)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		w.close()
+		return nil, fault.New("E-4101", fault.V{"path": w.dir, "reason": err.Error()}, err)
 	}
+	w.bar = a.progress(format, w.date)
 	w.report = schemas.RunReport{Channel: def.Name, Account: w.account, Merchant: merchant, Date: w.date, RunID: "compare", Attempt: 1, Zone: def.Zone,
 		Versions: map[string]string{"program": version, "definition": def.Version}, FetchState: schemas.FetchFetched, Finished: a.now()}
 	return w, nil
 }
 
 func (w *comparison) close() {
-	if w.steps != nil {
-		w.steps.finish()
+	if w.bar != nil {
+		w.bar.finish()
 	}
 	for _, c := range w.closers {
 		c()
@@ -184,18 +161,18 @@ func (w *comparison) run(ctx context.Context) error {
 		name string
 		do   func(context.Context, match.Rules) error
 	}{{pipeline.StageNormalize, w.statement}, {pipeline.StageExport, w.local}, {pipeline.StageMatch, w.match}} {
-		w.steps.Begin(step.name)
+		w.bar.Begin(step.name)
 		if err := step.do(ctx, rules); err != nil {
 			return err
 		}
-		w.steps.End(step.name, nil)
+		w.bar.End(step.name, nil)
 	}
 	return nil
 }
 
 // statement writes statement.parquet and rejects.jsonl.
 func (w *comparison) statement(ctx context.Context, _ match.Rules) error {
-	rejects, err := w.create("rejects.jsonl")
+	rejects, err := w.create(rejectsLines)
 	if err != nil {
 		return err
 	}
@@ -205,6 +182,7 @@ func (w *comparison) statement(ctx context.Context, _ match.Rules) error {
 		sink.records = rec
 		st, err := normalize.Statement(ctx, normalize.Input{Definition: w.def, Account: w.account, Merchant: w.report.Merchant, Date: w.date, Files: w.files}, sink)
 		w.report.Statement, w.report.Proofs, w.report.Rejects = &st, st.Proofs, sink.shown
+		w.report.RejectRows = sink.rejects.Rows()
 		for _, f := range st.Files {
 			w.report.Files = append(w.report.Files, schemas.FetchedFile{FileUsed: f, Place: "file"})
 		}
@@ -252,7 +230,7 @@ func (w *comparison) match(ctx context.Context, rules match.Rules) error {
 		return err
 	}
 	defer outcomes.Close()
-	diffs, err := w.create("differences.jsonl")
+	diffs, err := w.create(differencesLines)
 	if err != nil {
 		return err
 	}
@@ -280,10 +258,42 @@ func (w *comparison) match(ctx context.Context, rules match.Rules) error {
 	return nil
 }
 
-// write writes the reports.
-func (w *comparison) write(a *app) ([]schemas.FileUsed, error) {
-	w.report.Differences = func(yield func(*schemas.Difference, error) bool) {
-		f, err := os.Open(filepath.Join(w.dir, "differences.jsonl"))
+// finish writes the reports and prints what came out; failed is why the two
+// sides could not be compared, nil if they were.
+func (w *comparison) finish(a *app, failed error) error {
+	w.bar.finish()
+	w.report.Differences = linesOf[schemas.Difference](filepath.Join(w.dir, differencesLines))
+	w.report.EachReject = linesOf[schemas.Reject](filepath.Join(w.dir, rejectsLines))
+	files, err := report.Compare(a.ctx, w.dir, &w.report, langs(a.lang))
+	if err != nil {
+		return err
+	}
+	code := resolve.ExitCode(w.report.Verdict, 0)
+	if failed != nil {
+		code = fault.Of(failed).Exit()
+	}
+	next := nextStep[code]
+	if code == 10 {
+		next = "read-report" // there are no cases without a site
+	}
+	a.result = resultLine{Code: code, Date: w.date.String(), Channel: w.def.Name, Changed: "none", Next: next}
+	if err := w.print(a, files, code); err != nil {
+		return err
+	}
+	switch {
+	case failed != nil:
+		return failed
+	case code != 0:
+		return exitCode(code)
+	}
+	return nil
+}
+
+// linesOf streams one of our files of JSON lines; a comparison that ended before
+// it was begun has none.
+func linesOf[T any](path string) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
+		f, err := os.Open(path)
 		if errors.Is(err, os.ErrNotExist) {
 			return
 		}
@@ -292,42 +302,14 @@ func (w *comparison) write(a *app) ([]schemas.FileUsed, error) {
 			return
 		}
 		defer f.Close()
-		for d, err := range recordfile.ReadLines[schemas.Difference](f, "differences.jsonl") {
-			if !yield(d, err) {
-				return
-			}
-		}
+		recordfile.ReadLines[T](f, filepath.Base(path))(yield)
 	}
-	return report.Compare(a.ctx, w.dir, &w.report, langs(a.lang))
 }
 
-// finish prints what came out.
-func (w *comparison) finish(a *app) error {
-	code := resolve.ExitCode(w.report.Verdict, 0)
-	if w.failed != nil {
-		code = fault.Of(w.failed).Exit()
-	}
-	next := nextStep[code]
-	if code == 10 {
-		next = "read-report" // there are no cases without a site
-	}
-	a.result = resultLine{Code: code, Date: w.date.String(), Channel: w.def.Name, Changed: "none", Next: next}
-	if err := w.print(a, code); err != nil {
-		return err
-	}
-	switch {
-	case w.failed != nil:
-		return w.failed
-	case code != 0:
-		return exitCode(code)
-	}
-	return nil
-}
-
-func (w *comparison) print(a *app, code int) error {
+func (w *comparison) print(a *app, files []schemas.FileUsed, code int) error {
 	if a.cli.JSON {
 		return a.printJSON(map[string]any{"code": code, "date": w.date, "verdict": w.report.Verdict, "why": w.report.Why, "statement": w.report.Statement,
-			"export": w.report.Export, "totals": w.report.Totals, "proofs": w.report.Proofs, "files": w.written})
+			"export": w.report.Export, "totals": w.report.Totals, "proofs": w.report.Proofs, "files": files})
 	}
 	if a.cli.Quiet && code == 0 {
 		return nil
@@ -345,7 +327,7 @@ func (w *comparison) print(a *app, code int) error {
 		return err
 	}
 	fmt.Fprintln(a.out, a.tr("reports", "报告"))
-	for _, f := range w.written {
+	for _, f := range files {
 		fmt.Fprintln(a.out, "  "+filepath.Join(w.dir, f.Name))
 	}
 	return nil
@@ -384,7 +366,7 @@ type compareSink struct {
 // Batch implements normalize.Sink.
 func (s *compareSink) Batch(b *schemas.Batch) error { return s.records.Batch(b) }
 
-// Reject implements normalize.Sink.
+// Reject implements normalize.Sink; the first ones are kept for the pages.
 func (s *compareSink) Reject(r schemas.Reject) error {
 	if len(s.shown) < 1000 {
 		s.shown = append(s.shown, r)

@@ -29,8 +29,12 @@ func (p *Pipeline) LoadReport(_ context.Context, r store.Run) (*schemas.RunRepor
 	if err != nil {
 		return nil, err
 	}
+	if dir, m, err = p.stageOf(r, StageNormalize); err != nil {
+		return nil, err
+	}
 	rep.Current = r.Current
 	rep.Differences = p.Findings(r)
+	rep.RejectRows, rep.EachReject = rejectsIn(dir, m)
 	return &rep, nil
 }
 

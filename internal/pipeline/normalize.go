@@ -2,7 +2,9 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"iter"
 	"os"
 
 	"tieout/internal/unpack"
@@ -40,9 +42,7 @@ func (w *work) normalize(ctx context.Context) error {
 		return err
 	}
 	w.noteStatements(statements)
-	rejects, err := readLines[schemas.Reject](w.dir(StageNormalize), m, rejectsFile)
-	w.report.Rejects = rejects[:min(len(rejects), maxRejectsShown)]
-	return err
+	return w.noteRejects(m)
 }
 
 func (w *work) noteStatements(all []schemas.Statement) {
@@ -50,6 +50,28 @@ func (w *work) noteStatements(all []schemas.Statement) {
 	for _, s := range all {
 		w.report.Proofs = append(w.report.Proofs, s.Proofs...)
 	}
+}
+
+// noteRejects puts the first rejects into the report, and the way to all.
+func (w *work) noteRejects(m *schemas.Manifest) error {
+	r := &w.report
+	r.RejectRows, r.EachReject = rejectsIn(w.dir(StageNormalize), m)
+	r.Rejects = nil
+	for reject, err := range r.EachReject {
+		if err != nil {
+			return err
+		}
+		if len(r.Rejects) == maxRejectsShown {
+			break
+		}
+		r.Rejects = append(r.Rejects, *reject)
+	}
+	return nil
+}
+
+// rejectsIn counts and streams what the stage rejected.
+func rejectsIn(dir string, m *schemas.Manifest) (int64, iter.Seq2[*schemas.Reject, error]) {
+	return m.Counts["rejects"], readEach[schemas.Reject](dir, m, rejectsFile)
 }
 
 // decode reads every statement of the account, the matched one first.
@@ -81,12 +103,11 @@ func (w *work) decode(ctx context.Context, out *output, fetched []schemas.Fetche
 	if err := writeLines(out, statementFile, statements); err != nil {
 		return err
 	}
+	out.manifest.Counts["records"], out.manifest.Counts["rejects"] = statements[0].Records, sink.rejects.Rows()
 	if held != nil { // no manifest: the stage did not end; the report shows what was found
 		w.noteStatements(statements)
-		w.report.Rejects = sink.shown
-		return held
+		return errors.Join(held, w.noteRejects(out.manifest))
 	}
-	out.manifest.Counts["records"], out.manifest.Counts["rejects"] = statements[0].Records, sink.rejects.Rows()
 	out.manifest.Totals = statements[0].Totals
 	for _, s := range statements {
 		out.manifest.Proofs = append(out.manifest.Proofs, s.Proofs...)
@@ -172,18 +193,12 @@ func (p *Pipeline) Unpack(ctx context.Context, raw schemas.FileUsed, tempDir str
 type recordSink struct {
 	records *recordfile.Writer
 	rejects *recordfile.LineWriter[schemas.Reject]
-	shown   []schemas.Reject
 }
 
 // Batch writes records.
 func (s *recordSink) Batch(b *schemas.Batch) error { return s.records.Batch(b) }
 
-// Reject writes a reject, and keeps the first ones for the report.
-func (s *recordSink) Reject(r schemas.Reject) error {
-	if len(s.shown) < maxRejectsShown {
-		s.shown = append(s.shown, r)
-	}
-	return s.rejects.Add(&r)
-}
+// Reject writes a reject.
+func (s *recordSink) Reject(r schemas.Reject) error { return s.rejects.Add(&r) }
 
 var _ normalize.Sink = (*recordSink)(nil)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -242,4 +243,60 @@ func TestFaultC08_VolumeOutOfBand(t *testing.T) {
 	wantList(t, "fixes", w.appliedFixes(last.Run.ID), []string{"SUSPEND P70"})
 	wantList(t, "open cases", w.openCases(), []string{"P70 STATUS_MISMATCH_LOCAL_BEHIND - P1"})
 	w.verify(days[0], days[7])
+}
+
+// rejectCount counts the rejects that a report is given.
+type rejectCount struct{ shown, said, listed int }
+
+// Write implements pipeline.Reporter.
+func (c *rejectCount) Write(_ context.Context, _ string, r *schemas.RunReport, _ []fault.Lang) ([]schemas.FileUsed, error) {
+	*c = rejectCount{shown: len(r.Rejects), said: int(r.RejectRows)}
+	for _, err := range r.EachReject {
+		if err != nil {
+			return nil, err
+		}
+		c.listed++
+	}
+	return nil, nil
+}
+
+// A bill with more rejects than a report shows: the first 1,000 are in the
+// report, and the way to all of them, whether the night ends or is held.
+func TestReportIsGivenAllRejects(t *testing.T) {
+	const bad = 1_100
+	w := newWorld(t)
+	w.play(day1, cleanDay)
+	bill := weChatBill(w.books.rows[day1])
+	at := bytes.Index(bill, []byte(billTail))
+	var rows bytes.Buffer
+	for range bad {
+		tick(&rows, append(strings.Split("never,wx0,"+mchID+",0,,,X,payer,JSAPI,SUCCESS,OTHERS,CNY,0.00,0.00,0,0,0.00,0.00,,,goods,,0.00000,0.60%,0.00,0.00", ","), ""))
+	}
+	tail := bytes.Replace(bill[at:], []byte("`4,"), fmt.Appendf(nil, "`%d,", bad+4), 1)
+	want := rejectCount{shown: 1_000, said: bad, listed: bad}
+	given := &rejectCount{}
+	w.pipe.Report = given
+
+	w.books.raw[day1] = slices.Concat(bill[:at], rows.Bytes(), bytes.Replace(tail, []byte("22.30"), []byte("22.31"), 1))
+	if _, err := w.pipe.Run(context.Background(), w.acct, day1, pipeline.Options{}); fault.Of(err).Exit() != 21 {
+		t.Fatalf("a trailer that is one fen off: %v", err)
+	}
+	if *given != want {
+		t.Errorf("a night that is held: %+v, want %+v", *given, want)
+	}
+
+	*given = rejectCount{}
+	w.books.raw[day1] = slices.Concat(bill[:at], rows.Bytes(), tail)
+	res := w.run(day1, pipeline.Options{Again: true}, "")
+	if *given != want {
+		t.Errorf("a night that ends: %+v, want %+v", *given, want)
+	}
+	again, err := w.pipe.LoadReport(context.Background(), res.Run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	*given = rejectCount{}
+	if _, err := given.Write(context.Background(), "", again, nil); err != nil || *given != want {
+		t.Errorf("a report that is written again: %+v (%v), want %+v", *given, err, want)
+	}
 }

@@ -27,7 +27,7 @@ func hostile(s string) *schemas.RunReport {
 	r := reportOf([]*schemas.Difference{d})
 	r.Why = s
 	r.Cases[0].Owner, r.Cases[0].Reason, r.Cases[0].Flag = s, s, s
-	r.Rejects = []schemas.Reject{{File: s, Field: s, Value: s, Reason: s}}
+	reject(r, []schemas.Reject{{File: s, Field: s, Value: s, Reason: s}})
 	r.Fixes = []schemas.FixDone{{Fix: schemas.Fix{MerchantRef: s, Maker: s, Currency: "CNY"}, Result: schemas.FixResult{State: s, Reason: s, TxnID: s}}}
 	r.Proofs = []schemas.Proof{{Name: "trailer.rows", OK: true, Want: s, Got: s, Note: s}}
 	r.Files = []schemas.FetchedFile{{FileUsed: schemas.FileUsed{Name: s}, Place: s}}

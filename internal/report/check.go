@@ -48,7 +48,11 @@ func Check(dir string) ([]schemas.Proof, error) {
 			amounts = bad
 		}
 	}
-	checks := append(Verify(doc.report(), list), amounts, checkTheFiles(dir, doc.Files))
+	rejected, err := rowsOf(filepath.Join(dir, rejectsFile))
+	if err != nil {
+		return nil, fmt.Errorf("check %s: %w", rejectsFile, err)
+	}
+	checks := append(Verify(doc.report(), list), checkTheRejects(doc.Run.RejectRows, rejected), amounts, checkTheFiles(dir, doc.Files))
 	if doc.Differences != nil {
 		p := checkList(doc.Differences.Classes, list)
 		p.Note = "report.json = differences.csv"
@@ -68,6 +72,8 @@ type readDocument struct {
 		Bridge    []schemas.Bridge     `json:"bridge"`
 		Cases     []struct{}           `json:"cases"`
 		Carried   []readCarried        `json:"carried"`
+
+		RejectRows int64 `json:"reject_rows"`
 	} `json:"run"`
 	Differences *listedDocument    `json:"differences"`
 	Files       []schemas.FileUsed `json:"files"`
@@ -149,18 +155,9 @@ func listOf(path string) ([]schemas.ClassTotal, schemas.Proof, error) {
 		return nil, ok, err
 	}
 	defer f.Close()
-	in := bufio.NewReader(f)
-	if mark, err := in.Peek(len(bom)); err == nil && string(mark) == bom {
-		_, _ = in.Discard(len(bom)) // it was just peeked
-	}
-	rows := csv.NewReader(in)
-	rows.ReuseRecord = true
-	header, err := rows.Read()
+	rows, err := readCSV(f, differenceColumns)
 	if err != nil {
 		return nil, ok, err
-	}
-	if !slices.Equal(header, differenceColumns) {
-		return nil, ok, errors.New("the header is not that of a list of differences")
 	}
 	count, bad := listed{}, ok
 	for {
@@ -183,6 +180,44 @@ func listOf(path string) ([]schemas.ClassTotal, schemas.Proof, error) {
 	}
 	totals, err := count.totals()
 	return totals, bad, err
+}
+
+// readCSV starts to read a file that newCSV began.
+func readCSV(f io.Reader, columns []string) (*csv.Reader, error) {
+	in := bufio.NewReader(f)
+	if mark, err := in.Peek(len(bom)); err == nil && string(mark) == bom {
+		_, _ = in.Discard(len(bom)) // it was just peeked
+	}
+	rows := csv.NewReader(in)
+	rows.ReuseRecord = true
+	header, err := rows.Read()
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Equal(header, columns) {
+		return nil, errors.New("the header is not that of such a list")
+	}
+	return rows, nil
+}
+
+// rowsOf counts rejects.csv.
+func rowsOf(path string) (int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	rows, err := readCSV(f, rejectColumns)
+	if err != nil {
+		return 0, err
+	}
+	for n := int64(0); ; n++ {
+		if _, err := rows.Read(); errors.Is(err, io.EOF) {
+			return n, nil
+		} else if err != nil {
+			return n, err
+		}
+	}
 }
 
 // Places of the columns that readRow needs.

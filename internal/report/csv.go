@@ -1,9 +1,12 @@
 package report
 
 import (
+	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"strconv"
 	"strings"
 	"time"
@@ -156,21 +159,34 @@ func numberOf(r *schemas.Record) string {
 
 var rejectColumns = []string{"file", "line", "offset", "column", "field", "value", "reason", "source"}
 
-// writeRejects writes rejects.csv.
-func writeRejects(w io.Writer, rejects []schemas.Reject) error {
+// writeRejects writes rejects.csv, and returns how many rows it holds.
+func writeRejects(ctx context.Context, w io.Writer, r *schemas.RunReport) (int64, error) {
 	out, err := newCSV(w, rejectColumns)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	for _, r := range rejects {
+	rows := int64(0)
+	for r, err := range rejectsOf(r) {
+		if err := errors.Join(err, ctx.Err()); err != nil {
+			return rows, err
+		}
+		rows++
 		err := out.Write([]string{csvText(r.File), digits(r.Line), digits(r.Offset), positive(int64(r.Column)), csvText(r.Field),
 			csvText(r.Value), csvText(r.Reason), csvText(r.Source)})
 		if err != nil {
-			return err
+			return rows, err
 		}
 	}
 	out.Flush()
-	return out.Error()
+	return rows, out.Error()
+}
+
+// rejectsOf streams the rejects of a run; one that read no statement has none.
+func rejectsOf(r *schemas.RunReport) iter.Seq2[*schemas.Reject, error] {
+	if r.EachReject == nil {
+		return func(func(*schemas.Reject, error) bool) {}
+	}
+	return r.EachReject
 }
 
 func digits(v int64) string { return strconv.FormatInt(v, 10) }

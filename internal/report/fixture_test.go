@@ -225,10 +225,10 @@ func rich() *schemas.RunReport {
 	r.Statement = &schemas.Statement{Channel: "wechat", Account: "wechat-main", BillDate: day, Format: "trade_all_current", Kind: "TRADE", Rows: 2003, Records: 2001, Rejects: 2,
 		Warnings: []string{"line 17: an unknown trade type"}}
 	r.Export = &schemas.Export{Source: "core", Watermark: "seq 991823", Rows: 2001}
-	r.Rejects = []schemas.Reject{
+	reject(r, []schemas.Reject{
 		{Source: sha, File: "20260301.csv", Line: 99, Offset: 18_233, Column: 13, Field: "订单金额", Value: "12.345", Reason: "more decimals than the currency has"},
 		{Source: sha, File: "20260301.csv", Line: 1207, Offset: 220_411, Field: "", Value: "", Reason: "27 cells under 28 columns"},
-	}
+	})
 	r.Ageing = []schemas.AgeBucket{{Bucket: "0-1", Currency: "CNY", Cases: 9, Minor: 120_461_907}, {Bucket: "2-7", Currency: "CNY", Cases: 3, Minor: 45_000},
 		{Bucket: "8-30", Currency: "CNY", Cases: 1, Minor: 9_900}, {Bucket: ">30", Currency: "CNY", Cases: 1, Minor: 70}}
 	r.Fixes = []schemas.FixDone{
@@ -245,4 +245,17 @@ func rich() *schemas.RunReport {
 	}
 	r.Changes = []string{"row PAYMENT ORD-1004: UNKNOWN -> STATUS_MISMATCH_LOCAL_BEHIND, CNY 256.00"}
 	return r
+}
+
+// reject puts rejects into a report as the pipeline does: the first of them, how
+// many there are, and a stream of all.
+func reject(r *schemas.RunReport, rejects []schemas.Reject) {
+	r.Rejects, r.RejectRows = rejects[:min(len(rejects), 1000)], int64(len(rejects))
+	r.EachReject = func(yield func(*schemas.Reject, error) bool) {
+		for i := range rejects {
+			if !yield(&rejects[i], nil) {
+				return
+			}
+		}
+	}
 }

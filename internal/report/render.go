@@ -167,12 +167,13 @@ func firstShown(list any) any {
 }
 
 // cut says how many rows a page leaves out, and where they stand.
-func (t tongue) cut(rows int, file string) template.HTML {
-	if rows <= maxShown {
+func (t tongue) cut(rows any, file string) template.HTML {
+	n := reflect.ValueOf(rows).Int()
+	if n <= maxShown {
 		return ""
 	}
 	return template.HTML(fmt.Sprintf(`<p class="cut">%s %s <span class="mono">%s</span></p>`,
-		count(int64(rows-maxShown)), template.HTMLEscapeString(t.say("more")), template.HTMLEscapeString(file)))
+		count(n-maxShown), template.HTMLEscapeString(t.say("more")), template.HTMLEscapeString(file)))
 }
 
 // channelNumber is the channel's number of a difference, from whichever side

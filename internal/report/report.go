@@ -87,14 +87,15 @@ func writeRun(ctx context.Context, f *folder, r *schemas.RunReport, langs []faul
 	if err != nil {
 		return err
 	}
-	if err := f.fill(rejectsFile, func(w io.Writer) error { return writeRejects(w, r.Rejects) }); err != nil {
+	rejected := int64(0)
+	if err := f.fill(rejectsFile, func(w io.Writer) (err error) { rejected, err = writeRejects(ctx, w, r); return err }); err != nil {
 		return err
 	}
 	var classes []schemas.ClassTotal
 	if list != nil {
 		classes = list.Classes
 	}
-	checks := Verify(r, classes)
+	checks := append(Verify(r, classes), checkTheRejects(r.RejectRows, rejected))
 	p, err := newPage(r, langs, groups, checks)
 	if err != nil {
 		return err

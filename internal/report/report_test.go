@@ -215,6 +215,36 @@ func TestBigListsAreCut(t *testing.T) {
 	}
 }
 
+// A file of nothing but rejects: rejects.csv holds all of them; page and
+// workbook show the first, and say how many there are and where.
+func TestAllRejectsAreListed(t *testing.T) {
+	r := rich()
+	many := make([]schemas.Reject, 1_500)
+	for i := range many {
+		many[i] = schemas.Reject{File: "20260301.csv", Line: int64(i + 1), Reason: "27 cells under 28 columns"}
+	}
+	reject(r, many)
+	dir := write(t, r, both...)
+	if got := strings.Count(content(t, dir, "rejects.csv"), "\r\n"); got != 1_501 {
+		t.Errorf("rejects.csv has %d lines, want 1501", got)
+	}
+	page := content(t, dir, "report.en.html")
+	if !strings.Contains(page, "Rejected rows <small>1,500</small>") || !strings.Contains(page, `1,000 more rows stand in <span class="mono">rejects.csv`) {
+		t.Error("the page does not say that there are 1500 rejects and that 1000 more stand in the file")
+	}
+	rows, err := openBook(t, dir, "report.xlsx").GetRows("拒收行")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := rows[len(rows)-1][0]; len(rows) != 1_002 || got != "500 行未在此列出，完整清单见 rejects.csv" {
+		t.Errorf("the sheet has %d rows, the last is %q", len(rows), got)
+	}
+	r.EachReject = func(yield func(*schemas.Reject, error) bool) { yield(nil, errors.New("the file is damaged")) }
+	if _, err := Write(t.Context(), dir, r, both); err == nil {
+		t.Error("a report is written although its rejects cannot be read")
+	}
+}
+
 func BenchmarkWrite(b *testing.B) {
 	dir := b.TempDir()
 	for b.Loop() {

@@ -16,6 +16,7 @@ const (
 	checkVerdict = "report.verdict"     // the verdict follows from the proofs
 	checkCarried = "report.carried"     // the carried rows are those that the totals count
 	checkRows    = "report.rows"        // rows = records + rejects
+	checkRejects = "report.rejects"     // rejects.csv holds them all
 	checkAmounts = "report.amounts"     // both forms of each amount agree
 	checkFiles   = "report.files"       // each file has its digest
 )
@@ -189,4 +190,8 @@ func checkTheCarried(r *schemas.RunReport) schemas.Proof {
 func checkTheRows(s *schemas.Statement) schemas.Proof {
 	return schemas.Proof{Name: checkRows, OK: s.Rows == s.Records+s.Rejects, Want: digits(s.Rows), Got: digits(s.Records + s.Rejects),
 		Note: "rows of the statement = records + rejected rows"}
+}
+
+func checkTheRejects(counted, listed int64) schemas.Proof {
+	return schemas.Proof{Name: checkRejects, OK: counted == listed, Want: digits(counted), Got: digits(listed), Note: "rejected rows = rows of rejects.csv"}
 }

@@ -68,7 +68,6 @@ var words = map[string]fault.Text{
 	"h.trend":       {EN: "Differences, carried rows and automatic fixes a day; the strip below is the day's verdict.", ZH: "每日差错、在途与自动处理笔数；下方色条为当日结论。"},
 	"h.checks":      {EN: "What the report shows, compared with itself.", ZH: "以报告自身数据互相核对。"},
 	"h.day":         {EN: "The loudest verdict of the accounts counts for the day.", ZH: "当日结论取各账户中最严重者。"},
-	"h.rejects.cut": {EN: "Rejected rows in all:", ZH: "拒收行总数："},
 
 	// Tiles.
 	"k.matched":  {EN: "Matched", ZH: "平账"},

@@ -86,6 +86,7 @@ var proofWords = map[string]fault.Text{
 	"report.verdict":      {EN: "The verdict is as loud as what stands below it", ZH: "结论与内容相符"},
 	"report.carried":      {EN: "Carried rows = rows in transit", ZH: "结转清单 = 在途合计"},
 	"report.rows":         {EN: "Rows = records + rejected rows", ZH: "总行数 = 记录 + 拒收"},
+	"report.rejects":      {EN: "rejects.csv holds all rejected rows", ZH: "拒收清单 = 拒收行数"},
 	"report.amounts":      {EN: "Both forms of each amount agree", ZH: "金额两种写法一致"},
 	"report.files":        {EN: "Each file has its digest", ZH: "各文件与其摘要一致"},
 }

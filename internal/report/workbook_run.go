@@ -113,7 +113,7 @@ func (b *runBook) finish(out io.Writer, p *page) error {
 	}
 	for _, write := range []func() error{
 		func() error { return b.carried(r.Carried) }, func() error { return b.fixes(r.Fixes) }, func() error { return b.cases(r.Cases) },
-		func() error { return b.rejects(r.Rejects) }, func() error { return b.proofs("s.checks", p.Checks) }, func() error { return b.summarize(p) },
+		func() error { return b.rejects(r) }, func() error { return b.proofs("s.checks", p.Checks) }, func() error { return b.summarize(p) },
 	} {
 		if err := write(); err != nil {
 			return err
@@ -281,12 +281,16 @@ func (b *runBook) cases(cases []schemas.Case) error {
 	return s.close()
 }
 
-func (b *runBook) rejects(rejects []schemas.Reject) error {
-	return b.list("s.rejects", len(rejects), func(s *sheet) error {
-		for _, r := range rejects {
+// rejects writes the first ones, and says where the rest stands.
+func (b *runBook) rejects(r *schemas.RunReport) error {
+	return b.list("s.rejects", len(r.Rejects), func(s *sheet) error {
+		for _, r := range r.Rejects {
 			if err := s.add(r.File, r.Line, r.Column, r.Field, r.Value, r.Reason, r.Source); err != nil {
 				return err
 			}
+		}
+		if more := r.RejectRows - int64(len(r.Rejects)); more > 0 {
+			return s.add(count(more) + " " + b.say("more") + " " + rejectsFile)
 		}
 		return nil
 	}, "c.file", 34, "c.line", 10, "c.column", 8, "c.field", 20, "c.value", 40, "c.reason", 50, "c.digest", 40)
