@@ -40,6 +40,13 @@ func (*configShowCmd) Run(a *app) error {
 	if err != nil {
 		return fmt.Errorf("encode the configuration: %w", err)
 	}
+	if a.cli.JSON {
+		var tree any
+		if err := yaml.Unmarshal(body, &tree); err != nil {
+			return fmt.Errorf("encode the configuration: %w", err)
+		}
+		return a.printJSON(tree)
+	}
 	_, err = a.out.Write(body)
 	return err
 }

@@ -35,6 +35,9 @@ type versionCmd struct{}
 
 // Run is called by kong.
 func (*versionCmd) Run(a *app) error {
+	if a.cli.JSON {
+		return a.printJSON(map[string]any{"version": version})
+	}
 	_, err := fmt.Fprintln(a.out, "tieout "+version)
 	return err
 }

@@ -68,14 +68,26 @@ func (a *app) printUnits(kind string) error {
 	if err != nil {
 		return fmt.Errorf("find the configuration: %w", err)
 	}
+	text := systemdUnits(quoteUnit(self), quoteUnit(conf))
 	if kind == "crontab" {
-		_, err = fmt.Fprintf(a.out, "# Every ten minutes from 10:00 to 18:50: a day that is final costs one look into the database.\n"+
-			"# Exit code 10 means that items wait for review; see docs/runbook.md.\n"+
-			"# A cron that does not know CRON_TZ (Debian's, Ubuntu's) takes these hours in the machine's zone: shift them there.\n"+
-			"CRON_TZ=Asia/Shanghai\n*/10 10-18 * * * %s --config %s --quiet run\n", quoteCron(self), quoteCron(conf))
-		return err
+		text = crontabLine(quoteCron(self), quoteCron(conf))
 	}
-	_, err = fmt.Fprintf(a.out, `# /etc/systemd/system/tieout.service
+	if a.cli.JSON {
+		return a.printJSON(map[string]any{kind: text})
+	}
+	_, err = fmt.Fprint(a.out, text)
+	return err
+}
+
+func crontabLine(self, conf string) string {
+	return fmt.Sprintf("# Every ten minutes from 10:00 to 18:50: a day that is final costs one look into the database.\n"+
+		"# Exit code 10 means that items wait for review; see docs/runbook.md.\n"+
+		"# A cron that does not know CRON_TZ (Debian's, Ubuntu's) takes these hours in the machine's zone: shift them there.\n"+
+		"CRON_TZ=Asia/Shanghai\n*/10 10-18 * * * %s --config %s --quiet run\n", self, conf)
+}
+
+func systemdUnits(self, conf string) string {
+	return fmt.Sprintf(`# /etc/systemd/system/tieout.service
 [Unit]
 Description=tieout: reconcile yesterday's payments
 
@@ -95,8 +107,7 @@ Persistent=true
 
 [Install]
 WantedBy=timers.target
-`, quoteUnit(self), quoteUnit(conf))
-	return err
+`, self, conf)
 }
 
 // quoteCron keeps a path one word for the shell; % ends a crontab command.

@@ -38,7 +38,7 @@ func main() {
 type CLI struct {
 	Config string `short:"c" help:"Configuration file." default:"tieout.yaml" type:"path" env:"TIEOUT_CONFIG"`
 	Lang   string `help:"Language of messages and reports: zh or en." enum:",zh,en" default:""`
-	JSON   bool   `help:"Print one JSON object instead of text."`
+	JSON   bool   `help:"Print one JSON object or list instead of text."`
 	Quiet  bool   `short:"q" help:"Print nothing when the exit code is 0."`
 
 	Demo    demoCmd    `cmd:"" help:"Play a month of nights in a temporary folder: payments, faults, statements, reconciliation, reports."`

@@ -40,11 +40,14 @@ func counted[N int | int64](n N, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// printJSON prints one object.
+// printJSON prints one object or list.
 func (a *app) printJSON(v any) error {
 	body, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode the result: %w", err)
+	}
+	if string(body) == "null" { // nothing to list is a list, too
+		body = []byte("[]")
 	}
 	_, err = fmt.Fprintln(a.out, string(body))
 	return err
