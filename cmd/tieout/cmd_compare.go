@@ -47,24 +47,55 @@ const (
 
 // Run is called by kong.
 func (c *compareCmd) Run(a *app) error {
+	w, err := c.compare(a, nil)
+	if err != nil {
+		return err
+	}
+	return w.finish(a)
+}
+
+// steps hears where a comparison is. Steps may overlap.
+type steps interface {
+	Begin(step string)
+	End(step string, counts map[string]int64)
+	finish()
+}
+
+// stepOpen is hashing and unpacking the statement; the other steps are stages.
+const stepOpen = "open"
+
+// compare does all the work and prints nothing. What could not be compared is
+// still a comparison, whose report says why. If nobody watches, a bar does.
+func (c *compareCmd) compare(a *app, watch steps) (*comparison, error) {
 	def, err := c.definition()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(compareMemory))
-	w, err := c.start(a, def)
+	if watch != nil {
+		watch.Begin(stepOpen)
+	}
+	w, err := c.start(a, def, watch)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer w.close()
-	failed := w.run(a.ctx)
-	if failed != nil {
-		if a.ctx.Err() != nil || w.report.Statement == nil {
-			return failed
-		}
-		w.report.Verdict, w.report.Why = schemas.Incomplete, fault.Of(failed).Message(fault.English)
+	if watch != nil {
+		watch.End(stepOpen, nil)
 	}
-	return w.finish(a, failed)
+	w.failed = w.run(a.ctx)
+	if w.failed != nil {
+		if a.ctx.Err() != nil || w.report.Statement == nil {
+			return nil, w.failed
+		}
+		w.report.Verdict, w.report.Why = schemas.Incomplete, fault.Of(w.failed).Message(fault.English)
+	}
+	w.steps.Begin(pipeline.StageReport)
+	if w.written, err = w.write(a); err != nil {
+		return nil, err
+	}
+	w.steps.End(pipeline.StageReport, nil)
+	return w, nil
 }
 
 func (c *compareCmd) definition() (*channels.Definition, error) {
@@ -94,10 +125,12 @@ type comparison struct {
 	closers []func()
 	report  schemas.RunReport
 	lang    fault.Lang
-	bar     *bar
+	steps   steps
+	failed  error              // why the two sides could not be compared
+	written []schemas.FileUsed // the reports
 }
 
-func (c *compareCmd) start(a *app, def *channels.Definition) (*comparison, error) {
+func (c *compareCmd) start(a *app, def *channels.Definition, watch steps) (*comparison, error) {
 	w := &comparison{cmd: c, def: def, lang: a.lang, date: bizday.None}
 	if c.Date != "" {
 		var err error
@@ -139,15 +172,17 @@ func (c *compareCmd) start(a *app, def *channels.Definition) (*comparison, error
 		w.close()
 		return nil, fault.New("E-4101", fault.V{"path": w.dir, "reason": err.Error()}, err)
 	}
-	w.bar = a.progress(format, w.date)
+	if w.steps = watch; watch == nil {
+		w.steps = a.progress(format, w.date)
+	}
 	w.report = schemas.RunReport{Channel: def.Name, Account: w.account, Merchant: merchant, Date: w.date, RunID: "compare", Attempt: 1, Zone: def.Zone,
 		Versions: map[string]string{"program": version, "definition": def.Version}, FetchState: schemas.FetchFetched, Finished: a.now()}
 	return w, nil
 }
 
 func (w *comparison) close() {
-	if w.bar != nil {
-		w.bar.finish()
+	if w.steps != nil {
+		w.steps.finish()
 	}
 	for _, c := range w.closers {
 		c()
@@ -161,11 +196,11 @@ func (w *comparison) run(ctx context.Context) error {
 		name string
 		do   func(context.Context, match.Rules) error
 	}{{pipeline.StageNormalize, w.statement}, {pipeline.StageExport, w.local}, {pipeline.StageMatch, w.match}} {
-		w.bar.Begin(step.name)
+		w.steps.Begin(step.name)
 		if err := step.do(ctx, rules); err != nil {
 			return err
 		}
-		w.bar.End(step.name, nil)
+		w.steps.End(step.name, nil)
 	}
 	return nil
 }
@@ -258,31 +293,30 @@ func (w *comparison) match(ctx context.Context, rules match.Rules) error {
 	return nil
 }
 
-// finish writes the reports and prints what came out; failed is why the two
-// sides could not be compared, nil if they were.
-func (w *comparison) finish(a *app, failed error) error {
-	w.bar.finish()
+// write writes the reports.
+func (w *comparison) write(a *app) ([]schemas.FileUsed, error) {
 	w.report.Differences = linesOf[schemas.Difference](filepath.Join(w.dir, differencesLines))
 	w.report.EachReject = linesOf[schemas.Reject](filepath.Join(w.dir, rejectsLines))
-	files, err := report.Compare(a.ctx, w.dir, &w.report, langs(a.lang))
-	if err != nil {
-		return err
-	}
+	return report.Compare(a.ctx, w.dir, &w.report, langs(a.lang))
+}
+
+// finish prints what came out.
+func (w *comparison) finish(a *app) error {
 	code := resolve.ExitCode(w.report.Verdict, 0)
-	if failed != nil {
-		code = fault.Of(failed).Exit()
+	if w.failed != nil {
+		code = fault.Of(w.failed).Exit()
 	}
 	next := nextStep[code]
 	if code == 10 {
 		next = "read-report" // there are no cases without a site
 	}
 	a.result = resultLine{Code: code, Date: w.date.String(), Channel: w.def.Name, Changed: "none", Next: next}
-	if err := w.print(a, files, code); err != nil {
+	if err := w.print(a, code); err != nil {
 		return err
 	}
 	switch {
-	case failed != nil:
-		return failed
+	case w.failed != nil:
+		return w.failed
 	case code != 0:
 		return exitCode(code)
 	}
@@ -306,10 +340,10 @@ func linesOf[T any](path string) iter.Seq2[*T, error] {
 	}
 }
 
-func (w *comparison) print(a *app, files []schemas.FileUsed, code int) error {
+func (w *comparison) print(a *app, code int) error {
 	if a.cli.JSON {
 		return a.printJSON(map[string]any{"code": code, "date": w.date, "verdict": w.report.Verdict, "why": w.report.Why, "statement": w.report.Statement,
-			"export": w.report.Export, "totals": w.report.Totals, "proofs": w.report.Proofs, "files": files})
+			"export": w.report.Export, "totals": w.report.Totals, "proofs": w.report.Proofs, "files": w.written})
 	}
 	if a.cli.Quiet && code == 0 {
 		return nil
@@ -327,7 +361,7 @@ func (w *comparison) print(a *app, files []schemas.FileUsed, code int) error {
 		return err
 	}
 	fmt.Fprintln(a.out, a.tr("reports", "报告"))
-	for _, f := range files {
+	for _, f := range w.written {
 		fmt.Fprintln(a.out, "  "+filepath.Join(w.dir, f.Name))
 	}
 	return nil
