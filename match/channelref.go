@@ -3,6 +3,7 @@ package match
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 
 	"tieout/schemas"
@@ -100,19 +101,39 @@ func (e *engine) eachRef(ctx context.Context, s *side, fn func(row int32, ref []
 
 // freshRefs calls fn with the channel's number of every fresh row that has one.
 func (s *side) freshRefs(ctx context.Context, fn func(row int32, ref []byte)) error {
-	return s.set.Read(ctx, recordfile.Refs, func(first int64, b *schemas.Batch) error {
-		for i := range b.ChannelRef.Len() {
-			row := int32(first) + int32(i)
-			ref := b.ChannelRef.At(i)
+	if err := s.readRefs(ctx); err != nil {
+		return err
+	}
+	for row := range s.fresh {
+		if ref := s.refs.At(int(row)); len(ref) > 0 {
+			fn(row, ref)
+		}
+	}
+	return nil
+}
+
+// readRefs reads the channel's numbers of the fresh rows, once.
+func (s *side) readRefs(ctx context.Context) error {
+	if s.refs.Len() == int(s.fresh) {
+		return nil
+	}
+	s.refs.Reset()
+	err := s.set.Read(ctx, recordfile.Refs, func(first int64, b *schemas.Batch) error {
+		end := int32(first) + int32(b.ChannelRef.Len())
+		for row := s.refs.Len(); row < int(s.fresh) && s.orig[row] < end; row++ {
+			i := int(s.orig[row]) - int(first)
 			if hasOwnNumber(s.kind[row]) {
-				ref = b.ChannelRefundRef.At(i)
-			}
-			if len(ref) > 0 {
-				fn(row, ref)
+				s.refs.Append(b.ChannelRefundRef.At(i))
+			} else {
+				s.refs.Append(b.ChannelRef.At(i))
 			}
 		}
 		return nil
 	})
+	if err == nil && s.refs.Len() != int(s.fresh) {
+		err = fmt.Errorf("read %d of %d numbers of the channel", s.refs.Len(), s.fresh)
+	}
+	return err
 }
 
 // settleRefs settles groups that share a number.

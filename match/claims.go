@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 
+	"tieout/internal/bizday"
 	"tieout/schemas"
 )
 
@@ -185,11 +186,11 @@ func (e *engine) dropKeyless(ctx context.Context) error {
 	return nil
 }
 
-// nearEdge tells whether a neighbouring day's window shows the fresh row.
-func (e *engine) nearEdge(row int32) bool {
-	t := e.local.time[row]
+// nearEdge tells whether a neighbouring day's window shows a fresh local row
+// of this time, or without one of this date.
+func (e *engine) nearEdge(t int64, d bizday.Date) bool {
 	if t == schemas.NoTime {
-		return !e.ownDay(row)
+		return !e.ownDay(t, d)
 	}
 	return t < e.day.From+e.in.Rules.WindowAfter.Microseconds() || t >= e.day.To-e.in.Rules.WindowBefore.Microseconds()
 }

@@ -144,7 +144,7 @@ func (s *side) eachRecord(ctx context.Context, rows []int32, fn func(row int32, 
 		var idx []int64
 		for _, row := range part {
 			if row < s.fresh {
-				idx = append(idx, int64(row))
+				idx = append(idx, int64(s.orig[row]))
 			}
 		}
 		var records []schemas.Record

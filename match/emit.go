@@ -25,13 +25,14 @@ func (e *engine) emit(ctx context.Context, out Sink) (Result, error) {
 		if c != none {
 			channel.add(e.channel, c)
 		}
-		totals.add(e, o.Class, l, c)
+		totals.add(e.local, e.channel, o.Class, l, c)
 		passes[by]++
 		return out.Outcome(o)
-	})
+	}, out.Outcome)
 	if err != nil {
 		return Result{}, err
 	}
+	passes[passExactKey] += e.agreed.addTo(totals, local, channel)
 	if err := e.differences(ctx, out.Difference); err != nil {
 		return Result{}, err
 	}
@@ -50,36 +51,63 @@ func (e *engine) emit(ctx context.Context, out Sink) (Result, error) {
 	if res.Claims, err = e.claims(ctx); err != nil {
 		return Result{}, err
 	}
-	res.Proofs = append(proveSame("local", ledgerOf(e.local), local, e.money.names),
-		proveSame("channel", ledgerOf(e.channel), channel, e.money.names)...)
+	res.Proofs = append(proveSame("local", cameIn(e.agreed.local, e.local), local, e.money.names),
+		proveSame("channel", cameIn(e.agreed.channel, e.channel), channel, e.money.names)...)
 	res.Proofs = append(res.Proofs, e.proveCarry(schemas.Local, res.CarriedOut), e.proveCarry(schemas.Channel, res.CarriedOut))
 	res.Proofs = append(res.Proofs, e.proveDates(res.Totals)...)
 	return res, nil
 }
 
 // outcomes goes through all placed rows: the local ones in their order, each
-// with its channel row, then the channel rows that stand alone.
-func (e *engine) outcomes(ctx context.Context, fn func(l, c int32, o schemas.Outcome, by passID) error) error {
+// with its channel row, then the channel rows that stand alone. fn gets those
+// that the passes placed, agreed the pairs of the first look.
+func (e *engine) outcomes(ctx context.Context, fn func(l, c int32, o schemas.Outcome, by passID) error, agreed func(schemas.Outcome) error) error {
 	give := func(s *side, row, l, c int32) error {
-		if row%65536 == 0 {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
+		if s.class[row] == 0 {
+			return nil // a late row that nobody needed; the partition shows any other
 		}
 		n := s.notes[row]
 		return fn(l, c, schemas.Outcome{Class: s.class[row], Pass: s.pass[row].String(), Rule: s.rule[row].String(),
 			Local: e.localRef(l), Channel: e.channelRowRef(c), Occurrence: n.occurrence, Group: n.group}, s.pass[row])
 	}
-	for l := range e.local.rows() {
-		if e.local.class[l] == 0 {
-			continue // a late row that nobody needed; the partition shows any other
+	next, pairs := int32(0), int64(0)
+	err := e.agreed.eachBlock(int32(e.in.Local.Rows()), func(from int32, mates []int32, rules []rule) error {
+		if err := ctx.Err(); err != nil {
+			return err
 		}
+		for i, c := range mates {
+			row := from + int32(i)
+			if c == none {
+				if next == e.local.fresh || e.local.orig[next] != row {
+					return fmt.Errorf("local row %d stands nowhere", row)
+				}
+				if err := give(e.local, next, next, e.local.mate[next]); err != nil {
+					return err
+				}
+				next++
+				continue
+			}
+			pairs++
+			if err := agreed(schemas.Outcome{Class: schemas.Matched, Pass: passWords[passExactKey], Rule: rules[i].String(),
+				Local: schemas.RowRef{In: schemas.InLocal, Row: int64(row)}, Channel: schemas.RowRef{In: schemas.InChannel, Row: int64(c)}}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if want := e.agreed.pairs(); pairs != want {
+		return fmt.Errorf("%d pairs of %d are left", pairs, want)
+	}
+	for l := next; l < e.local.rows(); l++ {
 		if err := give(e.local, l, l, e.local.mate[l]); err != nil {
 			return err
 		}
 	}
 	for c := range e.channel.rows() {
-		if e.channel.class[c] == 0 || e.channel.mate[c] != none {
+		if e.channel.mate[c] != none {
 			continue
 		}
 		if err := give(e.channel, c, none, c); err != nil {
@@ -143,7 +171,7 @@ func (e *engine) dates(s *side, row int32) (firstSeen, breakOn bizday.Date) {
 func (e *engine) claims(ctx context.Context) ([]schemas.Claim, error) {
 	s := e.local
 	mine := func(row int32) bool {
-		return s.class[row] != 0 && consumes(s.class[row]) && !s.isCarried(row) && (s.isLate(row) || e.nearEdge(row))
+		return s.class[row] != 0 && consumes(s.class[row]) && !s.isCarried(row) && (s.isLate(row) || e.nearEdge(s.time[row], s.billDate(row)))
 	}
 	at := map[int32]int{}
 	var all []schemas.Claim

@@ -27,23 +27,26 @@ const (
 	bigFee = math.MaxInt32
 )
 
-func (f *fees) add(v schemas.NullInt64, sub int64) error {
+// feeOfRow is the fee that a row says.
+func feeOfRow(v schemas.NullInt64, sub int64) (fee, error) {
 	if sub <= -1_000_000 || sub >= 1_000_000 {
-		return fmt.Errorf("fee has %d millionths of a minor unit", sub)
+		return fee{}, fmt.Errorf("fee has %d millionths of a minor unit", sub)
 	}
+	return fee{v.V, int32(sub), v.Valid}, nil
+}
+
+func (f *fees) add(v fee) {
 	f.minor = append(f.minor, 0)
-	if sub != 0 && f.sub == nil {
-		f.sub = make([]int32, len(f.minor)-1, cap(f.minor))
-	}
 	if f.sub != nil {
 		f.sub = append(f.sub, 0)
 	}
-	f.put(int32(len(f.minor)-1), fee{v.V, int32(sub), v.Valid})
-	return nil
+	f.put(int32(len(f.minor)-1), v)
 }
 
 func (f *fees) put(row int32, v fee) {
-	delete(f.big, row)
+	if f.big != nil {
+		delete(f.big, row)
+	}
 	switch {
 	case !v.set:
 		f.minor[row] = noFee

@@ -19,12 +19,20 @@ type keyTable struct {
 const probeBatch = 256
 
 // newKeyTable builds the table of all rows that have a key.
-func newKeyTable(rows *side) *keyTable {
+func newKeyTable(rows *side) *keyTable { return (*keyTable)(nil).of(rows, maphash.MakeSeed()) }
+
+// of builds the table of other rows in the memory of t; nil has none.
+func (t *keyTable) of(rows *side, seed maphash.Seed) *keyTable {
 	size := 16
 	for size < 2*len(rows.kind) {
 		size *= 2
 	}
-	t := &keyTable{rows: rows, seed: maphash.MakeSeed(), slots: make([]uint64, size), mask: uint64(size - 1)}
+	if t == nil {
+		t = &keyTable{}
+	}
+	slots := resized(t.slots, size)
+	clear(slots)
+	*t = keyTable{rows: rows, seed: seed, slots: slots, mask: uint64(size - 1)}
 	var hashes [probeBatch]uint64
 	for from := int32(0); from < rows.rows(); from += probeBatch {
 		n := t.hash(rows, from, &hashes)

@@ -1,7 +1,6 @@
 package match
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -11,7 +10,14 @@ import (
 
 func sideOf(t testing.TB, records memory) *side {
 	t.Helper()
-	s, err := load(context.Background(), records, nil, &currencies{})
+	fresh, money := &side{}, &currencies{}
+	for i := range records {
+		if err := fresh.addRecord(&records[i], money); err != nil {
+			t.Fatal(err)
+		}
+		fresh.orig = append(fresh.orig, int32(i))
+	}
+	s, err := newSide(records, fresh, nil, money)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -93,11 +93,14 @@ func (e *engine) sortLate(rows []LateRow) (free, others []lateRef, err error) {
 	for i := range rows {
 		r := &rows[i].Record
 		ref := lateRef{at: int32(i), row: none, run: rows[i].ClaimedBy, record: r}
-		mine, placed := e.ownCopy(r)
+		mine, placed, err := e.ownCopy(r)
+		if err != nil {
+			return nil, nil, err
+		}
 		switch {
-		case mine != none && !placed && rows[i].ClaimedBy == "":
+		case mine && !placed && rows[i].ClaimedBy == "":
 			continue
-		case mine != none && placed, rows[i].ClaimedBy != "":
+		case mine && placed, rows[i].ClaimedBy != "":
 			others = append(others, ref)
 			continue
 		}
@@ -113,22 +116,22 @@ func (e *engine) sortLate(rows []LateRow) (free, others []lateRef, err error) {
 
 // ownCopy finds the row in our own sets that a late row shows again, and
 // whether it stands with a channel row.
-func (e *engine) ownCopy(r *schemas.Record) (row int32, placed bool) {
+func (e *engine) ownCopy(r *schemas.Record) (mine, placed bool, err error) {
 	head := e.table.lookup(uint8(r.Kind), r.Key())
 	if head == none {
-		return none, false
+		paired, err := e.agreed.has(r)
+		return paired, paired, err
 	}
-	found := none
 	for _, l := range e.table.chain(head) {
 		if e.local.time[l] != r.EventTime || e.local.amount[l] != r.AmountMinor {
 			continue
 		}
 		if e.local.mate[l] != none {
-			return l, true
+			return true, true, nil
 		}
-		found = l
+		mine = true
 	}
-	return found, false
+	return mine, false, nil
 }
 
 // lateGroups brings together open channel rows and free late rows of the same

@@ -59,8 +59,9 @@ type Inputs struct {
 	Late func(ctx context.Context, keys []schemas.LookupKey) ([]LateRow, error)
 
 	Rules   Rules
-	Workers int   // 0 is 1; the result does not depend on it
-	Memory  int64 // bytes that the tables may use; 0 is no bound. More is E-4161
+	Workers int     // 0 is 1; the result does not depend on it
+	Memory  int64   // bytes that the tables may use; 0 is no bound. More is E-4161
+	Scratch Scratch // takes the rows that a quarter of Memory does not hold; nil: memory takes them
 }
 
 // LateRow is an answer of Inputs.Late.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"golang.org/x/sync/errgroup"
-
 	"tieout/internal/bizday"
 	"tieout/internal/fault"
 	"tieout/schemas"
@@ -14,10 +12,11 @@ import (
 // Run matches one day. An error means that nothing of the result counts. What
 // does not add up is a proof that is not OK, not an error.
 func Run(ctx context.Context, in Inputs, out Sink) (Result, error) {
-	if need := (in.Local.Rows() + in.ChannelRows.Rows()) * bytesPerRow; in.Memory > 0 && need > in.Memory {
-		return Result{}, fault.New("E-4161", fault.V{"need": need, "limit": in.Memory}, nil)
-	}
-	e := newEngine(in)
+	return newEngine(in).run(ctx, out)
+}
+
+func (e *engine) run(ctx context.Context, out Sink) (Result, error) {
+	in := &e.in
 	if err := e.load(ctx); err != nil {
 		return Result{}, fmt.Errorf("match %s %s: %w", in.Account, in.Date, err)
 	}
@@ -72,13 +71,15 @@ func (p passID) String() string { return passWords[p] }
 type engine struct {
 	in             Inputs
 	money          *currencies
-	local, channel *side
+	agreed         *agreed   // the pairs that the passes do not look at
+	local, channel *side     // the rows that are left to them
 	table          *keyTable // of the local rows
 
 	day        bizday.Interval // the bill date
 	seen       bizday.Interval // the bill date with its windows
 	compareFee [256]bool       // by kind
 
+	parts      int                  // of agreed; 0: by the number of rows
 	groups     int64                // groups given out
 	twins      map[int32]int32      // carried local row -> the fresh row that shows it again
 	claimed    map[int32]int32      // first row of a key -> a row of it that another run has placed
@@ -113,21 +114,31 @@ func newEngine(in Inputs) *engine {
 	return e
 }
 
-// load reads both sides, side by side if there are workers for it.
+// load reads both sides, pairs what agrees at the first look, and keeps the
+// rows that are left.
 func (e *engine) load(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(min(2, max(1, e.in.Workers)))
-	g.Go(func() (err error) {
-		defer recovered(&err)
-		e.local, err = load(ctx, e.in.Local, e.in.CarriedLocal, e.money)
+	e.agreed = newAgreed(e)
+	if err := e.agreed.read(ctx); err != nil {
 		return err
-	})
-	g.Go(func() (err error) {
-		defer recovered(&err)
-		e.channel, err = load(ctx, e.in.ChannelRows, e.in.CarriedChannel, e.money)
+	}
+	if err := e.agreed.pair(ctx); err != nil {
 		return err
-	})
-	return g.Wait()
+	}
+	if need := e.agreed.left() * bytesPerRow; e.in.Memory > 0 && need > e.in.Memory {
+		return fault.New("E-4161", fault.V{"need": need, "limit": e.in.Memory}, nil)
+	}
+	fresh, err := e.agreed.rest(onLocal)
+	if err != nil {
+		return err
+	}
+	if e.local, err = newSide(e.in.Local, fresh, e.in.CarriedLocal, e.money); err != nil {
+		return err
+	}
+	if fresh, err = e.agreed.rest(onChannel); err != nil {
+		return err
+	}
+	e.channel, err = newSide(e.in.ChannelRows, fresh, e.in.CarriedChannel, e.money)
+	return err
 }
 
 // recovered turns a panic in a goroutine into an error, so that it ends the
@@ -146,32 +157,27 @@ func (e *engine) homeOf(row int32) home {
 		return homeCarried
 	case s.isLate(row):
 		return homeLate
-	case e.ownDay(row):
+	case e.ownDay(s.time[row], s.billDate(row)):
 		return homeDay
 	}
 	return homeWindow
 }
 
-// ownDay tells whether a fresh local row belongs to the bill date. A row
-// without any date is taken to.
-func (e *engine) ownDay(row int32) bool {
-	if t := e.local.time[row]; t != schemas.NoTime {
+// ownDay tells whether a fresh local row of this time, or without one of this
+// date, belongs to the bill date. A row without any date is taken to.
+func (e *engine) ownDay(t int64, d bizday.Date) bool {
+	if t != schemas.NoTime {
 		return e.day.Contains(t)
 	}
-	d := e.local.billDate(row)
 	return d == e.in.Date || d == bizday.None
 }
 
 // dateOff tells whether a fresh local row lies farther off than the window
 // allows. Without a time of day, the neighbouring days are near enough.
-func (e *engine) dateOff(row int32) bool {
-	if row >= e.local.fresh {
-		return false
-	}
-	if t := e.local.time[row]; t != schemas.NoTime {
+func (e *engine) dateOff(t int64, d bizday.Date) bool {
+	if t != schemas.NoTime {
 		return !e.seen.Contains(t)
 	}
-	d := e.local.billDate(row)
 	return d != bizday.None && (d < e.in.Date-1 || d > e.in.Date+1)
 }
 
@@ -183,7 +189,7 @@ func (e *engine) verdictOf(l, c int32) verdict {
 	if p.compareFee = e.compareFee[e.local.kind[l]]; p.compareFee {
 		p.local.fee, p.channel.fee = e.local.fees.at(l), e.channel.fees.at(c)
 	}
-	p.dateOff = e.dateOff(l) && !e.channel.isCarried(c)
+	p.dateOff = l < e.local.fresh && e.dateOff(e.local.time[l], e.local.billDate(l)) && !e.channel.isCarried(c)
 	v := judge(&p)
 	if v.class == schemas.Matched && e.local.isLate(l) {
 		v.rule = ruleLate

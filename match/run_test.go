@@ -2,12 +2,17 @@ package match
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"tieout/internal/fault"
@@ -140,6 +145,44 @@ func TestT14_SameBytesFromAnyWorkers(t *testing.T) {
 	}
 }
 
+// What memory does not hold goes through the scratch file, and changes nothing.
+func TestFaultM08_SameBytesFromLittleMemory(t *testing.T) {
+	local, channel := largeDay(60_000, 3)
+	in := baseInputs()
+	in.Local, in.ChannelRows, in.Workers = local, channel, 2
+	want := written(t, in)
+	scratch, err := os.Create(filepath.Join(t.TempDir(), "scratch"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer scratch.Close()
+	in.Scratch, in.Memory = scratch, 2<<20
+	if !bytes.Equal(want, written(t, in)) {
+		t.Error("little memory gives other bytes")
+	}
+	if at, err := scratch.Seek(0, io.SeekEnd); err != nil || at < 2<<20 {
+		t.Errorf("%d bytes went through the scratch file, %v", at, err)
+	}
+}
+
+func TestFaultS1_ScratchFileFails(t *testing.T) {
+	local, channel := largeDay(20_000, 3)
+	in := baseInputs()
+	in.Local, in.ChannelRows, in.Memory = local, channel, 1<<20
+	for _, s := range []fullScratch{{write: syscall.ENOSPC}, {read: syscall.EIO}} {
+		in.Scratch = s
+		if _, err := Run(context.Background(), in, &collector{}); !errors.Is(err, cmp.Or(s.write, s.read)) {
+			t.Errorf("%+v: got %v", s, err)
+		}
+	}
+}
+
+// fullScratch fails to write, or to read.
+type fullScratch struct{ write, read error }
+
+func (s fullScratch) WriteAt(p []byte, _ int64) (int, error) { return len(p), s.write }
+func (s fullScratch) ReadAt([]byte, int64) (int, error)      { return 0, s.read }
+
 func TestFaultM08_SameResultFromShuffledRows(t *testing.T) {
 	local, channel := largeDay(20_000, 8)
 	in := baseInputs()
@@ -239,13 +282,13 @@ func TestProofsFire(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		want := ledgerOf(e.local)
+		want := cameIn(e.agreed.local, e.local)
 		spoil(e)
 		got := newLedger()
 		if err := e.outcomes(context.Background(), func(l, c int32, o schemas.Outcome, by passID) error {
 			got.add(e.local, l)
 			return nil
-		}); err != nil {
+		}, func(schemas.Outcome) error { t.Error("a row that stands alone is paired"); return nil }); err != nil {
 			t.Fatal(err)
 		}
 		proofs := append(proveSame("local", want, got, e.money.names), e.proveCarry(schemas.Local, nil))

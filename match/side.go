@@ -1,9 +1,10 @@
 package match
 
 import (
-	"context"
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 
 	"tieout/internal/bizday"
@@ -12,15 +13,18 @@ import (
 	"tieout/schemas/recordfile"
 )
 
-// side holds the rows of one side by column, only what matching looks at: the
-// fresh rows first, then the carried ones, then (local side) the late ones.
-// About 40 bytes and the key a row.
+// side holds rows of one side by column, only what matching looks at: the fresh
+// rows first, then the carried ones, then (local side) the late ones. About 40
+// bytes and the key a row.
 type side struct {
 	set      RowSet
+	orig     []int32 // of the fresh rows: their numbers in set, ascending
 	carried  []schemas.Carried
 	late     []LateRow
 	lateRows []int32 // position in late of the rows behind the carried ones
 	fresh    int32
+
+	refs schemas.Text // the channel's numbers of the fresh rows, once they are read
 
 	kind     []schemas.Kind
 	status   []schemas.Status
@@ -52,131 +56,112 @@ type note struct {
 // matchColumns is what a side is loaded from.
 const matchColumns = recordfile.Keys | recordfile.Amounts | recordfile.Status | recordfile.Times | recordfile.Fees
 
-// bytesPerRow estimates the memory of a row, with its slots in the key table.
-const bytesPerRow = 128
+// bytesPerRow estimates the memory of a row that is left to the passes, with its
+// slots in the key table.
+const bytesPerRow = 160
 
-// load reads a row set and adds what was carried in.
-func load(ctx context.Context, set RowSet, carried []schemas.Carried, money *currencies) (*side, error) {
-	n := set.Rows() + int64(len(carried))
-	if n >= math.MaxInt32 {
-		return nil, fault.New("E-4160", fault.V{"rows": n, "limit": math.MaxInt32}, nil)
-	}
-	s := &side{set: set, carried: carried, fresh: int32(set.Rows())}
-	s.reserve(int(n))
-	err := set.Read(ctx, matchColumns, func(first int64, b *schemas.Batch) error {
-		if int(first) != len(s.kind) {
-			return fmt.Errorf("batch starts at row %d after %d rows", first, len(s.kind))
-		}
-		if first == 0 && b.Len() > 0 {
-			s.reserveKeys(int64(len(b.MerchantRef.Bytes)+len(b.RefundRef.Bytes)) * (n + n/50) / int64(b.Len()))
-		}
-		return s.addBatch(b, money)
-	})
-	if err != nil {
-		return nil, err
-	}
-	if len(s.kind) != int(s.fresh) {
-		return nil, fmt.Errorf("read %d rows of %d", len(s.kind), s.fresh)
-	}
+// newSide makes the side of the rows that are left to the passes, and adds what
+// was carried in.
+func newSide(set RowSet, fresh *side, carried []schemas.Carried, money *currencies) (*side, error) {
+	s := fresh
+	s.set, s.carried, s.fresh = set, carried, fresh.rows()
 	for i := range carried {
 		if err := s.addRecord(&carried[i].Record, money); err != nil {
 			return nil, fmt.Errorf("carried row %d: %w", i, err)
 		}
 	}
-	return s, nil
-}
-
-func (s *side) reserve(n int) {
-	s.kind, s.status = make([]schemas.Kind, 0, n), make([]schemas.Status, 0, n)
-	s.amount, s.currency, s.time = make([]int64, 0, n), make([]uint8, 0, n), make([]int64, 0, n)
-	s.fees.minor, s.keyEnd = make([]int32, 0, n), make([]uint32, 0, n)
+	n := len(s.kind)
 	s.class, s.rule, s.pass, s.mate = make([]schemas.Class, n), make([]rule, n), make([]passID, n), make([]int32, n)
 	for i := range s.mate {
 		s.mate[i] = none
 	}
 	s.notes = map[int32]note{}
+	return s, nil
 }
 
-func (s *side) reserveKeys(n int64) {
-	if n > 0 && n < math.MaxUint32 {
-		s.keys = make([]byte, 0, n)
+// clear makes room for n rows, in the memory of the rows before.
+func (s *side) clear(n int) {
+	s.orig = resized(s.orig, n)[:0]
+	s.kind, s.status, s.currency = resized(s.kind, n)[:0], resized(s.status, n)[:0], resized(s.currency, n)[:0]
+	s.amount, s.time = resized(s.amount, n)[:0], resized(s.time, n)[:0]
+	s.fees.minor, s.fees.sub, s.fees.big = resized(s.fees.minor, n)[:0], nil, nil
+	s.keys, s.keyEnd, s.date = s.keys[:0], resized(s.keyEnd, n)[:0], nil
+}
+
+// addFresh appends a row of the row set.
+func (s *side) addFresh(x *cells) error {
+	s.orig = append(s.orig, x.row)
+	return s.add(x)
+}
+
+// addRow appends a row of another side of the same row set.
+func (s *side) addRow(from *side, row int32) error {
+	x := from.cells(row)
+	return s.addFresh(&x)
+}
+
+// cells returns a fresh row; its key is valid as long as no row is added.
+func (s *side) cells(row int32) cells {
+	return cells{row: s.orig[row], kind: s.kind[row], status: s.status[row], currency: s.currency[row], amount: s.amount[row],
+		time: s.time[row], date: s.billDate(row), fee: s.fees.at(row), key: s.key(row)}
+}
+
+func (s *side) add(x *cells) error {
+	s.kind, s.status, s.currency = append(s.kind, x.kind), append(s.status, x.status), append(s.currency, x.currency)
+	s.amount, s.time = append(s.amount, x.amount), append(s.time, x.time)
+	s.fees.add(x.fee)
+	s.keys = append(s.keys, x.key...)
+	s.keyEnd = append(s.keyEnd, uint32(len(s.keys)))
+	if int64(len(s.keys)) > math.MaxUint32 {
+		return fault.New("E-4160", fault.V{"rows": len(s.kind), "limit": int64(math.MaxUint32)}, nil)
 	}
+	if x.time == schemas.NoTime && s.date == nil {
+		s.date = make([]bizday.Date, len(s.kind)-1, cap(s.kind))
+	}
+	if s.date != nil {
+		s.date = append(s.date, x.date)
+	}
+	return nil
 }
 
-// addBatch appends the rows of a batch.
-func (s *side) addBatch(b *schemas.Batch, money *currencies) error {
-	n := b.Len()
-	s.kind = append(s.kind, b.Kind[:n]...)
-	s.status = append(s.status, b.Status[:n]...)
-	s.amount = append(s.amount, b.AmountMinor[:n]...)
-	s.time = append(s.time, b.EventTime[:n]...)
-	last, code := []byte(nil), uint8(0)
-	for i := range n {
-		if cur := b.Currency.At(i); last == nil || string(cur) != string(last) {
-			var err error
-			if code, err = money.code(cur); err != nil {
-				return err
-			}
-			last = append(last[:0:0], cur...)
+// mergeRows appends the rows of several lists, each in the order of the row
+// set, in that order.
+func mergeRows(to *side, lists []*side) error {
+	type place struct{ list, row int32 }
+	var all []place
+	for i, s := range lists {
+		for row := range s.rows() {
+			all = append(all, place{int32(i), row})
 		}
-		s.currency = append(s.currency, code)
-		key := b.MerchantRef.At(i)
-		if b.Kind[i] != schemas.Payment {
-			if refund := b.RefundRef.At(i); len(refund) > 0 {
-				key = refund
-			}
-		}
-		s.keys = append(s.keys, key...)
-		s.keyEnd = append(s.keyEnd, uint32(len(s.keys)))
-		if err := s.fees.add(schemas.NullInt64{V: b.FeeMinor[i], Valid: b.FeeValid[i]}, b.FeeSub[i]); err != nil {
-			return fmt.Errorf("row %d: %w", len(s.keyEnd)-1, err)
-		}
-		if err := s.check(len(s.keyEnd)-1, b.BillDate[i]); err != nil {
+	}
+	slices.SortFunc(all, func(a, b place) int { return cmp.Compare(lists[a.list].orig[a.row], lists[b.list].orig[b.row]) })
+	to.clear(len(all))
+	for _, p := range all {
+		if err := to.addRow(lists[p.list], p.row); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// addRecord appends one row.
+// addRecord appends a carried or late row.
 func (s *side) addRecord(r *schemas.Record, money *currencies) error {
-	code, err := money.code([]byte(r.Currency))
-	if err != nil {
+	x := cells{kind: r.Kind, status: r.Status, amount: r.AmountMinor, time: r.EventTime, date: r.BillDate, key: []byte(r.Key())}
+	var err error
+	if x.currency, err = money.code([]byte(r.Currency)); err != nil {
 		return err
 	}
-	s.kind, s.status = append(s.kind, r.Kind), append(s.status, r.Status)
-	s.amount, s.currency, s.time = append(s.amount, r.AmountMinor), append(s.currency, code), append(s.time, r.EventTime)
-	if err := s.fees.add(r.FeeMinor, r.FeeSub); err != nil {
+	if x.fee, err = feeOfRow(r.FeeMinor, r.FeeSub); err != nil {
 		return err
 	}
-	s.keys = append(s.keys, r.Key()...)
-	s.keyEnd = append(s.keyEnd, uint32(len(s.keys)))
-	row := len(s.keyEnd) - 1
-	if row >= len(s.class) {
+	if err := x.check(); err != nil {
+		return err
+	}
+	if s.notes != nil { // late: behind rows that have their places
 		s.class, s.rule = append(s.class, 0), append(s.rule, 0)
 		s.pass, s.mate = append(s.pass, 0), append(s.mate, none)
 	}
-	return s.check(row, r.BillDate)
-}
-
-// check refuses values that no stage before may hand on, and keeps those that
-// are seldom there.
-func (s *side) check(row int, date bizday.Date) error {
-	switch {
-	case s.kind[row] == 0 || s.status[row] < schemas.Success || s.status[row] > schemas.Reversed:
-		return fmt.Errorf("row %d has kind %s and status %s", row, s.kind[row], s.status[row])
-	case s.amount[row] < 0:
-		return fmt.Errorf("row %d has the negative amount %d", row, s.amount[row])
-	case int64(len(s.keys)) > math.MaxUint32:
-		return fault.New("E-4160", fault.V{"rows": row, "limit": int64(math.MaxUint32)}, nil)
-	}
-	if s.time[row] == schemas.NoTime && s.date == nil {
-		s.date = make([]bizday.Date, row, cap(s.kind))
-	}
-	if s.date != nil {
-		s.date = append(s.date, date)
-	}
-	return nil
+	return s.add(&x)
 }
 
 func (s *side) rows() int32 { return int32(len(s.kind)) }
@@ -211,7 +196,7 @@ func (s *side) ref(row int32, fresh, carried schemas.Input) schemas.RowRef {
 	case row == none:
 		return schemas.RowRef{}
 	case row < s.fresh:
-		return schemas.RowRef{In: fresh, Row: int64(row)}
+		return schemas.RowRef{In: fresh, Row: int64(s.orig[row])}
 	case s.isCarried(row):
 		return schemas.RowRef{In: carried, Row: int64(row - s.fresh)}
 	}

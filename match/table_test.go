@@ -383,7 +383,11 @@ func run(t *testing.T, in Inputs, late []LateRow) *ran {
 		}
 	}
 	out := &ran{sink: &collector{}, byRow: map[string]schemas.Outcome{}, diffs: map[string]*schemas.Difference{}}
-	res, err := Run(context.Background(), in, out.sink)
+	e := newEngine(in)
+	if in.Workers > 1 {
+		e.parts = 8 // as if the day were large
+	}
+	res, err := e.run(context.Background(), out.sink)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,26 +45,38 @@ func (t *tallies) of(k tallyKey) *tally {
 
 // add counts one outcome. Where the currencies of a pair differ, each side's
 // money is counted in its own currency, and the outcome in ours.
-func (t *tallies) add(e *engine, class schemas.Class, l, c int32) {
+func (t *tallies) add(local, channel *side, class schemas.Class, l, c int32) {
 	if l != none {
-		x := t.of(tallyKey{class, e.local.kind[l], e.local.currency[l]})
+		x := t.of(tallyKey{class, local.kind[l], local.currency[l]})
 		x.outcomes++
 		x.localRows++
-		x.local.Add(e.local.amount[l])
-		if e.local.status[l] == schemas.Success {
-			x.localMoved.Add(e.local.amount[l])
+		x.local.Add(local.amount[l])
+		if local.status[l] == schemas.Success {
+			x.localMoved.Add(local.amount[l])
 		}
 	}
 	if c != none {
-		x := t.of(tallyKey{class, e.channel.kind[c], e.channel.currency[c]})
+		x := t.of(tallyKey{class, channel.kind[c], channel.currency[c]})
 		if l == none {
 			x.outcomes++
 		}
 		x.channelRows++
-		x.channel.Add(e.channel.amount[c])
-		if e.channel.status[c] == schemas.Success {
-			x.channelMoved.Add(e.channel.amount[c])
+		x.channel.Add(channel.amount[c])
+		if channel.status[c] == schemas.Success {
+			x.channelMoved.Add(channel.amount[c])
 		}
+	}
+}
+
+// merge adds what others counted.
+func (t *tallies) merge(o *tallies) {
+	for k, y := range o.byClass {
+		x := t.of(k)
+		x.outcomes, x.localRows, x.channelRows = x.outcomes+y.outcomes, x.localRows+y.localRows, x.channelRows+y.channelRows
+		x.local.Merge(y.local)
+		x.channel.Merge(y.channel)
+		x.localMoved.Merge(y.localMoved)
+		x.channelMoved.Merge(y.channelMoved)
 	}
 }
 
@@ -103,25 +115,48 @@ func (t *tallies) totals(currencies []string) ([]schemas.ClassTotal, error) {
 type ledger struct {
 	rows int64
 	sums map[uint8]*money.Sum
+
+	last    *money.Sum // of lastCur: neighbours are mostly equal
+	lastCur uint8
 }
 
 func newLedger() *ledger { return &ledger{sums: map[uint8]*money.Sum{}} }
 
-func (l *ledger) add(s *side, row int32) {
+func (l *ledger) add(s *side, row int32) { l.count(s.currency[row], s.amount[row]) }
+
+func (l *ledger) count(currency uint8, amount int64) {
 	l.rows++
-	sum := l.sums[s.currency[row]]
-	if sum == nil {
-		sum = &money.Sum{}
-		l.sums[s.currency[row]] = sum
-	}
-	sum.Add(s.amount[row])
+	l.sum(currency).Add(amount)
 }
 
-// ledgerOf counts the rows of a side that came in: fresh and carried.
-func ledgerOf(s *side) *ledger {
+func (l *ledger) sum(currency uint8) *money.Sum {
+	if l.last != nil && l.lastCur == currency {
+		return l.last
+	}
+	sum := l.sums[currency]
+	if sum == nil {
+		sum = &money.Sum{}
+		l.sums[currency] = sum
+	}
+	l.last, l.lastCur = sum, currency
+	return sum
+}
+
+// merge adds what another ledger counted.
+func (l *ledger) merge(o *ledger) {
+	l.rows += o.rows
+	for currency, sum := range o.sums {
+		l.sum(currency).Merge(*sum)
+	}
+}
+
+// cameIn counts all rows that came in: the fresh ones, as they were read, and
+// those carried in.
+func cameIn(fresh *ledger, s *side) *ledger {
 	l := newLedger()
-	for row := range s.fresh + int32(len(s.carried)) {
-		l.add(s, row)
+	l.merge(fresh)
+	for i := range s.carried {
+		l.add(s, s.fresh+int32(i))
 	}
 	return l
 }

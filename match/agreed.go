@@ -1,0 +1,552 @@
+package match
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"hash/maphash"
+	"math"
+	"math/bits"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"tieout/internal/bizday"
+	"tieout/internal/fault"
+	"tieout/schemas"
+)
+
+// agreed is the first look at a day: nearly all rows have a number of ours that
+// one row of each side bears, and agree in all that is compared. They are
+// paired here, part by part, in little memory, and are not looked at again. All
+// others are left to the passes, which need many looks at few rows.
+//
+// A part holds the rows of both sides whose kind and number hash alike, so that
+// rows that belong together stand in one part. The hash decides nothing else:
+// full numbers are compared.
+type agreed struct {
+	e     *engine
+	seed  maphash.Seed
+	shift int // of a hash, to its part
+	parts []part
+	store storage
+
+	local, channel *ledger // of all fresh rows
+	without        [2]side // rows without a number of ours
+}
+
+// part is the rows of both sides whose hashes begin alike, and what became of
+// them.
+type part struct {
+	rows  [2]pile // by side: packed cells
+	last  [2]int32
+	count [2]int
+
+	pairs          pile // packed pairs in the order of the local rows
+	agree          int64
+	rest           [2]side // rows left to the passes
+	sums           tallies
+	local, channel *ledger // of the pairs
+}
+
+// Parts are about so large that their tables fit into the caches.
+const (
+	partRows = 48 << 10
+	maxParts = 256
+)
+
+func newAgreed(e *engine) *agreed {
+	rows := max(e.in.Local.Rows(), e.in.ChannelRows.Rows())
+	n := 1
+	for int64(n)*partRows < rows && n < maxParts {
+		n *= 2
+	}
+	if e.parts > 0 {
+		n = e.parts // tests cut small days into many parts
+	}
+	a := &agreed{e: e, seed: maphash.MakeSeed(), shift: 64 - bits.Len(uint(n)-1), parts: make([]part, n), local: newLedger(), channel: newLedger()}
+	a.store.free, a.store.scratch = math.MaxInt64, e.in.Scratch
+	if e.in.Memory > 0 && e.in.Scratch != nil {
+		a.store.free = e.in.Memory / 4
+	}
+	for i := range a.parts {
+		p := &a.parts[i]
+		p.rows[onLocal].in, p.rows[onChannel].in, p.pairs.in = &a.store, &a.store, &a.store
+	}
+	return a
+}
+
+// partOf returns the part of a kind and number.
+func (a *agreed) partOf(kind schemas.Kind, key []byte) int {
+	if a.shift == 64 {
+		return 0
+	}
+	return int((maphash.Bytes(a.seed, key) ^ uint64(kind)*0x9e3779b97f4a7c15) >> a.shift)
+}
+
+// read sorts the rows of both sides into the parts.
+func (a *agreed) read(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(min(2, max(1, a.e.in.Workers)))
+	for which, set := range []RowSet{a.e.in.Local, a.e.in.ChannelRows} {
+		g.Go(func() (err error) {
+			defer recovered(&err)
+			return a.readSide(ctx, which, set)
+		})
+	}
+	return g.Wait()
+}
+
+func (a *agreed) readSide(ctx context.Context, which int, set RowSet) error {
+	if n := set.Rows(); n >= math.MaxInt32 {
+		return fault.New("E-4160", fault.V{"rows": n, "limit": math.MaxInt32}, nil)
+	}
+	rows := int64(0)
+	whole := a.local
+	if which == onChannel {
+		whole = a.channel
+	}
+	names := currencyCache{all: a.e.money}
+	err := set.Read(ctx, matchColumns, func(first int64, b *schemas.Batch) error {
+		if first != rows {
+			return fmt.Errorf("batch starts at row %d after %d rows", first, rows)
+		}
+		rows += int64(b.Len())
+		return a.sort(which, int32(first), b, &names, whole)
+	})
+	if err == nil && rows != set.Rows() {
+		err = fmt.Errorf("read %d rows of %d", rows, set.Rows())
+	}
+	return err
+}
+
+// sort puts the rows of a batch into their parts: the hot loop of reading.
+func (a *agreed) sort(which int, first int32, b *schemas.Batch, names *currencyCache, whole *ledger) error {
+	var x cells
+	for i := range b.Len() {
+		if err := x.of(b, i, names); err != nil {
+			return fmt.Errorf("row %d: %w", int(first)+i, err)
+		}
+		x.row = first + int32(i)
+		whole.count(x.currency, x.amount)
+		if len(x.key) == 0 {
+			if err := a.without[which].addFresh(&x); err != nil {
+				return err
+			}
+			continue
+		}
+		p := &a.parts[a.partOf(x.kind, x.key)]
+		pile := &p.rows[which]
+		buf, err := pile.room(maxPacked + len(x.key))
+		if err != nil {
+			return err
+		}
+		pile.open = x.pack(buf, p.last[which], a.e.day.From)
+		p.last[which] = x.row
+		p.count[which]++
+	}
+	return nil
+}
+
+// of takes a row out of a batch and refuses values that no stage before may
+// hand on.
+func (x *cells) of(b *schemas.Batch, i int, names *currencyCache) (err error) {
+	x.kind, x.status, x.amount, x.time, x.date = b.Kind[i], b.Status[i], b.AmountMinor[i], b.EventTime[i], bizday.None
+	if x.time == schemas.NoTime {
+		x.date = b.BillDate[i] // of rows with a time, it is never asked for
+	}
+	x.key = b.MerchantRef.At(i)
+	if x.kind != schemas.Payment {
+		if refund := b.RefundRef.At(i); len(refund) > 0 {
+			x.key = refund
+		}
+	}
+	if x.currency, err = names.code(b.Currency.At(i)); err != nil {
+		return err
+	}
+	if x.fee, err = feeOfRow(schemas.NullInt64{V: b.FeeMinor[i], Valid: b.FeeValid[i]}, b.FeeSub[i]); err != nil {
+		return err
+	}
+	return x.check()
+}
+
+func (x *cells) check() error {
+	switch {
+	case x.kind == 0 || x.status < schemas.Success || x.status > schemas.Reversed:
+		return fmt.Errorf("kind %s and status %s", x.kind, x.status)
+	case x.amount < 0:
+		return fmt.Errorf("the negative amount %d", x.amount)
+	}
+	return nil
+}
+
+// pair finds the pairs of all parts, several parts at a time.
+func (a *agreed) pair(ctx context.Context) error {
+	special := a.specialKeys()
+	g, ctx := errgroup.WithContext(ctx)
+	var next atomic.Int64
+	for range min(max(1, a.e.in.Workers), len(a.parts)) {
+		g.Go(func() (err error) {
+			defer recovered(&err)
+			j := &joiner{a: a}
+			for i := int(next.Add(1)) - 1; i < len(a.parts); i = int(next.Add(1)) - 1 {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				if err := j.join(&a.parts[i], special[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// specialKey is a number that the passes must see with all its rows.
+type specialKey struct {
+	kind schemas.Kind
+	key  string
+}
+
+// specialKeys are those of rows that were carried in, and those that other runs
+// claim, by part.
+func (a *agreed) specialKeys() [][]specialKey {
+	list := make([][]specialKey, len(a.parts))
+	add := func(kind schemas.Kind, key string) {
+		if key != "" {
+			i := a.partOf(kind, []byte(key))
+			list[i] = append(list[i], specialKey{kind, key})
+		}
+	}
+	for _, carried := range [][]schemas.Carried{a.e.in.CarriedLocal, a.e.in.CarriedChannel} {
+		for i := range carried {
+			add(carried[i].Record.Kind, carried[i].Record.Key())
+		}
+	}
+	for _, c := range a.e.in.Claims {
+		if a.e.binds(c) {
+			add(c.Kind, c.Key)
+		}
+	}
+	return list
+}
+
+// joiner is the working memory of one worker.
+type joiner struct {
+	a              *agreed
+	local, channel side
+	table          *keyTable
+	mate           []int32 // local row -> channel row
+	marked         []bool  // local rows of keys that are left to the passes
+	head           []int32 // channel row -> first local row of its key
+}
+
+// join pairs the rows of one part, and leaves the others.
+func (j *joiner) join(p *part, special []specialKey) error {
+	for which, s := range []*side{&j.local, &j.channel} {
+		if err := j.a.unpack(s, &p.rows[which], p.count[which]); err != nil {
+			return err
+		}
+	}
+	j.find(special)
+	p.sums = tallies{byClass: map[tallyKey]*tally{}}
+	p.local, p.channel = newLedger(), newLedger()
+	before := pairRows{}
+	for l := range j.local.rows() {
+		c := j.mate[l]
+		if j.marked[l] || c == none {
+			if err := p.rest[onLocal].addRow(&j.local, l); err != nil {
+				return err
+			}
+			continue
+		}
+		v := j.a.e.agree(&j.local, l, &j.channel, c)
+		if v.class != schemas.Matched {
+			j.marked[l] = true
+			if err := p.rest[onLocal].addRow(&j.local, l); err != nil {
+				return err
+			}
+			continue
+		}
+		pair := pairRows{j.local.orig[l], j.channel.orig[c], v.rule}
+		buf, err := p.pairs.room(maxPair)
+		if err != nil {
+			return err
+		}
+		p.pairs.open = pair.pack(buf, before)
+		before = pair
+		p.agree++
+		p.local.add(&j.local, l)
+		p.channel.add(&j.channel, c)
+		p.sums.add(&j.local, &j.channel, v.class, l, c)
+	}
+	for c := range j.channel.rows() {
+		if h := j.head[c]; h == none || j.marked[h] {
+			if err := p.rest[onChannel].addRow(&j.channel, c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// find looks up the channel rows in the local ones, and marks the keys that
+// need more than this one look.
+func (j *joiner) find(special []specialKey) {
+	n := int(j.local.rows())
+	j.mate, j.marked = resized(j.mate, n), resized(j.marked, n)
+	j.head = resized(j.head, int(j.channel.rows()))
+	for i := range j.mate {
+		j.mate[i], j.marked[i] = none, false
+	}
+	j.table = j.table.of(&j.local, j.a.seed)
+	t := j.table
+	if t.next != nil {
+		for l, next := range t.next {
+			if next != none {
+				// Rows behind the first one have no mate.
+				j.marked[l] = true
+			}
+		}
+	}
+	var hashes [probeBatch]uint64
+	for from := int32(0); from < j.channel.rows(); from += probeBatch {
+		for i := range t.hash(&j.channel, from, &hashes) {
+			c := from + int32(i)
+			h := t.find(&j.channel, c, hashes[i])
+			j.head[c] = h
+			switch {
+			case h == none:
+			case j.mate[h] == none:
+				j.mate[h] = c
+			default:
+				j.marked[h] = true
+			}
+		}
+	}
+	for _, k := range special {
+		if h := t.lookup(uint8(k.kind), k.key); h != none {
+			j.marked[h] = true
+		}
+	}
+}
+
+// unpack reads a pile back by column.
+func (a *agreed) unpack(s *side, p *pile, n int) error {
+	s.clear(n)
+	var x cells
+	for w := (walk{pile: p}); ; {
+		b, err := w.chunk()
+		if err != nil {
+			return err
+		}
+		if b == nil {
+			break
+		}
+		for len(b) > 0 {
+			b = x.unpack(b, a.e.day.From)
+			if err := s.addFresh(&x); err != nil {
+				return err
+			}
+		}
+	}
+	if int(s.rows()) != n {
+		return fmt.Errorf("a part holds %d rows of %d", s.rows(), n)
+	}
+	return nil
+}
+
+// agree judges a pair as the passes would; what a neighbouring day's window
+// shows is theirs, whatever it is.
+func (e *engine) agree(locals *side, l int32, channels *side, c int32) verdict {
+	t, d := locals.time[l], locals.billDate(l)
+	if e.nearEdge(t, d) || e.dateOff(t, d) {
+		return verdict{}
+	}
+	var p compared
+	p.local.status, p.local.amount, p.local.currency = locals.status[l], locals.amount[l], locals.currency[l]
+	p.channel.status, p.channel.amount, p.channel.currency = channels.status[c], channels.amount[c], channels.currency[c]
+	if p.compareFee = e.compareFee[locals.kind[l]]; p.compareFee {
+		p.local.fee, p.channel.fee = locals.fees.at(l), channels.fees.at(c)
+	}
+	return judge(&p)
+}
+
+// left counts the rows of both sides that are left.
+func (a *agreed) left() int64 {
+	n := int64(a.without[onLocal].rows()) + int64(a.without[onChannel].rows())
+	for i := range a.parts {
+		n += int64(a.parts[i].rest[onLocal].rows()) + int64(a.parts[i].rest[onChannel].rows())
+	}
+	return n
+}
+
+// rest gives the rows that are left, in the order of the row set.
+func (a *agreed) rest(which int) (*side, error) {
+	lists := []*side{&a.without[which]}
+	for i := range a.parts {
+		lists = append(lists, &a.parts[i].rest[which])
+	}
+	all := &side{}
+	if err := mergeRows(all, lists); err != nil {
+		return nil, err
+	}
+	for _, s := range lists {
+		*s = side{}
+	}
+	return all, nil
+}
+
+// has tells whether a local row with this number, time and amount stands in a
+// pair. It reads a part anew: it is asked for few rows.
+func (a *agreed) has(r *schemas.Record) (bool, error) {
+	key := r.Key()
+	if key == "" {
+		return false, nil
+	}
+	var s side
+	p := &a.parts[a.partOf(r.Kind, []byte(key))]
+	if err := a.unpack(&s, &p.rows[onLocal], p.count[onLocal]); err != nil {
+		return false, err
+	}
+	for l := range s.rows() {
+		if s.kind[l] == r.Kind && string(s.key(l)) == key {
+			return s.time[l] == r.EventTime && s.amount[l] == r.AmountMinor, nil
+		}
+	}
+	return false, nil
+}
+
+// pairs counts the pairs.
+func (a *agreed) pairs() (n int64) {
+	for i := range a.parts {
+		n += a.parts[i].agree
+	}
+	return n
+}
+
+// pairRows is a pair that agrees.
+type pairRows struct {
+	local, channel int32
+	rule           rule
+}
+
+const maxPair = 2*binary.MaxVarintLen32 + 1
+
+func (p pairRows) pack(b []byte, before pairRows) []byte {
+	b = binary.AppendUvarint(b, uint64(p.local-before.local))
+	b = binary.AppendVarint(b, int64(p.channel-before.channel))
+	return append(b, byte(p.rule))
+}
+
+func (p *pairRows) unpack(b []byte) []byte {
+	v, n := binary.Uvarint(b)
+	p.local, b = p.local+int32(v), b[n:]
+	d, n := binary.Varint(b)
+	p.channel, b = p.channel+int32(d), b[n:]
+	p.rule = rule(b[0])
+	return b[1:]
+}
+
+// eachBlock gives the pairs of blocks of local rows: mate and rule by row, none
+// where no pair is. It is called once with each block in order.
+func (a *agreed) eachBlock(rows int32, fn func(from int32, mates []int32, rules []rule) error) error {
+	const block = 1 << 18
+	cursors := make([]pairCursor, len(a.parts))
+	for i := range cursors {
+		cursors[i] = pairCursor{walk: walk{pile: &a.parts[i].pairs}}
+		if err := cursors[i].advance(); err != nil {
+			return err
+		}
+	}
+	mates, rules := make([]int32, min(block, rows)), make([]rule, min(block, rows))
+	for from := int32(0); from < rows; from += block {
+		n := min(block, rows-from)
+		for i := range n {
+			mates[i] = none
+		}
+		for i := range cursors {
+			if err := cursors[i].fill(from, n, mates, rules); err != nil {
+				return err
+			}
+		}
+		if err := fn(from, mates[:n], rules[:n]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pairCursor reads the pairs of one part.
+type pairCursor struct {
+	walk walk
+	left []byte
+	at   pairRows
+	done bool
+}
+
+func (c *pairCursor) advance() error {
+	for len(c.left) == 0 {
+		b, err := c.walk.chunk()
+		if err != nil {
+			return err
+		}
+		if b == nil {
+			c.done = true
+			return nil
+		}
+		c.left = b
+	}
+	c.left = c.at.unpack(c.left)
+	return nil
+}
+
+func (c *pairCursor) fill(from, n int32, mates []int32, rules []rule) error {
+	for !c.done && c.at.local < from+n {
+		mates[c.at.local-from], rules[c.at.local-from] = c.at.channel, c.at.rule
+		if err := c.advance(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// currencyCache knows the code of the currency seen last: neighbours are mostly
+// equal.
+type currencyCache struct {
+	all  *currencies
+	last []byte
+	is   uint8
+}
+
+func (c *currencyCache) code(name []byte) (uint8, error) {
+	if c.last != nil && string(name) == string(c.last) {
+		return c.is, nil
+	}
+	code, err := c.all.code(name)
+	if err != nil {
+		return 0, err
+	}
+	c.last, c.is = append(make([]byte, 0, 8), name...), code
+	return code, nil
+}
+
+func resized[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
+}
+
+// addTo adds what the pairs count.
+func (a *agreed) addTo(totals *tallies, local, channel *ledger) (pairs int64) {
+	for i := range a.parts {
+		p := &a.parts[i]
+		pairs += p.agree
+		totals.merge(&p.sums)
+		local.merge(p.local)
+		channel.merge(p.channel)
+	}
+	return pairs
+}
