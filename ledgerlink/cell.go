@@ -11,12 +11,12 @@ import (
 )
 
 // rowReader turns the cells of one row into a row of a batch. Not safe for
-// concurrent use: it remembers the last date, currency and day.
+// concurrent use: it remembers the last words, date, offset and day.
 type rowReader struct {
 	at       columns
 	names    []string // the column names, for rejects
-	kinds    map[string]schemas.Kind
-	statuses map[string]schemas.Status
+	kinds    vocabulary[schemas.Kind]
+	statuses vocabulary[schemas.Status]
 	major    bool
 	zone     *time.Location
 	query    schemas.LocalQuery
@@ -27,18 +27,39 @@ type rowReader struct {
 
 	date     [10]byte // last calendar date read
 	midnight int64    // its start in UTC, microseconds
+	suffix   [6]byte  // last offset read, "+08:00"
+	offset   int64    // the same in microseconds
 	interval bizday.Interval
 	billDate bizday.Date
 }
 
 func newRowReader(m Mapping, at columns, names []string, q schemas.LocalQuery) *rowReader {
-	r := &rowReader{at: at, names: names, kinds: words(m.Kinds, DefaultKinds), statuses: words(m.Statuses, DefaultStatuses),
-		major: m.Major, zone: m.Zone, query: q, interval: bizday.Interval{From: 1, To: 0}}
+	r := &rowReader{at: at, names: names, kinds: vocabulary[schemas.Kind]{all: words(m.Kinds, DefaultKinds)}, statuses: vocabulary[schemas.Status]{all: words(m.Statuses, DefaultStatuses)},
+		major: m.Major, zone: m.Zone, query: q, interval: bizday.Interval{From: 1, To: 0},
+		date: [10]byte([]byte("1970-01-01")), suffix: [6]byte([]byte("+00:00"))}
 	if at[colCurrency] < 0 {
 		r.fixed, r.currency = true, []byte(m.Currency)
 		r.exponent, _ = money.Currency(m.Currency).Exponent()
 	}
 	return r
+}
+
+// vocabulary maps words; most rows have the words of the row before.
+type vocabulary[T any] struct {
+	all   map[string]T
+	last  []byte
+	value T
+}
+
+func (v *vocabulary[T]) find(word []byte) (T, bool) {
+	if len(word) > 0 && bytes.Equal(word, v.last) {
+		return v.value, true
+	}
+	value, ok := v.all[string(word)]
+	if ok {
+		v.last, v.value = append(v.last[:0], word...), value
+	}
+	return value, ok
 }
 
 // cellError says which field of a row is wrong.
@@ -54,12 +75,12 @@ const (
 
 // read appends one row; why is "" on success, else the batch is unchanged.
 func (r *rowReader) read(cells [][]byte, line, offset int64, b *schemas.Batch) cellError {
-	kind, ok := r.kinds[string(cells[r.at[colKind]])]
+	kind, ok := r.kinds.find(cells[r.at[colKind]])
 	if !ok {
 		return r.bad(colKind, "is none of the kinds of the mapping")
 	}
 	statusRaw := cells[r.at[colStatus]]
-	status, ok := r.statuses[string(statusRaw)]
+	status, ok := r.statuses.find(statusRaw)
 	if !ok {
 		return r.bad(colStatus, "is none of the states of the mapping")
 	}
@@ -86,7 +107,7 @@ func (r *rowReader) read(cells [][]byte, line, offset int64, b *schemas.Batch) c
 		return e
 	}
 	for _, col := range [...]int{colTradeType, colBank, colProduct, colRemark} {
-		if text := r.cell(cells, col); len(text) > maxText || !utf8.Valid(text) {
+		if text := r.cell(cells, col); len(text) > 0 && (len(text) > maxText || !utf8.Valid(text)) {
 			return r.bad(col, "is longer than 256 bytes, or not UTF-8")
 		}
 	}
@@ -141,7 +162,7 @@ func (r *rowReader) readCurrency(cells [][]byte) cellError {
 	if !known {
 		return r.bad(colCurrency, "is not a currency that the program knows")
 	}
-	r.currency, r.exponent = bytes.Clone(c), exponent
+	r.currency, r.exponent = append(r.currency[:0], c...), exponent
 	return cellError{}
 }
 
@@ -155,6 +176,8 @@ func (r *rowReader) amount(cells [][]byte, col int) (int64, cellError) {
 	decimals := 0
 	if r.major {
 		decimals = r.exponent
+	} else if v, ok := digits(c); ok {
+		return v, cellError{}
 	} else if bytes.IndexByte(c, '.') >= 0 {
 		return 0, r.bad(col, "has a decimal point, and minor units are whole numbers")
 	}
@@ -163,6 +186,14 @@ func (r *rowReader) amount(cells [][]byte, col int) (int64, cellError) {
 		return 0, r.bad(col, why)
 	}
 	return v, cellError{}
+}
+
+// digits reads a short number without a sign, as nearly all are.
+func digits(c []byte) (int64, bool) {
+	if len(c) == 0 || len(c) > 8 {
+		return 0, false
+	}
+	return digits8(load8(c, 0), len(c))
 }
 
 // ids checks the numbers: printable ASCII without blanks, the ones that the
@@ -194,14 +225,19 @@ func badID(id []byte) string {
 	if len(id) > maxID {
 		return "is longer than 128 bytes"
 	}
-	signed := false
-	for _, c := range id {
-		if c <= ' ' || c > '~' {
-			return "has a character that is not printable ASCII"
+	var odd, low uint64
+	for i := 0; i < len(id); i += 8 {
+		x := load8(id, i)
+		if left := len(id) - i; left < 8 {
+			x |= '0' * ones << (8 * left)
 		}
-		signed = signed || c == '+' || c == '-'
+		odd |= below8(x, '!') | (x + ones) // '~' is the last one
+		low |= below8(x, '.')
 	}
-	if signed && spreadsheet(id) {
+	if odd&highs != 0 {
+		return "has a character that is not printable ASCII"
+	}
+	if low&highs != 0 && spreadsheet(id) {
 		return "looks edited in a spreadsheet"
 	}
 	return ""
@@ -258,10 +294,21 @@ func (r *rowReader) dateOf(t int64) bizday.Date {
 	return r.billDate
 }
 
-// time reads RFC 3339 with 'T' or a blank between date and time, at most nine
+// time reads a time. Most have whole seconds and the date and offset of a row
+// before: then only the clock is read.
+func (r *rowReader) time(s []byte) (int64, bool) {
+	if len(s) == 25 && (s[10] == 'T' || s[10] == ' ') && [10]byte(s) == r.date && [6]byte(s[19:]) == r.suffix {
+		if seconds, ok := clock8(load8(s, 11)); ok {
+			return r.midnight + seconds*1e6 - r.offset, true
+		}
+	}
+	return r.anyTime(s)
+}
+
+// anyTime reads RFC 3339 with 'T' or a blank between date and time, at most nine
 // decimals (microseconds are kept), 'Z' or an offset; without an offset only if
 // the mapping has a zone. No leap seconds.
-func (r *rowReader) time(s []byte) (int64, bool) {
+func (r *rowReader) anyTime(s []byte) (int64, bool) {
 	if len(s) < 19 || s[4] != '-' || s[7] != '-' || (s[10] != 'T' && s[10] != ' ') || s[13] != ':' || s[16] != ':' {
 		return 0, false
 	}
@@ -301,8 +348,9 @@ func (r *rowReader) time(s []byte) (int64, bool) {
 		}
 		offset := int64(h*3600+m*60) * 1e6
 		if rest[0] == '-' {
-			return local + offset, true
+			offset = -offset
 		}
+		r.suffix, r.offset = [6]byte(rest), offset
 		return local - offset, true
 	case len(rest) == 0 && r.zone != nil:
 		return inZone(local, r.zone), true

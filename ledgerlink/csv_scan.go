@@ -141,6 +141,7 @@ var newline = []byte{'\n'}
 type csvParser struct {
 	splitter
 	reader *rowReader
+	quotes bool // the block holds some
 }
 
 // safely turns a panic on foreign data into an error.
@@ -158,6 +159,7 @@ func (p *csvParser) safely(b *block) (err error) {
 func (p *csvParser) parse(b *block) {
 	b.batch.Reset()
 	b.rejects, b.rows = b.rejects[:0], 0
+	p.quotes = bytes.IndexByte(b.data, '"') >= 0
 	line, offset := b.line, b.offset
 	for data := b.data; len(data) > 0; line++ {
 		length := bytes.IndexByte(data, '\n') + 1
@@ -185,7 +187,11 @@ func (p *csvParser) row(row []byte, line, offset int64, b *schemas.Batch) (cellE
 	if len(row) > maxLine {
 		return cellError{-1, "is longer than 1 MiB"}, nil
 	}
-	cells, why := p.split(row)
+	split := p.plain
+	if p.quotes && bytes.IndexByte(row, '"') >= 0 {
+		split = p.quoted
+	}
+	cells, why := split(row)
 	if why != "" {
 		return cellError{-1, why}, nil
 	}
