@@ -29,6 +29,16 @@ const (
 	FixReverse         FixKind = "REVERSE"          // opposite entry of an earlier fix (冲正)
 )
 
+// MovesOrder tells a fix of a payment or refund itself from one that only posts
+// to our ledger of differences.
+func (k FixKind) MovesOrder() bool {
+	switch k {
+	case FixSetSuccess, FixSetClosed, FixSetFailed, FixAdjustFee:
+		return true
+	}
+	return false
+}
+
 // Decision is what resolve says about one difference.
 type Decision struct {
 	Cell     string    `json:"cell"` // row of the decision table, such as "P4"

@@ -34,7 +34,7 @@ func (a *app) printCases(cases []schemas.Case) error {
 
 // printCaseFile shows one case: what it is, both amounts, what may be done, and
 // what was done.
-func (a *app) printCaseFile(f store.CaseFile) error {
+func (a *app) printCaseFile(f caseShown) error {
 	k := f.Case
 	fmt.Fprintf(a.out, "%s  P%d  %s %s\n", k.ID, k.Priority, k.State, report.Word(a.lang, "case", k.State))
 	t := newTable()
@@ -51,13 +51,70 @@ func (a *app) printCaseFile(f store.CaseFile) error {
 	t.add(a.tr("owner", "负责人"), cmp.Or(fault.Safe(k.Owner, 60), a.tr("nobody", "无")))
 	t.add(a.tr("evidence", "证据摘要"), k.Evidence)
 	t.add(a.tr("may be proposed", "可提议"), cmp.Or(strings.Join(f.Offered, ", "), a.tr("nothing now", "当前无")))
+	for _, kind := range f.Elsewhere {
+		t.add(a.tr("or elsewhere", "或在贵方系统"), a.elsewhere(kind, k))
+	}
+	if len(f.Elsewhere) > 0 {
+		t.add("", fmt.Sprintf(a.tr("then `tieout rerun --date %s --account %s`: the case closes by itself", "然后运行 `tieout rerun --date %s --account %s`，差错将自动关闭"), datesOf(k), k.Account))
+	}
 	if err := t.print(a.out, "  "); err != nil {
 		return err
 	}
-	if err := a.printProposals(f); err != nil {
+	if err := a.printProposals(f.CaseFile); err != nil {
 		return err
 	}
-	return a.printHistory(f)
+	return a.printHistory(f.CaseFile)
+}
+
+// caseShown is a case with the fixes that only the system that keeps the books
+// can make.
+type caseShown struct {
+	store.CaseFile
+	Elsewhere []schemas.FixKind `json:"elsewhere,omitempty"`
+}
+
+// shown divides what a case offers by who can do it.
+func (s *site) shown(f store.CaseFile) caseShown {
+	c := caseShown{CaseFile: f}
+	c.Offered = nil
+	for _, what := range f.Offered {
+		if kind := schemas.FixKind(what); s.writable(kind) {
+			c.Offered = append(c.Offered, what)
+		} else {
+			c.Elsewhere = append(c.Elsewhere, kind)
+		}
+	}
+	return c
+}
+
+// writable tells whether a fix is ours to make: books in files or in another
+// database are read and never written.
+func (s *site) writable(kind schemas.FixKind) bool {
+	return s.cfg.Local.Source == "core" || !kind.MovesOrder()
+}
+
+// elsewhere says what to do in the system that keeps the books.
+func (a *app) elsewhere(kind schemas.FixKind, k schemas.Case) string {
+	row := report.Word(a.lang, "kind", k.Kind) + " " + fault.Safe(k.Key, 64)
+	switch kind {
+	case schemas.FixSetSuccess:
+		return fmt.Sprintf(a.tr("in your own system, %s succeeded with %s: book it, and tell whoever waits for it", "%s 已成功，金额 %s：请入账并通知下游"), row, a.amount(k.ChannelMinor, k.Currency))
+	case schemas.FixSetClosed:
+		return fmt.Sprintf(a.tr("in your own system, close %s: the channel took no money", "%s 渠道未收款：请关闭"), row)
+	case schemas.FixSetFailed:
+		return fmt.Sprintf(a.tr("in your own system, %s failed: the channel refused it", "%s 渠道已拒绝：请置为失败"), row)
+	case schemas.FixAdjustFee:
+		return fmt.Sprintf(a.tr("in your own system, correct the fee of %s to what the channel charged", "%s：请按渠道实收更正手续费"), row)
+	}
+	return string(kind)
+}
+
+// datesOf are the days whose rerun looks at a case again.
+func datesOf(k schemas.Case) string {
+	if k.FirstSeen == k.LastSeen {
+		return k.FirstSeen.String()
+	}
+	return k.FirstSeen.String() + ".." + k.LastSeen.String()
 }
 
 func (a *app) printProposals(f store.CaseFile) error {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os/user"
+	"slices"
 
 	"tieout/internal/fault"
 	"tieout/internal/report"
@@ -98,10 +99,11 @@ func (c *caseShowCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	shown := site.shown(file)
 	if a.cli.JSON {
-		return a.printJSON(file)
+		return a.printJSON(shown)
 	}
-	return a.printCaseFile(file)
+	return a.printCaseFile(shown)
 }
 
 type caseProposeCmd struct {
@@ -115,6 +117,9 @@ type caseProposeCmd struct {
 // Run is called by kong.
 func (c *caseProposeCmd) Run(a *app) error {
 	return a.onCase(c.ID, c.person, func(s *site, file store.CaseFile, who string) error {
+		if kind := schemas.FixKind(c.What); slices.Contains(s.shown(file).Elsewhere, kind) {
+			return fault.New("E-6475", fault.V{"case": c.ID, "what": kind, "source": s.cfg.Local.Source, "date": datesOf(file.Case), "account": file.Account}, nil)
+		}
 		version, evidence := c.fill(file.Case)
 		k, err := s.db.Propose(a.ctx, store.Asked{CaseID: c.ID, Version: version, Evidence: evidence, Maker: who, What: c.What, Reason: c.Reason})
 		if err != nil {

@@ -58,6 +58,12 @@ var resolveRows = []Entry{
 		Do:    Text{"Give it and try again.", "请补充后重试。"},
 	},
 	{
+		ID:    "E-6475",
+		What:  Text{"This fix changes books that tieout reads and never writes.", "该处理须修改外部账目，tieout 只读取、不写入。"},
+		Which: Text{"Case {case}: {what}; our own transactions come from {source}.", "差错 {case}：{what}；我方流水来自 {source}。"},
+		Do:    Text{"Do in your own system what `tieout case show {case}` says, then run `tieout rerun --date {date} --account {account}`: the case closes by itself.", "请按 `tieout case show {case}` 的说明在贵方系统中处理，然后运行 `tieout rerun --date {date} --account {account}`，差错将自动关闭。"},
+	},
+	{
 		ID:    "E-3170",
 		What:  Text{"An alert could not be delivered.", "告警未能送达。"},
 		Which: Text{"{sink}, {tries} tries: {reason}.", "{sink}，已尝试 {tries} 次：{reason}。"},
