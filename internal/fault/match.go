@@ -20,6 +20,6 @@ var matchRows = []Entry{
 		ID:    "E-4161",
 		What:  Text{"The match needs more memory than it may use.", "对账所需内存超过允许值。"},
 		Which: Text{"About {need} bytes; allowed are {limit}.", "约需 {need} 字节；允许 {limit} 字节。"},
-		Do:    Text{"Raise the memory limit, or run fewer accounts at the same time.", "请调高内存上限，或减少同时运行的账户数。"},
+		Do:    Text{"Raise `--memory`, or run fewer accounts at the same time.", "请调高 `--memory`，或减少同时运行的账户数。"},
 	},
 }

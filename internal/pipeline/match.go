@@ -88,10 +88,12 @@ func (w *work) place(ctx context.Context, out *output, carried []schemas.Carried
 		return err
 	}
 	defer sink.abort()
+	scratch := w.lake.Scratch()
+	defer scratch.Close()
 	late := &lateRows{w: w}
 	in := match.Inputs{
 		Account: w.acct.Name, Channel: w.acct.Definition.Name, Date: w.date, Day: w.acct.Definition.Day(),
-		Local: local, ChannelRows: channel, Claims: claims, Late: late.lookup, Rules: w.acct.Rules, Workers: w.p.Workers, Memory: w.p.Memory,
+		Local: local, ChannelRows: channel, Claims: claims, Late: late.lookup, Rules: w.acct.Rules, Workers: w.p.Workers, Memory: w.p.Memory, Scratch: scratch,
 	}
 	for _, c := range carried {
 		if c.Side == schemas.Local {

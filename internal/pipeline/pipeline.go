@@ -41,7 +41,7 @@ type Pipeline struct {
 	Program string // version of the program, for manifests
 	Holder  string // host, pid and start, for the lease
 	Workers int
-	Memory  int64 // bytes; 0 = no budget
+	Memory  int64 // bytes that a match may use; 0 is no bound
 	Report  Reporter
 	Alert   Alerter
 }
