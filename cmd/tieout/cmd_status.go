@@ -1,10 +1,14 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
+	"tieout/internal/alert"
 	"tieout/internal/bizday"
 	"tieout/internal/fault"
 	"tieout/internal/pipeline"
@@ -33,6 +37,7 @@ type statusLine struct {
 	Fetch   string          `json:"fetch,omitempty"` // where fetching stands, with the next try
 	Open    int64           `json:"breaks"`
 	Carried int64           `json:"carried"`
+	Untold  []string        `json:"untold,omitempty"` // places that an alert about the day did not reach, and why
 }
 
 // Run is called by kong. A day without a result ends with exit code 20.
@@ -43,6 +48,10 @@ func (c *statusCmd) Run(a *app) error {
 	}
 	defer site.close()
 	accts, err := site.selected(c.accounts)
+	if err != nil {
+		return err
+	}
+	untold, err := untoldOf(a.ctx, site.db)
 	if err != nil {
 		return err
 	}
@@ -61,6 +70,7 @@ func (c *statusCmd) Run(a *app) error {
 			if err != nil {
 				return err
 			}
+			line.Untold = untold[told{acct.Name, date, line.Exit}]
 			if line.State != "FINAL" {
 				missing++
 			}
@@ -75,6 +85,32 @@ func (c *statusCmd) Run(a *app) error {
 		return exitCode(20)
 	}
 	return nil
+}
+
+// told is what an alert was about. A day that has moved on has another exit code:
+// its old alerts are no longer news.
+type told struct {
+	account string
+	date    bizday.Date
+	exit    int
+}
+
+// untoldOf lists what people should have been told and were not.
+func untoldOf(ctx context.Context, db *store.DB) (map[told][]string, error) {
+	alerts, err := db.UnsentAlerts(ctx, 1000)
+	if err != nil {
+		return nil, err
+	}
+	untold := map[told][]string{}
+	for _, u := range alerts {
+		var said alert.Alert
+		if err := json.Unmarshal([]byte(u.Payload), &said); err != nil {
+			return nil, fmt.Errorf("read alert %d: %w", u.ID, err)
+		}
+		of := told{u.Account, u.BillDate, said.Exit}
+		untold[of] = append(untold[of], u.Sink+": "+u.LastError)
+	}
+	return untold, nil
 }
 
 func statusOf(a *app, site *site, acct pipeline.Account, date bizday.Date) (statusLine, error) {
@@ -107,8 +143,11 @@ func statusOf(a *app, site *site, acct pipeline.Account, date bizday.Date) (stat
 		}
 		line.Open, line.Carried = s.Breaks, s.Carried
 	}
-	if !ok {
+	switch {
+	case !ok:
 		line.Fetch, err = fetchState(a, site.db, acct, date)
+	case last.Attempt > cur.Attempt && last.State == store.RunFailed: // the result stands, but something waits
+		line.Error = last.ErrorID
 	}
 	return line, err
 }
@@ -139,10 +178,13 @@ func (a *app) printStatus(lines []statusLine) error {
 	t := newTable(4, 5)
 	t.add(a.tr("bill date", "账单日"), a.tr("account", "账户"), a.tr("state", "状态"), a.tr("verdict", "结论"), a.tr("differences", "差错"), a.tr("in transit", "在途"), a.tr("run", "批次"), "")
 	for _, l := range lines {
-		if l.State == "FINAL" && a.cli.Quiet {
+		if l.State == "FINAL" && l.Error == "" && a.cli.Quiet {
 			continue
 		}
 		row := []string{l.Date.String(), l.Account, l.State, "", "", "", l.Run, strings.TrimSpace(l.Error + " " + fault.Safe(l.Fetch, 120))}
+		if len(l.Untold) > 0 {
+			row[7] += a.tr(" alert not delivered to ", " 告警未送达 ") + fault.Safe(strings.Join(slices.Compact(slices.Sorted(slices.Values(l.Untold))), "; "), 200)
+		}
 		if l.Verdict != 0 {
 			row[3], row[4], row[5] = a.verdict(l.Verdict), strconv.FormatInt(l.Open, 10), strconv.FormatInt(l.Carried, 10)
 		}

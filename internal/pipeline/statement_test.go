@@ -79,6 +79,27 @@ func TestT02_DownloadFailsForGood(t *testing.T) {
 	}
 }
 
+// Cron comes back every ten minutes: the same failure is told once, another one
+// again.
+func TestAlertsAreNotRepeated(t *testing.T) {
+	w := newWorld(t)
+	w.play(day1, cleanDay)
+	fails := func(id fault.ID) {
+		w.books.answer[day1.String()] = func() (schemas.Fetched, error) {
+			return schemas.Fetched{}, fault.New(id, fault.V{}, nil)
+		}
+		for range 3 {
+			w.run(day1, pipeline.Options{Now: true}, id)
+		}
+	}
+	fails("E-3001")
+	fails("E-3101")
+	fails("E-3001")
+	if want := []int{30, 31, 30}; !slices.Equal(w.alerts.sent, want) {
+		t.Errorf("told of exit codes %v, want %v", w.alerts.sent, want)
+	}
+}
+
 // One fen too much in the trailer, and the night stops.
 func TestT04_TrailerOffByOneFen(t *testing.T) {
 	w := newWorld(t)

@@ -136,6 +136,7 @@ func (w *work) dryResult(ctx context.Context) (Result, error) {
 // failed records why the attempt has no result. What was current stays so.
 func (w *work) failed(ctx context.Context, err error) (Result, error) {
 	f := fault.Of(err)
+	told := w.attempt.ErrorID // by the try before, of the same attempt
 	w.attempt.ExitCode, w.attempt.ErrorID = f.Exit(), string(f.ID)
 	if errors.Is(err, context.Canceled) {
 		f = fault.New("E-13080", fault.V{"stage": w.attempt.Stage, "account": w.acct.Name, "date": w.date}, err)
@@ -162,13 +163,15 @@ func (w *work) failed(ctx context.Context, err error) (Result, error) {
 		return res, errors.Join(err, fmt.Errorf("encode summary: %w", merr))
 	}
 	w.attempt.Summary = string(summary)
+	// Cron comes back every ten minutes: people are told once. Before the failure
+	// is recorded, so that a crash in between tells them twice rather than never.
+	if f.Exit() != 40 && f.Exit() != exitInterrupted && told != string(f.ID) {
+		w.p.Alert.Alert(ctx, &w.report, f.Exit(), f.Message(w.acct.Lang[0]))
+	}
 	if serr := w.p.Store.Fail(ctx, w.lease, w.attempt); serr != nil {
 		w.p.Log.Error("the failed run could not be recorded", "run_id", w.attempt.ID, "error", serr)
 	}
 	w.attempt.State = store.RunFailed
 	res.Run = w.attempt
-	if f.Exit() != 40 && f.Exit() != exitInterrupted {
-		w.p.Alert.Alert(ctx, &w.report, f.Exit(), f.Message(w.acct.Lang[0]))
-	}
 	return res, err
 }
