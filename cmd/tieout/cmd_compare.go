@@ -33,6 +33,8 @@ type compareCmd struct {
 	Date       string   `short:"d" placeholder:"DATE" help:"Bill date; default: what the statement says."`
 	Out        string   `placeholder:"DIR" help:"Folder for the reports and the Parquet files; default tieout-compare-DATE."`
 	Definition string   `type:"existingfile" placeholder:"FILE" help:"Definition file of your own bank's format."`
+
+	memory int64 // what the process may take; 0: what compareMemory leads to
 }
 
 // compareMemory is what the Go heap is kept under, so that a million rows a
@@ -44,6 +46,15 @@ const (
 	differencesLines = "differences.jsonl"
 	rejectsLines     = "rejects.jsonl"
 )
+
+// heap is what the Go heap is kept under: all but a third, which is for what is
+// not heap.
+func (c *compareCmd) heap() int64 {
+	if c.memory == 0 {
+		return compareMemory
+	}
+	return c.memory * 2 / 3
+}
 
 // Run is called by kong.
 func (c *compareCmd) Run(a *app) error {
@@ -71,7 +82,7 @@ func (c *compareCmd) compare(a *app, watch steps) (*comparison, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(compareMemory))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(c.heap()))
 	if watch != nil {
 		watch.Begin(stepOpen)
 	}

@@ -69,6 +69,7 @@ type CLI struct {
 	Cfg      configCmd   `cmd:"" name:"config" help:"Check or show the configuration."`
 	Migrate  migrateCmd  `cmd:"" help:"Upgrade the database; a backup is made first."`
 
+	Bench      benchCmd      `cmd:"" help:"Measure the program on this machine."`
 	Channelsim channelsimCmd `cmd:"" help:"Play the channels on loopback, to try a configuration against."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }

@@ -9,6 +9,18 @@ var general = []Entry{
 		Do:    Text{"Send the log to the maintainers; running the same date again is safe.", "请把日志发给维护人员；同一日期可以安全重跑。"},
 	},
 	{
+		ID:    "E-7002",
+		What:  Text{"The night that was written to measure holds other differences than were found.", "性能测试数据中植入的差异与找到的差异不一致。"},
+		Which: Text{"Class {class}: planted {planted}, found {found}.", "分类 {class}：植入 {planted}，找到 {found}。"},
+		Do:    Text{"Do not trust this build; send the command line to the maintainers.", "请勿使用此版本，并把命令行发给维护人员。"},
+	},
+	{
+		ID:    "E-7003",
+		What:  Text{"More memory was taken than was allowed.", "内存占用超过上限。"},
+		Which: Text{"Peak {peak} bytes, allowed {limit} bytes.", "峰值 {peak} 字节，上限 {limit} 字节。"},
+		Do:    Text{"Give a higher --memory, or send the command line to the maintainers.", "请调高 --memory，或把命令行发给维护人员。"},
+	},
+	{
 		ID:    "E-6401",
 		What:  Text{"The command line is not understood: {reason}.", "命令行参数有误：{reason}。"},
 		Which: Text{"Command {command}.", "命令 {command}。"},
