@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math/bits"
+	"slices"
 	"unicode/utf8"
 
 	"tieout/internal/money"
@@ -137,75 +138,148 @@ func cutText(b []byte, max int) []byte {
 
 // scanned is what one pass over a row finds.
 type scanned struct {
-	ascii   bool // no byte above 0x7F
-	control bool // a control character other than TAB
-	tab     bool
+	// Every byte above 0x7F stands in row[first:last], which holds whole
+	// characters; first is not below last if there is none.
+	first, last int
+	control     bool // a control character other than TAB
+	tabs        int
 }
 
-// scanFor is the hot loop over the bytes of a row, eight at a time. It writes
-// the places of the byte d into ends, as many as fit, and returns how many
-// there are.
-func scanFor(row []byte, d byte, ends []int) (s scanned, n int) {
-	const (
-		ones  = 0x0101010101010101
-		lows  = 0x7F * ones
-		highs = 0x80 * ones
-	)
-	pattern := uint64(d) * ones
-	var above, control uint64
-	at := 0
-	for ; len(row)-at >= 8; at += 8 {
-		w := binary.LittleEndian.Uint64(row[at:])
-		above |= w
-		// The high bit of each byte below 0x20, or equal to 0x7F; a byte above
-		// 0x7F has its own high bit, which takes it out.
-		low := w & lows
-		control |= ^(low + 0x60*ones | w) | (low+ones)&^w
-		x := w ^ pattern
-		for hit := ^((x&lows + lows) | x | lows); hit != 0; hit &= hit - 1 {
-			if n < len(ends) {
-				ends[n] = at + bits.TrailingZeros64(hit)>>3
+func (s *scanned) ascii() bool { return s.first >= s.last }
+
+const (
+	ones  = 0x0101010101010101
+	lows  = 0x7F * ones
+	highs = 0x80 * ones
+
+	chunkSize = 64
+)
+
+// scanFor is the hot loop over the bytes of a row, 64 at a time. It writes the
+// places of the byte d into ends, as many as fit, and returns how many there
+// are.
+//
+// Of 64 bytes of ASCII it takes every byte up to d for a hit, which three
+// operations a word find, and looks at each: that pays for a delimiter below
+// the digits and the letters, such as the comma. Per row of 266 bytes and 27
+// cells 180 ns, against 255 with the exact test of each byte.
+func scanFor(row []byte, d byte, ends []int32) (s scanned, n int) {
+	pattern, below, low := uint64(d)*ones, uint64(d+1)*ones, d < '0'
+	var control uint64
+	var rest [chunkSize]byte
+	s.first = len(row)
+	for at := 0; at < len(row); at += chunkSize {
+		c := &rest
+		if len(row)-at >= chunkSize {
+			c = (*[chunkSize]byte)(row[at:])
+		} else {
+			rest = filler
+			copy(rest[:], row[at:])
+		}
+		w0, w1, w2, w3 := word(c[0:]), word(c[8:]), word(c[16:]), word(c[24:])
+		w4, w5, w6, w7 := word(c[32:]), word(c[40:]), word(c[48:]), word(c[56:])
+		var hits uint64
+		if above := w0 | w1 | w2 | w3 | w4 | w5 | w6 | w7; above&highs == 0 && low {
+			control |= outside(w0) | outside(w1) | outside(w2) | outside(w3) | outside(w4) | outside(w5) | outside(w6) | outside(w7)
+			hits = mask(w0-below) | mask(w1-below)<<8 | mask(w2-below)<<16 | mask(w3-below)<<24 |
+				mask(w4-below)<<32 | mask(w5-below)<<40 | mask(w6-below)<<48 | mask(w7-below)<<56
+		} else {
+			for i := 0; i <= chunkSize-8; i += 8 {
+				w := word(c[i:])
+				control |= outside(w) &^ w
+				x := w ^ pattern
+				hits |= mask(^(x&lows + lows | x)) << (uint(i) & 63)
 			}
-			n++
+			if len(row)-at < chunkSize {
+				hits &= 1<<(uint(len(row)-at)&63) - 1
+			}
+			if above&highs != 0 {
+				s.first, s.last = min(s.first, at), min(at+chunkSize, len(row))
+			}
+		}
+		for ; hits != 0; hits &= hits - 1 {
+			i := bits.TrailingZeros64(hits)
+			if n < len(ends) {
+				ends[n] = int32(at + i)
+			}
+			if c[i] == d {
+				n++
+			}
 		}
 	}
-	for ; at < len(row); at++ {
-		b := row[at]
-		above |= uint64(b)
-		if b < 0x20 || b == 0x7F {
-			control |= highs
-		}
-		if b == d {
-			if n < len(ends) {
-				ends[n] = at
-			}
-			n++
-		}
-	}
-	s.ascii = above&highs == 0
 	if control&highs != 0 {
 		s.which(row)
 	}
 	return s, n
 }
 
+// filler stands behind the last bytes of a row: no delimiter, and nothing that
+// is looked for.
+var filler = [chunkSize]byte(bytes.Repeat([]byte{'~'}, chunkSize))
+
+func word(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
+
+// outside sets the high bit of some byte if one of w is a control character. So
+// does a byte above 0x7F, unless its own bit is cleared.
+func outside(w uint64) uint64 { return (w - 0x20*ones) | (w + ones) }
+
+// mask gathers the high bits of the eight bytes.
+func mask(h uint64) uint64 { return h & highs * 0x02040810204081 >> 56 }
+
 // scanLine looks at a row that has no delimiter.
-func scanLine(row []byte) scanned {
-	s, _ := scanFor(row, '\n', nil)
+func scanLine(row []byte) (s scanned) {
+	var control uint64
+	var rest [chunkSize]byte
+	s.first = len(row)
+	for at := 0; at < len(row); at += chunkSize {
+		c := &rest
+		if len(row)-at >= chunkSize {
+			c = (*[chunkSize]byte)(row[at:])
+		} else {
+			rest = filler
+			copy(rest[:], row[at:])
+		}
+		var above uint64
+		for i := 0; i <= chunkSize-8; i += 8 {
+			w := word(c[i:])
+			above |= w
+			control |= outside(w) &^ w
+		}
+		if above&highs != 0 {
+			s.first, s.last = min(s.first, at), min(at+chunkSize, len(row))
+		}
+	}
+	if control&highs != 0 {
+		s.which(row)
+	}
 	return s
 }
 
-// which tells TABs from other control characters.
+// which tells TABs, which Alipay puts behind its numbers, from other control
+// characters.
 func (s *scanned) which(row []byte) {
-	for _, b := range row {
-		switch {
-		case b == '\t':
-			s.tab = true
-		case b < 0x20 || b == 0x7F:
+	var control uint64
+	at := 0
+	for ; len(row)-at >= 8; at += 8 {
+		w := word(row[at:])
+		x := w ^ '\t'*ones
+		tabs := ^(x&lows + lows | x) & highs
+		s.tabs += bits.OnesCount64(tabs)
+		w |= tabs >> 2 // not a control character any more
+		control |= outside(w) &^ w
+	}
+	for _, b := range row[at:] {
+		if b == '\t' {
+			s.tabs++
+		} else if isControl(b) {
 			s.control = true
 		}
 	}
+	// A word's test may blame a byte for the one beside it.
+	s.control = s.control || control&highs != 0 && slices.ContainsFunc(row, func(b byte) bool { return b != '\t' && isControl(b) })
 }
+
+func isControl(b byte) bool { return b < 0x20 || b == 0x7F }
 
 // badUTF8 returns the offset of the first byte that is not UTF-8, or of a
 // U+FFFD, or -1.

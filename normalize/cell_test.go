@@ -9,9 +9,10 @@ import (
 // The words of eight bytes find what a loop over single bytes finds.
 func TestScanFor_AgainstSingleBytes(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
-	alphabet := []byte(",,,,-+abcdefgh \t\r\x00\x1f\x20\x7e\x7f\x80\xff\xac")
-	for range 20_000 {
-		row := make([]byte, rng.IntN(70))
+	alphabet := []byte(",,||~~!!-+abcdefgh \t\r\x00\x1f\x20\x7e\x7f\x80\xff\xac")
+	for range 40_000 {
+		row := make([]byte, rng.IntN(200))
+		delimiter := [...]byte{',', '|', '~', '!', '\t'}[rng.IntN(5)]
 		clean := rng.IntN(2) == 0
 		for i := range row {
 			row[i] = alphabet[rng.IntN(len(alphabet))]
@@ -19,19 +20,24 @@ func TestScanFor_AgainstSingleBytes(t *testing.T) {
 				row[i] = alphabet[rng.IntN(14)]
 			}
 		}
-		want := scanned{ascii: true}
-		var places []int
+		var want scanned
+		first, last := len(row), 0
+		var places []int32
 		for i, b := range row {
-			want.ascii = want.ascii && b < 0x80
-			want.tab = want.tab || b == '\t'
+			if b >= 0x80 {
+				first, last = min(first, i), i+1
+			}
+			if b == '\t' {
+				want.tabs++
+			}
 			want.control = want.control || b != '\t' && (b < 0x20 || b == 0x7F)
-			if b == ',' {
-				places = append(places, i)
+			if b == delimiter {
+				places = append(places, int32(i))
 			}
 		}
-		ends := make([]int, 5)
-		got, n := scanFor(row, ',', ends)
-		if got != want || n != len(places) || !slices.Equal(ends[:min(n, 5)], places[:min(n, 5)]) {
+		ends := make([]int32, 5)
+		got, n := scanFor(row, delimiter, ends)
+		if got.ascii() != (last == 0) || got.first > first || got.last < last || got.control != want.control || got.tabs != want.tabs || n != len(places) || !slices.Equal(ends[:min(n, 5)], places[:min(n, 5)]) {
 			t.Fatalf("%q: %+v %d %v, want %+v %d %v", row, got, n, ends, want, len(places), places)
 		}
 	}

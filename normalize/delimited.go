@@ -19,7 +19,9 @@ type delimitedCutter struct {
 	gb         bool
 	names      []string
 	cells      [][]byte
-	ends       []int // of the cells but the last
+	ends       []int32 // of the cells but the last
+	rare       int     // of a delimiter of several bytes: the one that is looked for
+	hits       []int32 // its places
 	decoded    []byte
 	unquoted   []byte
 }
@@ -28,7 +30,15 @@ func newDelimitedCutter(f *channels.Format, names []string) *delimitedCutter {
 	d := f.Delimited
 	c := &delimitedCutter{delimiter: []byte(d.Delimiter), prefix: []byte(d.CellPrefix), trims: d.Trim != "",
 		quoted: d.Quoting == "rfc4180", terminated: d.Terminated, gb: f.Encoding == "gb18030",
-		names: names, cells: make([][]byte, len(names)), ends: make([]int, len(names)-1)}
+		names: names, cells: make([][]byte, len(names)), ends: make([]int32, len(names)-1)}
+	for i := range len(d.Delimiter) {
+		if d.Delimiter[i] < d.Delimiter[c.rare] {
+			c.rare = i // the lower one: scanFor is made for it
+		}
+	}
+	if len(d.Delimiter) > 1 {
+		c.hits = make([]int32, 2*len(names)+16)
+	}
 	for i := range len(d.Trim) {
 		c.trim[d.Trim[i]] = true
 	}
@@ -36,16 +46,16 @@ func newDelimitedCutter(f *channels.Format, names []string) *delimitedCutter {
 }
 
 func (c *delimitedCutter) cut(row []byte, bad *badCell) [][]byte {
-	s, n := c.scan(row)
+	text, damaged := row, -1
+	if c.gb {
+		text, damaged = c.decode(row)
+	}
+	s, n := c.scan(text)
 	if s.control {
 		bad.set(0, nil, whyControl)
 	}
-	if !s.ascii {
-		if decoded := c.decode(row, bad); c.gb {
-			row = decoded
-			_, n = c.scan(row)
-		}
-	}
+	c.checkEncoding(row, s, damaged, bad)
+	row = text
 	if c.terminated {
 		if !bytes.HasSuffix(row, c.delimiter) {
 			bad.set(0, nil, "no delimiter at the end of the row")
@@ -68,10 +78,11 @@ func (c *delimitedCutter) cut(row []byte, bad *badCell) [][]byte {
 	if len(row) > maxCell {
 		c.longCell(bad)
 	}
+	trimmed := 0
 	if c.trims {
-		c.trimCells()
+		trimmed = c.trimCells()
 	}
-	if s.tab {
+	if s.tabs > trimmed {
 		c.findTab(bad)
 	}
 	return c.cells
@@ -83,7 +94,10 @@ func (c *delimitedCutter) scan(row []byte) (s scanned, n int) {
 	if len(c.delimiter) == 1 {
 		return scanFor(row, c.delimiter[0], c.ends)
 	}
-	s = scanLine(row)
+	if s, n = scanFor(row, c.delimiter[c.rare], c.hits); n <= len(c.hits) {
+		return s, c.wholeDelimiters(row, c.hits[:n])
+	}
+	n = 0
 	for at := 0; ; {
 		i := bytes.Index(row[at:], c.delimiter)
 		if i < 0 {
@@ -91,35 +105,65 @@ func (c *delimitedCutter) scan(row []byte) (s scanned, n int) {
 		}
 		at += i
 		if n < len(c.ends) {
-			c.ends[n] = at
+			c.ends[n] = int32(at)
 		}
 		at += len(c.delimiter)
 		n++
 	}
 }
 
-// decode returns the row in UTF-8. Of a row with a bad byte everything else is
-// kept, so that its amounts still count.
-func (c *delimitedCutter) decode(row []byte, bad *badCell) []byte {
-	if !c.gb {
-		if at, why := badUTF8(row); at >= 0 {
-			bad.set(0, row[at:min(len(row), at+80)], why)
-			bad.at = at
+// wholeDelimiters finds the delimiters of several bytes by the places of one of
+// their bytes.
+func (c *delimitedCutter) wholeDelimiters(row []byte, hits []int32) (n int) {
+	free := 0 // behind the delimiter before
+	for _, hit := range hits {
+		at := int(hit) - c.rare
+		if at < free || !bytes.HasPrefix(row[at:], c.delimiter) {
+			continue
 		}
-		return row
+		if n < len(c.ends) {
+			c.ends[n] = int32(at)
+		}
+		free = at + len(c.delimiter)
+		n++
 	}
-	var at int
-	c.decoded, at = AppendGB18030(c.decoded[:0], row)
-	for from := 0; at >= 0; {
+	return n
+}
+
+// decode returns a GB18030 row in UTF-8, and the place of the first byte that
+// begins no character, or -1. Of a row with such a byte everything else is kept,
+// so that its amounts still count.
+func (c *delimitedCutter) decode(row []byte) (text []byte, damaged int) {
+	from := asciiPrefix(row)
+	if from == len(row) {
+		return row, -1
+	}
+	c.decoded = append(c.decoded[:0], row[:from]...)
+	damaged = -1
+	for at := 0; ; from++ {
+		if c.decoded, at = AppendGB18030(c.decoded, row[from:]); at < 0 {
+			return c.decoded, damaged
+		}
 		from += at
-		if bad.reason == "" {
-			bad.set(0, row[from:min(len(row), from+80)], whyEncoding)
-			bad.at = from
+		if damaged < 0 {
+			damaged = from
 		}
-		from++
-		c.decoded, at = AppendGB18030(c.decoded, row[from:])
 	}
-	return c.decoded
+}
+
+// checkEncoding says what is wrong with the characters of a row. damaged is
+// what decode has found.
+func (c *delimitedCutter) checkEncoding(row []byte, s scanned, damaged int, bad *badCell) {
+	why := whyEncoding
+	if !c.gb && !s.ascii() {
+		if damaged, why = badUTF8(row[s.first:s.last]); damaged >= 0 {
+			damaged += s.first
+		}
+	}
+	if damaged >= 0 && bad.reason == "" {
+		bad.set(0, row[damaged:min(len(row), damaged+80)], why)
+		bad.at = damaged
+	}
 }
 
 // split cuts a row with the right number of delimiters, and the mark off its
@@ -127,31 +171,34 @@ func (c *delimitedCutter) decode(row []byte, bad *badCell) []byte {
 func (c *delimitedCutter) split(row []byte, bad *badCell) {
 	from, width := 0, len(c.delimiter)
 	cells := c.cells[:len(c.ends)+1]
-	if len(c.prefix) != 1 {
-		for i, end := range c.ends {
-			cells[i] = row[from:end]
-			from = end + width
-		}
-		cells[len(c.ends)] = row[from:]
-		if len(c.prefix) > 1 {
-			c.cutPrefix(bad)
-		}
+	if len(c.prefix) == 1 && c.splitMarked(row, cells) {
 		return
 	}
-	mark := c.prefix[0]
-	for i := range cells {
-		end := len(row)
-		if i < len(c.ends) {
-			end = c.ends[i]
-		}
-		if from < end && row[from] == mark {
-			from++
-		} else {
-			bad.set(i+1, row[from:end], whyMark)
-		}
+	for i, end := range c.ends {
 		cells[i] = row[from:end]
+		from = int(end) + width
+	}
+	cells[len(c.ends)] = row[from:]
+	if len(c.prefix) > 0 {
+		c.cutPrefix(bad)
+	}
+}
+
+// splitMarked is the hot loop over cells with a mark of one byte. It is false
+// if one has none.
+func (c *delimitedCutter) splitMarked(row []byte, cells [][]byte) bool {
+	from, width, mark, wrong := 0, len(c.delimiter), c.prefix[0], byte(0)
+	for i, e := range c.ends {
+		end := int(e)
+		wrong |= row[from] ^ mark // of an empty cell the delimiter
+		cells[i] = row[min(from+1, end):end]
 		from = end + width
 	}
+	if wrong != 0 || from == len(row) || row[from] != mark {
+		return false
+	}
+	cells[len(c.ends)] = row[from+1:]
+	return true
 }
 
 const whyMark = "the mark that begins every cell is missing"
@@ -249,16 +296,32 @@ func (c *delimitedCutter) cutPrefix(bad *badCell) {
 	}
 }
 
-func (c *delimitedCutter) trimCells() {
+// trimCells returns how many TABs it cut off.
+func (c *delimitedCutter) trimCells() (tabs int) {
 	for i, cell := range c.cells {
-		for len(cell) > 0 && c.trim[cell[0]] {
-			cell = cell[1:]
+		if len(cell) == 0 || !c.trim[cell[0]] && !c.trim[cell[len(cell)-1]] {
+			continue
 		}
-		for len(cell) > 0 && c.trim[cell[len(cell)-1]] {
-			cell = cell[:len(cell)-1]
+		start, end := 0, len(cell)
+		for start < end && c.trim[cell[start]] {
+			start++
 		}
-		c.cells[i] = cell
+		for start < end && c.trim[cell[end-1]] {
+			end--
+		}
+		c.cells[i] = cell[start:end]
+		tabs += countTabs(cell[:start]) + countTabs(cell[end:])
 	}
+	return tabs
+}
+
+func countTabs(b []byte) (n int) {
+	for _, c := range b {
+		if c == '\t' {
+			n++
+		}
+	}
+	return n
 }
 
 func (c *delimitedCutter) findTab(bad *badCell) {

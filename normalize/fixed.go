@@ -54,12 +54,12 @@ func (c *fixedCutter) cut(row []byte, bad *badCell) [][]byte {
 		return nil
 	}
 	s := scanLine(row)
-	if s.control || s.tab {
+	if s.control || s.tabs > 0 {
 		bad.set(0, nil, whyControl)
 	}
 	c.decoded = c.decoded[:0]
 	for i := range c.fields {
-		c.cells[i] = c.field(i, row, s.ascii, bad)
+		c.cells[i] = c.field(i, row, s.ascii(), bad)
 	}
 	if !c.separated(row, bad) {
 		return nil

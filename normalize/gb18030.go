@@ -24,6 +24,20 @@ func AppendGB18030(dst, src []byte) (out []byte, bad int) {
 	return dst[:end], bad
 }
 
+// asciiPrefix returns how many bytes of b come before the first one above 0x7F.
+func asciiPrefix(b []byte) int {
+	i := 0
+	for ; len(b)-i >= 8; i += 8 {
+		if above := word(b[i:]) & highs; above != 0 {
+			return i + bits.TrailingZeros64(above)>>3
+		}
+	}
+	for i < len(b) && b[i] < utf8.RuneSelf {
+		i++
+	}
+	return i
+}
+
 // decodeGB18030 is the hot loop: it writes from buf[n] on. buf has room for the
 // worst case plus four bytes, so that a character is stored as one word and n
 // moves by its length.

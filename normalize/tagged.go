@@ -68,7 +68,7 @@ func (c *taggedCutter) cut(row []byte, bad *badCell) [][]byte {
 
 // line puts one value into its cell. It is false if the line has no known tag.
 func (c *taggedCutter) line(line []byte, bad *badCell) bool {
-	if s := scanLine(line); s.control || s.tab {
+	if s := scanLine(line); s.control || s.tabs > 0 {
 		bad.set(0, line, whyControl)
 	}
 	i, value := c.find(line)
