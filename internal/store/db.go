@@ -24,28 +24,38 @@ import (
 
 // DB is the open database. Safe for concurrent use.
 type DB struct {
-	sql  *sql.DB
-	now  func() time.Time
-	path string
+	sql    *sql.DB // for reading, any number of connections
+	writer *sql.DB // for transactions, one connection
+	now    func() time.Time
+	path   string
 }
+
+// idleReaders is how many connections are kept for the next read: the runs of
+// a night read side by side.
+const idleReaders = 4
 
 // Open opens (and with migrate creates or upgrades) the database file. now is
 // the clock for the times that are recorded.
 func Open(ctx context.Context, path string, now func() time.Time, migrate bool) (*DB, error) {
-	pool, err := openPool(path)
-	if err != nil {
+	db := &DB{now: now, path: path}
+	var err error
+	if db.sql, err = openPool(path); err != nil {
 		return nil, err
 	}
-	db := &DB{sql: pool, now: now, path: path}
+	if db.writer, err = openWriter(path); err != nil {
+		db.sql.Close()
+		return nil, err
+	}
+	db.sql.SetMaxIdleConns(idleReaders)
 	if err := db.prepare(ctx, path, migrate); err != nil {
-		pool.Close()
+		db.Close()
 		return nil, db.explain(err)
 	}
 	return db, nil
 }
 
 // Close closes the database.
-func (db *DB) Close() error { return db.sql.Close() }
+func (db *DB) Close() error { return errors.Join(db.writer.Close(), db.sql.Close()) }
 
 // prepare compares the schema of the file with the one of the program.
 func (db *DB) prepare(ctx context.Context, path string, migrate bool) error {
@@ -84,7 +94,7 @@ func (db *DB) tx(ctx context.Context, do func(*sql.Tx) error) error {
 }
 
 func (db *DB) once(ctx context.Context, do func(*sql.Tx) error) error {
-	t, err := db.sql.BeginTx(ctx, nil)
+	t, err := db.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}

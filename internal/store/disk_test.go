@@ -22,8 +22,7 @@ func TestFaultS1_FullDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	db.sql.SetMaxOpenConns(1) // the limit below belongs to a connection
-	if _, err := db.sql.ExecContext(ctx, `PRAGMA max_page_count = 1`); err != nil {
+	if _, err := db.writer.ExecContext(ctx, `PRAGMA max_page_count = 1`); err != nil {
 		t.Fatal(err) // never less than what is there
 	}
 	for i := 0; i < 10_000 && err == nil; i++ {

@@ -40,37 +40,19 @@ func (b *books) post(ch *paycore.Change, row journalRow) error {
 	if err := paycore.Balanced(ch.Entries); err != nil {
 		return fmt.Errorf("post %s: %w", row.id, err)
 	}
-	args := make([]any, 0, 5*len(ch.Entries))
 	for i, e := range ch.Entries {
 		if err := b.account(e.Account); err != nil {
 			return err
 		}
-		args = append(args, row.id, i+1, e.Account, e.Currency, e.Minor)
-	}
-	if _, err := b.exec(`INSERT INTO posting (txn, leg, account, currency, amount_minor) VALUES `+tuples(len(ch.Entries), 5), args...); err != nil {
-		return wrap(err, "post %s", row.id)
+		if _, err := b.exec(`INSERT INTO posting (txn, leg, account, currency, amount_minor) VALUES ($1, $2, $3, $4, $5)`,
+			row.id, i+1, e.Account, e.Currency, e.Minor); err != nil {
+			return wrap(err, "post %s", row.id)
+		}
 	}
 	_, err := b.exec(`INSERT INTO journal (id, cause, subject, case_id, fix_key, reverses, legs, at_us)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 		row.id, ch.Cause, ch.Subject, row.caseID, orNull(row.fixKey), orNull(row.reverses), len(ch.Entries), ch.At)
 	return wrap(err, "seal %s", row.id)
-}
-
-// tuples writes the placeholders of an INSERT of several rows: "($1, $2), ($3, $4)".
-func tuples(rows, columns int) string {
-	b := make([]byte, 0, 6*rows*columns)
-	for n := range rows * columns {
-		switch {
-		case n == 0:
-			b = append(b, "($"...)
-		case n%columns == 0:
-			b = append(b, "), ($"...)
-		default:
-			b = append(b, ", $"...)
-		}
-		b = strconv.AppendInt(b, int64(n+1), 10)
-	}
-	return string(append(b, ')'))
 }
 
 // account adds a ledger account when it is first used.

@@ -82,7 +82,7 @@ func TestFaultP6_UnbalancedEntryIsRefusedByTheDatabase(t *testing.T) {
 	if _, err := db.sql.Exec(`INSERT INTO posting (txn, leg, account, currency, amount_minor) VALUES ('t', 3, 'a', 'CNY', 1)`); err == nil {
 		t.Error("a sealed transaction took a posting")
 	}
-	if _, err := (&DB{sql: db.sql, now: db.now}).Execute(context.Background(), []paycore.Command{unbalanced{}}); err == nil {
+	if _, err := (&DB{writer: db.writer, now: db.now}).Execute(context.Background(), []paycore.Command{unbalanced{}}); err == nil {
 		t.Error("an unbalanced change was posted")
 	}
 }

@@ -59,7 +59,7 @@ func (db *DB) Renew(ctx context.Context, l Lease) error {
 
 // Release gives the lease back; the token stays, so that the next one is higher.
 func (db *DB) Release(ctx context.Context, l Lease) error {
-	_, err := db.sql.ExecContext(ctx, `UPDATE lease SET expires_at = 0, stage = '' WHERE name = $1 AND token = $2`, l.Name, l.Token)
+	_, err := db.writer.ExecContext(ctx, `UPDATE lease SET expires_at = 0, stage = '' WHERE name = $1 AND token = $2`, l.Name, l.Token)
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
 
 	"tieout/internal/fault"
 	"tieout/schemas/migrations"
@@ -85,14 +86,26 @@ func syncPath(path string) error {
 // disk before it is answered. The cache (at most 32 MiB a connection) holds
 // the indexes of a month of payments, and a checkpoint comes every 8,192 pages,
 // so that the same page is not copied back after every few transactions.
-func openPool(path string) (*sql.DB, error) {
-	dsn := "file:" + path + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)" +
-		"&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&_pragma=cache_size(-32768)&_pragma=wal_autocheckpoint(8192)&_txlock=immediate"
-	pool, err := sql.Open("sqlite", dsn)
+func openPool(path string) (*sql.DB, error) { return open(path, false) }
+
+// openWriter opens the one connection that writes. A second one would wait for
+// the first all the same, asleep, and each would find its cache outdated by the
+// other.
+func openWriter(path string) (*sql.DB, error) {
+	pool, err := open(path, true)
+	if err == nil {
+		pool.SetMaxOpenConns(1)
+	}
+	return pool, err
+}
+
+func open(path string, short bool) (*sql.DB, error) {
+	inner, err := sqlite.NewConnector("file:" + path + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)" +
+		"&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&_pragma=cache_size(-32768)&_pragma=wal_autocheckpoint(8192)&_txlock=immediate")
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	return pool, nil
+	return sql.OpenDB(connector{inner, short}), nil
 }
 
 func provider(pool *sql.DB) (*goose.Provider, error) {

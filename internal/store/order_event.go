@@ -27,15 +27,14 @@ func (b *books) log(at int64, moves ...paycore.Move) error {
 		b.tail = &t
 	}
 	next := *b.tail
-	args := make([]any, 0, 9*len(moves))
 	for _, m := range moves {
 		next.seq++
 		next.hash = eventHash(next.hash, next.seq, at, m)
-		args = append(args, next.seq, at, m.Subject, m.Ref, m.From, m.To, m.Cause, m.Detail, next.hash)
-	}
-	_, err := b.exec(`INSERT INTO order_event (seq, at_us, subject, ref, from_state, to_state, cause, detail, hash) VALUES `+tuples(len(moves), 9), args...)
-	if err != nil {
-		return wrap(err, "log %s %s", moves[0].Subject, moves[0].Ref)
+		_, err := b.exec(`INSERT INTO order_event (seq, at_us, subject, ref, from_state, to_state, cause, detail, hash)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, next.seq, at, m.Subject, m.Ref, m.From, m.To, m.Cause, m.Detail, next.hash)
+		if err != nil {
+			return wrap(err, "log %s %s", m.Subject, m.Ref)
+		}
 	}
 	b.tail = &next
 	return nil

@@ -1,0 +1,112 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+)
+
+// keptStatements bounds the prepared statements of one connection; the program
+// has fewer.
+const keptStatements = 256
+
+// connector opens connections that keep their prepared statements, so that a
+// short transaction does not spend most of its time on parsing.
+type connector struct {
+	driver.Connector
+	// short: a statement that has begun is not interrupted, for connections on
+	// which all are short. To be able to costs a goroutine a statement.
+	short bool
+}
+
+// Connect implements driver.Connector.
+func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+	inner, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &connection{sqliteConn: inner.(sqliteConn), short: c.short, idle: map[string]sqliteStmt{}}, nil
+}
+
+// What the driver's connection and statement can do.
+type (
+	sqliteConn interface {
+		driver.Conn
+		driver.ConnPrepareContext
+		driver.ConnBeginTx
+		driver.Pinger
+		driver.SessionResetter
+		driver.Validator
+	}
+	sqliteStmt interface {
+		driver.Stmt
+		driver.StmtExecContext
+		driver.StmtQueryContext
+	}
+)
+
+// connection is used by one goroutine at a time, as database/sql promises.
+type connection struct {
+	sqliteConn
+	short bool
+	idle  map[string]sqliteStmt // by query
+}
+
+// PrepareContext implements driver.ConnPrepareContext: it takes an idle
+// statement, or makes one.
+func (c *connection) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	if s := c.idle[query]; s != nil {
+		delete(c.idle, query)
+		return &statement{sqliteStmt: s, conn: c, query: query}, nil
+	}
+	s, err := c.sqliteConn.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return &statement{sqliteStmt: s.(sqliteStmt), conn: c, query: query}, nil
+}
+
+// Prepare implements driver.Conn.
+func (c *connection) Prepare(query string) (driver.Stmt, error) {
+	return c.PrepareContext(context.Background(), query)
+}
+
+// Close implements driver.Conn.
+func (c *connection) Close() error {
+	for _, s := range c.idle {
+		s.Close()
+	}
+	return c.sqliteConn.Close()
+}
+
+// statement is a prepared statement in use.
+type statement struct {
+	sqliteStmt
+	conn  *connection
+	query string
+}
+
+// Close implements driver.Stmt: the statement becomes idle.
+func (s *statement) Close() error {
+	if s.conn.idle[s.query] != nil || len(s.conn.idle) == keptStatements {
+		return s.sqliteStmt.Close()
+	}
+	s.conn.idle[s.query] = s.sqliteStmt
+	return nil
+}
+
+// ExecContext implements driver.StmtExecContext.
+func (s *statement) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	return s.sqliteStmt.ExecContext(s.conn.within(ctx), args)
+}
+
+// QueryContext implements driver.StmtQueryContext.
+func (s *statement) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	return s.sqliteStmt.QueryContext(s.conn.within(ctx), args)
+}
+
+func (c *connection) within(ctx context.Context) context.Context {
+	if c.short {
+		return context.WithoutCancel(ctx)
+	}
+	return ctx
+}
