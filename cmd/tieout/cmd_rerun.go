@@ -107,11 +107,21 @@ func (a *app) cascade(site *site, acct pipeline.Account, after bizday.Date) ([]r
 	return lines, nil
 }
 
-// replayCmd proves a published day.
+// replayCmd computes a published day again.
 type replayCmd struct {
 	dates
 	accounts
-	Verify bool `help:"Compare with what was published; the default and the only way."`
+	Verify bool `help:"Compare with what was published, and keep nothing: identical, or the first thing that differs."`
+}
+
+// replayed is one day computed again.
+type replayed struct {
+	Date      bizday.Date `json:"date"`
+	Account   string      `json:"account"`
+	Run       string      `json:"run"`
+	Identical *bool       `json:"identical,omitempty"`
+	First     string      `json:"first_difference,omitempty"`
+	Kept      string      `json:"kept,omitempty"`
 }
 
 // Run is called by kong.
@@ -125,12 +135,6 @@ func (c *replayCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	type replayed struct {
-		Date    bizday.Date `json:"date"`
-		Account string      `json:"account"`
-		Run     string      `json:"run"`
-		First   string      `json:"first_difference"`
-	}
 	var all []replayed
 	codes := []int{0}
 	for _, acct := range accts {
@@ -139,21 +143,15 @@ func (c *replayCmd) Run(a *app) error {
 			return err
 		}
 		for date := from; date <= to; date++ {
-			first, run, err := site.pipeline.Replay(a.ctx, acct, date)
-			if err == nil && first != "" {
-				stage, _, _ := strings.Cut(first, "/")
-				err = fault.New("E-5081", fault.V{"what": "not identical", "account": acct.Name, "date": date, "stage": stage, "first": first}, nil)
-			}
+			r, err := c.replay(a, site, acct, date)
 			if err != nil {
 				a.message(fault.Of(err))
 				codes = append(codes, fault.Of(err).Exit())
 				if a.ctx.Err() != nil {
 					return err
 				}
-			} else {
-				a.say(fmt.Sprintf("%s %s %s identical", date, acct.Name, run.ID), fmt.Sprintf("%s %s %s 完全一致", date, acct.Name, run.ID))
 			}
-			all = append(all, replayed{date, acct.Name, run.ID, first})
+			all = append(all, r)
 		}
 	}
 	if a.cli.JSON {
@@ -165,6 +163,30 @@ func (c *replayCmd) Run(a *app) error {
 		return exitCode(worst)
 	}
 	return nil
+}
+
+// replay computes one day and says what came of it.
+func (c *replayCmd) replay(a *app, site *site, acct pipeline.Account, date bizday.Date) (replayed, error) {
+	r := replayed{Date: date, Account: acct.Name}
+	if !c.Verify {
+		dir, run, err := site.pipeline.Recompute(a.ctx, acct, date)
+		if r.Run, r.Kept = run.ID, dir; err == nil {
+			a.say(fmt.Sprintf("%s %s %s recomputed into %s", date, acct.Name, run.ID, dir), fmt.Sprintf("%s %s %s 已重算，文件在 %s", date, acct.Name, run.ID, dir))
+		}
+		return r, err
+	}
+	first, run, err := site.pipeline.Replay(a.ctx, acct, date)
+	r.Run, r.First = run.ID, first
+	if err != nil {
+		return r, err
+	}
+	same := first == ""
+	if r.Identical = &same; !same {
+		stage, _, _ := strings.Cut(first, "/")
+		return r, fault.New("E-5081", fault.V{"what": "not identical", "account": acct.Name, "date": date, "stage": stage, "first": first}, nil)
+	}
+	a.say(fmt.Sprintf("%s %s %s identical", date, acct.Name, run.ID), fmt.Sprintf("%s %s %s 完全一致", date, acct.Name, run.ID))
+	return r, nil
 }
 
 // undoCmd takes back the fixes of a run.

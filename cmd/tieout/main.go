@@ -54,7 +54,7 @@ type CLI struct {
 	Apply     stageCmd `cmd:"" help:"Go on to the end: apply the fixes and publish the result."`
 
 	Rerun  rerunCmd  `cmd:"" help:"Make a new attempt at a bill date and show what changed."`
-	Replay replayCmd `cmd:"" help:"Compute a published day again from the raw files and compare."`
+	Replay replayCmd `cmd:"" help:"Compute a published day again from the raw files; --verify compares."`
 	Undo   undoCmd   `cmd:"" help:"Take back the fixes of a run by compensating entries."`
 
 	Status  statusCmd  `cmd:"" help:"Show the days: verdicts, missing days, late statements, runs at work."`

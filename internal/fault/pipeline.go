@@ -68,7 +68,7 @@ var pipelineRows = []Entry{
 		ID:    "E-5081",
 		What:  Text{"The recomputation differs from what was published: {what}.", "重算结果与已发布结果不同：{what}。"},
 		Which: Text{"Account {account}, {date}, stage {stage}: first difference {first}.", "账户 {account}，{date}，阶段 {stage}：首个差异 {first}。"},
-		Do:    Text{"See `tieout diff`; the published result stays.", "请查看 `tieout diff`；已发布结果保持不变。"},
+		Do:    Text{"Keep the recomputation with `tieout replay --date {date} --account {account}` and compare its files with the published ones; the published result stays.", "请用 `tieout replay --date {date} --account {account}` 保留重算文件，并与已发布文件比较；已发布结果保持不变。"},
 	},
 	{
 		ID:    "E-1181",

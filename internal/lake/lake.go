@@ -7,6 +7,7 @@
 //
 //	raw/ab/abcdef…                                   bytes as received, read-only
 //	runs/2026-11-20/wechat-1900000001/a0001/match/…  outputs of one stage of one attempt
+//	runs/2026-11-20/wechat-1900000001/a0001.replay/… the same, recomputed by a replay that keeps its files
 //	tmp/wechat-1900000001.20261120.a0001/…           half-written files of one attempt; removed when it is begun again
 package lake
 

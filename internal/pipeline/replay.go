@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 
 	"tieout/internal/bizday"
@@ -12,57 +13,84 @@ import (
 )
 
 // Replay computes a published day again, from the raw files and the recorded
-// export, lookups and answers, in a folder of its own. It returns the name of
-// the first thing that differs, or "" when every byte is the same. It never
-// becomes current and touches no book.
+// export, lookups and answers, in a folder of its own that goes away. It returns
+// the name of the first thing that differs, or "" when every byte is the same. It
+// never becomes current and touches no book.
 func (p *Pipeline) Replay(ctx context.Context, acct Account, date bizday.Date) (first string, run store.Run, err error) {
+	run, err = p.recompute(ctx, acct, date, func(w *work) error {
+		for _, stage := range []string{StageNormalize, StageMatch, StageResolve} {
+			_, published, err := p.stageOf(w.previous, stage)
+			if err != nil {
+				return err
+			}
+			if f := firstDifference(published, w.manifests[stage]); f != "" {
+				first = stage + "/" + f
+				return nil
+			}
+		}
+		return nil
+	})
+	return first, run, err
+}
+
+// Recompute is Replay that keeps its files, beside those of the published run,
+// and compares nothing. It returns their folder; an earlier one is replaced.
+func (p *Pipeline) Recompute(ctx context.Context, acct Account, date bizday.Date) (dir string, run store.Run, err error) {
+	run, err = p.recompute(ctx, acct, date, func(w *work) error {
+		dir = filepath.Dir(p.Lake.RunDir(date.String(), acct.Name, w.previous.Attempt, "x")) + ".replay"
+		return p.Lake.Keep(w.root, dir)
+	})
+	return dir, run, err
+}
+
+// recompute computes a published day again and hands the result to then.
+func (p *Pipeline) recompute(ctx context.Context, acct Account, date bizday.Date, then func(*work) error) (store.Run, error) {
 	run, ok, err := p.Store.Current(ctx, acct.Name, date)
 	if err != nil {
-		return "", run, err
+		return run, err
 	}
 	if !ok {
-		return "", run, fault.New("E-2083", fault.V{"account": acct.Name, "date": date}, nil)
+		return run, fault.New("E-2083", fault.V{"account": acct.Name, "date": date}, nil)
 	}
 	if err := p.wholeRun(run); err != nil {
-		return "", run, err
+		return run, err
 	}
-	own := p.Lake.Scope("replay-" + run.ID)
-	if err := own.CleanTemp(); err != nil {
-		return "", run, err
+	own, free, err := p.Lake.Own("replay")
+	if err != nil {
+		return run, err
 	}
 	w := &work{p: p, acct: acct, date: date, attempt: run, previous: run, had: true, opt: Options{DryRun: true}, progress: NoProgress{},
 		lake: own, root: filepath.Join(own.TempDir(), "run"), manifests: map[string]*schemas.Manifest{}, replaying: true}
-	defer w.dropTemp()
+	err = w.computeAgain(ctx)
+	if err == nil {
+		err = then(w)
+	}
+	return run, errors.Join(err, free())
+}
+
+// computeAgain takes over what came from outside, and computes the rest.
+func (w *work) computeAgain(ctx context.Context) error {
 	for _, stage := range []string{StageFetch, StageExport, StageQuery} {
-		dir, m, err := p.stageOf(run, stage)
+		dir, m, err := w.p.stageOf(w.previous, stage)
 		if err != nil {
-			return "", run, err
+			return err
 		}
 		if err := w.copyStage(dir, stage, m); err != nil {
-			return "", run, err
+			return err
 		}
 		if w.manifests[stage], err = readManifest(w.dir(stage)); err != nil {
-			return "", run, err
+			return err
 		}
 	}
 	if err := w.noteFetched(w.manifests[StageFetch]); err != nil {
-		return "", run, err
+		return err
 	}
 	for _, stage := range []func(context.Context) error{w.normalize, w.export, w.match, w.query, w.resolve} {
 		if err := stage(ctx); err != nil {
-			return "", run, err
+			return err
 		}
 	}
-	for _, stage := range []string{StageNormalize, StageMatch, StageResolve} {
-		_, published, err := p.stageOf(run, stage)
-		if err != nil {
-			return "", run, err
-		}
-		if f := firstDifference(published, w.manifests[stage]); f != "" {
-			return stage + "/" + f, run, nil
-		}
-	}
-	return "", run, nil
+	return nil
 }
 
 // wholeRun checks every output of a finished run against its hash: what a day

@@ -1,9 +1,13 @@
 package pipeline_test
 
 import (
+	"bytes"
 	"context"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -247,6 +251,100 @@ func TestReplayAfterLaterDays(t *testing.T) {
 	if left := w.tempFiles(); len(left) > 0 {
 		t.Errorf("replays left %q", left)
 	}
+}
+
+// Replays of one day at the same time do not disturb each other. What a killed
+// one left goes away with the next; what one at work has does not.
+func TestReplaysAtOnce(t *testing.T) {
+	w := newWorld(t)
+	busyDays(w)
+	w.runAll(day1)
+	alive, free, err := w.lake.Own("replay")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := filepath.Join(w.dir, "lake", "tmp", "replay-killed")
+	if err := os.MkdirAll(dead, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{dead, alive.TempDir()} {
+		if err := os.WriteFile(filepath.Join(dir, "half"), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var replays sync.WaitGroup
+	for range 4 {
+		replays.Go(func() { w.replay(day1) })
+	}
+	replays.Wait()
+	wantList(t, "temporary files", w.tempFiles(), []string{filepath.Join(filepath.Base(alive.TempDir()), "half")})
+	if err := free(); err != nil {
+		t.Fatal(err)
+	}
+	wantList(t, "temporary folders", names(t, filepath.Dir(dead)), nil)
+}
+
+// A replay that fails half-way leaves nothing.
+func TestReplayThatFailsLeavesNothing(t *testing.T) {
+	w := newWorld(t)
+	busyDays(w)
+	w.runAll(day1)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, _, err := w.pipe.Replay(ctx, w.acct, day1); err == nil {
+		t.Error("a cancelled replay ends well")
+	}
+	w.fs = &badDisk{illness: illness{errno: syscall.ENOSPC, forever: true}, k: 30}
+	w.restart()
+	if _, _, err := w.pipe.Replay(context.Background(), w.acct, day1); fault.Of(err).Exit() != 41 {
+		t.Errorf("a replay on a full disk: %v", err)
+	}
+	wantList(t, "temporary folders", names(t, filepath.Join(w.dir, "lake", "tmp")), nil)
+}
+
+// A recomputation that is kept lies beside the published files, replaces the one
+// before, and is what was published.
+func TestRecomputationIsKept(t *testing.T) {
+	w := newWorld(t)
+	busyDays(w)
+	w.runAll(day1)
+	var kept string
+	for range 2 {
+		dir, run, err := w.pipe.Recompute(context.Background(), w.acct, day1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kept = dir; filepath.Dir(dir) != filepath.Join(w.dir, "lake", "runs", "2026-11-20", accountName) || run.ID != w.current(day1).ID {
+			t.Fatalf("%s of run %s", dir, run.ID)
+		}
+	}
+	for _, name := range []string{"normalize/records.parquet", "match/differences.jsonl", "resolve/findings.jsonl"} {
+		published, err := os.ReadFile(filepath.Join(filepath.Dir(kept), "a0001", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := os.ReadFile(filepath.Join(kept, name))
+		if err != nil || !bytes.Equal(published, again) {
+			t.Errorf("%s differs (%v)", name, err)
+		}
+	}
+	wantList(t, "temporary folders", names(t, filepath.Join(w.dir, "lake", "tmp")), nil)
+	w.verify(day1, day1)
+	w.replay(day1)
+}
+
+// names lists a folder.
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, e := range entries {
+		all = append(all, e.Name())
+	}
+	return all
 }
 
 // A flipped byte in any file of the lake is found and named.
