@@ -29,7 +29,6 @@ type benchNightCmd struct {
 	Channel string `default:"wechat" enum:"wechat,alipay,unionpay,bankdemo" help:"Whose layout the statement has: wechat, alipay, unionpay or bankdemo."`
 	Skew    string `default:"" enum:",merchant,amounts,prefix,duplicates" help:"What the night has too much of: merchant, amounts, prefix or duplicates."`
 	Keep    string `placeholder:"DIR" help:"Folder that keeps the files, the truth and the reports; default: a temporary one that is removed."`
-	Memory  string `placeholder:"SIZE" help:"Bound of the memory, such as 512MiB; more is a failure. Default: as tieout compare."`
 	Trace   string `placeholder:"FILE" help:"Write an execution trace for go tool trace; each step is a task in it."`
 }
 
@@ -38,10 +37,6 @@ var benchDate = bizday.Make(2026, 11, 20)
 
 // Run is called by kong.
 func (c *benchNightCmd) Run(a *app) error {
-	limit, err := c.limit()
-	if err != nil {
-		return err
-	}
 	dir, remove, err := c.folder()
 	if err != nil {
 		return err
@@ -52,7 +47,7 @@ func (c *benchNightCmd) Run(a *app) error {
 		return err
 	}
 	m := newMeter(a.now)
-	result, err := c.night(a, dir, limit, m)
+	result, err := c.night(a, dir, m)
 	if err := cmp.Or(err, stop()); err != nil {
 		return err
 	}
@@ -64,15 +59,15 @@ func (c *benchNightCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if limit > 0 && result.Peak > limit {
+	if limit := int64(a.cli.Memory); result.Peak > limit {
 		return fault.New("E-7003", fault.V{"peak": result.Peak, "limit": limit}, nil)
 	}
 	return nil
 }
 
 // night writes, compares and checks.
-func (c *benchNightCmd) night(a *app, dir string, limit int64, m *meter) (*benchResult, error) {
-	compare := compareCmd{Channel: c.Channel, Out: filepath.Join(dir, "out"), memory: limit}
+func (c *benchNightCmd) night(a *app, dir string, m *meter) (*benchResult, error) {
+	compare := compareCmd{Channel: c.Channel, Out: filepath.Join(dir, "out")}
 	def, err := compare.definition()
 	if err != nil {
 		return nil, err
@@ -98,24 +93,6 @@ func (c *benchNightCmd) night(a *app, dir string, limit int64, m *meter) (*bench
 	}
 	a.result = resultLine{Date: benchDate.String(), Channel: c.Channel, Changed: "none"}
 	return c.result(dir, files, w, m)
-}
-
-// limit reads the bound of the memory; 0 is none.
-func (c *benchNightCmd) limit() (int64, error) {
-	if c.Memory == "" {
-		return 0, nil
-	}
-	for _, unit := range []struct {
-		name  string
-		shift int
-	}{{"GiB", 30}, {"MiB", 20}} {
-		if number, ok := strings.CutSuffix(c.Memory, unit.name); ok {
-			if n, err := strconv.ParseInt(number, 10, 32); err == nil && n > 0 {
-				return n << unit.shift, nil
-			}
-		}
-	}
-	return 0, fault.New("E-6401", fault.V{"command": "bench night", "reason": fmt.Sprintf("--memory %s is not a size such as 512MiB or 2GiB", fault.Quote(c.Memory))}, nil)
 }
 
 // folder makes the folder of the night; remove leaves what is to be kept.

@@ -8,11 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"strings"
+	"sync"
 
 	"tieout/internal/bizday"
 	"tieout/internal/fault"
+	"tieout/internal/lake"
 	"tieout/internal/pipeline"
 	"tieout/internal/report"
 	"tieout/ledgerlink"
@@ -33,28 +34,13 @@ type compareCmd struct {
 	Date       string   `short:"d" placeholder:"DATE" help:"Bill date; default: what the statement says."`
 	Out        string   `placeholder:"DIR" help:"Folder for the reports and the Parquet files; default tieout-compare-DATE."`
 	Definition string   `type:"existingfile" placeholder:"FILE" help:"Definition file of your own bank's format."`
-
-	memory int64 // what the process may take; 0: what compareMemory leads to
 }
-
-// compareMemory is what the Go heap is kept under, so that a million rows a
-// side fit into 512 MiB with everything that is not heap.
-const compareMemory = 360 << 20
 
 // The lists that the reports are written from, a JSON value a line.
 const (
 	differencesLines = "differences.jsonl"
 	rejectsLines     = "rejects.jsonl"
 )
-
-// heap is what the Go heap is kept under: all but a third, which is for what is
-// not heap.
-func (c *compareCmd) heap() int64 {
-	if c.memory == 0 {
-		return compareMemory
-	}
-	return c.memory * 2 / 3
-}
 
 // Run is called by kong.
 func (c *compareCmd) Run(a *app) error {
@@ -82,7 +68,6 @@ func (c *compareCmd) compare(a *app, watch steps) (*comparison, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(c.heap()))
 	if watch != nil {
 		watch.Begin(stepOpen)
 	}
@@ -136,13 +121,14 @@ type comparison struct {
 	closers []func()
 	report  schemas.RunReport
 	lang    fault.Lang
+	memory  memory
 	steps   steps
 	failed  error              // why the two sides could not be compared
 	written []schemas.FileUsed // the reports
 }
 
 func (c *compareCmd) start(a *app, def *channels.Definition, watch steps) (*comparison, error) {
-	w := &comparison{cmd: c, def: def, lang: a.lang, date: bizday.None}
+	w := &comparison{cmd: c, def: def, lang: a.lang, memory: a.cli.Memory, date: bizday.None}
 	if c.Date != "" {
 		var err error
 		if w.date, err = bizday.Parse(c.Date); err != nil {
@@ -203,17 +189,30 @@ func (w *comparison) close() {
 // run reads both sides, matches them, and decides what each difference is.
 func (w *comparison) run(ctx context.Context) error {
 	rules := match.RulesOf(w.def.Match)
-	for _, step := range []struct {
-		name string
-		do   func(context.Context, match.Rules) error
-	}{{pipeline.StageNormalize, w.statement}, {pipeline.StageExport, w.local}, {pipeline.StageMatch, w.match}} {
-		w.steps.Begin(step.name)
-		if err := step.do(ctx, rules); err != nil {
-			return err
-		}
-		w.steps.End(step.name, nil)
+	step := func(ctx context.Context, name string, do func(context.Context, match.Rules) error) error {
+		w.steps.Begin(name)
+		err := do(ctx, rules)
+		w.steps.End(name, nil)
+		return err
 	}
-	return nil
+	exporting, stop := context.WithCancel(ctx)
+	defer stop()
+	var exported error
+	var export sync.WaitGroup
+	export.Go(func() { exported = step(exporting, pipeline.StageExport, w.local) })
+	err := step(ctx, pipeline.StageNormalize, w.statement)
+	if err != nil {
+		stop() // without a statement there is nothing to compare
+	}
+	export.Wait()
+	if err != nil {
+		return err
+	}
+	if exported != nil {
+		return exported
+	}
+	w.report.Proofs = append(w.report.Proofs, w.report.Export.Proofs...)
+	return step(ctx, pipeline.StageMatch, w.match)
 }
 
 // statement writes statement.parquet and rejects.jsonl.
@@ -226,7 +225,7 @@ func (w *comparison) statement(ctx context.Context, _ match.Rules) error {
 	sink := &compareSink{rejects: recordfile.NewLineWriter[schemas.Reject](rejects)}
 	err = w.records("statement.parquet", func(rec *recordfile.Writer) error {
 		sink.records = rec
-		st, err := normalize.Statement(ctx, normalize.Input{Definition: w.def, Account: w.account, Merchant: w.report.Merchant, Date: w.date, Files: w.files}, sink)
+		st, err := normalize.Statement(ctx, normalize.Input{Definition: w.def, Account: w.account, Merchant: w.report.Merchant, Date: w.date, Files: w.files, Workers: runtime.GOMAXPROCS(0)}, sink)
 		w.report.Statement, w.report.Proofs, w.report.Rejects = &st, st.Proofs, sink.shown
 		w.report.RejectRows = sink.rejects.Rows()
 		for _, f := range st.Files {
@@ -250,7 +249,6 @@ func (w *comparison) local(ctx context.Context, rules match.Rules) error {
 		exp, err := source.Export(ctx, ledgerlink.ExportRequest{Channel: w.def.Name, Account: w.account, Merchant: w.report.Merchant, Day: w.def.Day(), Date: w.date,
 			Before: rules.WindowBefore, After: rules.WindowAfter}, rec.Batch)
 		w.report.Export = &exp
-		w.report.Proofs = append(w.report.Proofs, exp.Proofs...)
 		return err
 	})
 }
@@ -285,9 +283,11 @@ func (w *comparison) match(ctx context.Context, rules match.Rules) error {
 	if err != nil {
 		return err
 	}
+	scratch := lake.NewScratch(w.dir)
+	defer scratch.Close()
 	sink := &decidedSink{outcomes: writer, diffs: recordfile.NewLineWriter[schemas.Difference](diffs), table: table}
 	res, err := match.Run(ctx, match.Inputs{Account: w.account, Channel: w.def.Name, Date: w.date, Day: w.def.Day(), Local: local, ChannelRows: channel,
-		Rules: rules, Workers: runtime.GOMAXPROCS(0)}, sink)
+		Rules: rules, Workers: runtime.GOMAXPROCS(0), Memory: w.memory.tables(), Scratch: scratch}, sink)
 	if err := errors.Join(err, writer.Close(), sink.diffs.Close()); err != nil {
 		return err
 	}

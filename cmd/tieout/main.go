@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -40,6 +41,7 @@ type CLI struct {
 	Lang   string `help:"Language of messages and reports: zh or en." enum:",zh,en" default:""`
 	JSON   bool   `help:"Print one JSON object or list instead of text."`
 	Quiet  bool   `short:"q" help:"Print nothing when the exit code is 0."`
+	Memory memory `help:"Memory to work in, 256MiB or more; more rows then take longer, not more memory." default:"512MiB" placeholder:"SIZE"`
 
 	Demo    demoCmd    `cmd:"" help:"Play a month of nights in a temporary folder: payments, faults, statements, reconciliation, reports."`
 	Compare compareCmd `cmd:"" help:"Compare a downloaded statement with an export of our transactions; no configuration."`
@@ -98,6 +100,7 @@ func run(args []string, in io.Reader, out, errw io.Writer, now func() time.Time)
 	if done {
 		return code
 	}
+	debug.SetMemoryLimit(cli.Memory.heap())
 	err := a.cmd.Run(a)
 	code = a.finish(err)
 	if sig := interrupted(); sig != nil && code == 130 && sig == syscall.SIGTERM {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"sync/atomic"
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
@@ -16,7 +17,7 @@ import (
 type bar struct {
 	pool  *mpb.Progress
 	bar   *mpb.Bar
-	stage string
+	stage atomic.Value // string; stages of compare overlap
 }
 
 // progress starts a bar for the stages of one run.
@@ -31,21 +32,22 @@ func (a *app) countBar(name string, n int) *bar {
 		return &bar{}
 	}
 	b := &bar{pool: mpb.New(mpb.WithOutput(f), mpb.WithWidth(28))}
+	b.stage.Store("")
 	b.bar = b.pool.AddBar(int64(n),
 		mpb.PrependDecorators(decor.Name(name)),
-		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return b.stage })),
+		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return fmt.Sprint(b.stage.Load()) })),
 		mpb.BarRemoveOnComplete())
 	return b
 }
 
 // Begin shows the stage at work.
-func (b *bar) Begin(stage string) { b.stage = stage }
+func (b *bar) Begin(stage string) { b.stage.Store(stage) }
 
 // Skip counts a stage that was there already.
 func (b *bar) Skip(string) { b.step() }
 
 // End counts a finished stage.
-func (b *bar) End(stage string, _ map[string]int64) { b.stage = stage; b.step() }
+func (b *bar) End(stage string, _ map[string]int64) { b.stage.Store(stage); b.step() }
 
 func (b *bar) step() {
 	if b.bar != nil {
