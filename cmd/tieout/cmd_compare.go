@@ -189,18 +189,18 @@ func (w *comparison) close() {
 // run reads both sides, matches them, and decides what each difference is.
 func (w *comparison) run(ctx context.Context) error {
 	rules := match.RulesOf(w.def.Match)
-	step := func(ctx context.Context, name string, do func(context.Context, match.Rules) error) error {
-		w.steps.Begin(name)
-		err := do(ctx, rules)
-		w.steps.End(name, nil)
+	end := func(step string, err error) error {
+		w.steps.End(step, nil)
 		return err
 	}
 	exporting, stop := context.WithCancel(ctx)
 	defer stop()
 	var exported error
 	var export sync.WaitGroup
-	export.Go(func() { exported = step(exporting, pipeline.StageExport, w.local) })
-	err := step(ctx, pipeline.StageNormalize, w.statement)
+	w.steps.Begin(pipeline.StageNormalize)
+	w.steps.Begin(pipeline.StageExport)
+	export.Go(func() { exported = end(pipeline.StageExport, w.local(exporting, rules)) })
+	err := end(pipeline.StageNormalize, w.statement(ctx))
 	if err != nil {
 		stop() // without a statement there is nothing to compare
 	}
@@ -212,11 +212,12 @@ func (w *comparison) run(ctx context.Context) error {
 		return exported
 	}
 	w.report.Proofs = append(w.report.Proofs, w.report.Export.Proofs...)
-	return step(ctx, pipeline.StageMatch, w.match)
+	w.steps.Begin(pipeline.StageMatch)
+	return end(pipeline.StageMatch, w.match(ctx, rules))
 }
 
 // statement writes statement.parquet and rejects.jsonl.
-func (w *comparison) statement(ctx context.Context, _ match.Rules) error {
+func (w *comparison) statement(ctx context.Context) error {
 	rejects, err := w.create(rejectsLines)
 	if err != nil {
 		return err
