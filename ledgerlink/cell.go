@@ -2,6 +2,7 @@ package ledgerlink
 
 import (
 	"bytes"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -21,6 +22,9 @@ type rowReader struct {
 	zone     *time.Location
 	query    schemas.LocalQuery
 
+	plan     []int  // the field of each column, for usual; nil: it cannot be used
+	row      row    // the one that is read
+	texts    bool   // the source has columns of texts
 	fixed    bool   // the mapping names the currency
 	currency []byte // last one seen, or the mapping's
 	exponent int
@@ -34,32 +38,18 @@ type rowReader struct {
 }
 
 func newRowReader(m Mapping, at columns, names []string, q schemas.LocalQuery) *rowReader {
-	r := &rowReader{at: at, names: names, kinds: vocabulary[schemas.Kind]{all: words(m.Kinds, DefaultKinds)}, statuses: vocabulary[schemas.Status]{all: words(m.Statuses, DefaultStatuses)},
-		major: m.Major, zone: m.Zone, query: q, interval: bizday.Interval{From: 1, To: 0},
-		date: [10]byte([]byte("1970-01-01")), suffix: [6]byte([]byte("+00:00"))}
+	r := &rowReader{at: at, names: names, plan: planOf(at, len(names)), major: m.Major, zone: m.Zone, query: q,
+		kinds:    vocabulary[schemas.Kind]{all: words(m.Kinds, DefaultKinds)},
+		statuses: vocabulary[schemas.Status]{all: words(m.Statuses, DefaultStatuses)},
+		date:     [10]byte([]byte("1970-01-01")), suffix: [6]byte([]byte("+00:00")),
+		interval: bizday.Interval{From: 1, To: 0}, currency: make([]byte, 0, 32)}
+	r.texts = at[colTradeType] >= 0 || at[colBank] >= 0 || at[colProduct] >= 0 || at[colRemark] >= 0
+	r.row.created, r.row.completed = schemas.NoTime, schemas.NoTime
 	if at[colCurrency] < 0 {
-		r.fixed, r.currency = true, []byte(m.Currency)
+		r.fixed, r.currency = true, append(r.currency, m.Currency...)
 		r.exponent, _ = money.Currency(m.Currency).Exponent()
 	}
 	return r
-}
-
-// vocabulary maps words; most rows have the words of the row before.
-type vocabulary[T any] struct {
-	all   map[string]T
-	last  []byte
-	value T
-}
-
-func (v *vocabulary[T]) find(word []byte) (T, bool) {
-	if len(word) > 0 && bytes.Equal(word, v.last) {
-		return v.value, true
-	}
-	value, ok := v.all[string(word)]
-	if ok {
-		v.last, v.value = append(v.last[:0], word...), value
-	}
-	return value, ok
 }
 
 // cellError says which field of a row is wrong.
@@ -73,70 +63,132 @@ const (
 	maxText = 256
 )
 
+// row is what the cells of one row say. Its texts point into the cells.
+type row struct {
+	kind                        schemas.Kind
+	status                      schemas.Status
+	statusRaw                   []byte
+	amount, fee                 int64
+	feeGiven                    bool
+	order, refund, txn, payTxn  []byte
+	created, completed          int64
+	amountCell, feeCell         []byte // of a usual row
+	tradeType, bank, prod, note []byte
+}
+
 // read appends one row; why is "" on success, else the batch is unchanged.
 func (r *rowReader) read(cells [][]byte, line, offset int64, b *schemas.Batch) cellError {
-	kind, ok := r.kinds.find(cells[r.at[colKind]])
-	if !ok {
+	x := &r.row
+	var ok bool
+	if x.kind, ok = r.kinds.find(r.cell(cells, colKind)); !ok {
 		return r.bad(colKind, "is none of the kinds of the mapping")
 	}
-	statusRaw := cells[r.at[colStatus]]
-	status, ok := r.statuses.find(statusRaw)
-	if !ok {
+	x.statusRaw = r.cell(cells, colStatus)
+	if x.status, ok = r.statuses.find(x.statusRaw); !ok {
 		return r.bad(colStatus, "is none of the states of the mapping")
 	}
-	if e := r.readCurrency(cells); e.why != "" {
-		return e
+	if !r.fixed && !r.setCurrency(r.cell(cells, colCurrency)) {
+		return r.bad(colCurrency, "is not a currency that the program knows")
 	}
-	amount, e := r.amount(cells, colAmount)
-	if e.why != "" {
-		return e
+	var why string
+	if x.amount, why = r.amount(r.cell(cells, colAmount)); why != "" {
+		return r.bad(colAmount, why)
 	}
-	if amount < 0 {
+	if x.amount < 0 {
 		return r.bad(colAmount, "is negative; the kind gives the direction")
 	}
-	fee, e := r.amount(cells, colFee)
-	if e.why != "" {
-		return e
-	}
-	order, refund, txn, payTxn := r.cell(cells, colOrderNo), r.cell(cells, colRefundNo), r.cell(cells, colChannelTxnID), r.cell(cells, colChannelPayTxnID)
-	if e := r.ids(order, refund, txn, payTxn, kind); e.why != "" {
-		return e
-	}
-	event, e := r.eventTime(cells)
-	if e.why != "" {
-		return e
-	}
-	for _, col := range [...]int{colTradeType, colBank, colProduct, colRemark} {
-		if text := r.cell(cells, col); len(text) > 0 && (len(text) > maxText || !utf8.Valid(text)) {
-			return r.bad(col, "is longer than 256 bytes, or not UTF-8")
+	fee := r.cell(cells, colFee)
+	x.fee, x.feeGiven = 0, len(fee) > 0
+	if x.feeGiven {
+		if x.fee, why = r.amount(fee); why != "" {
+			return r.bad(colFee, why)
 		}
 	}
-
-	b.Kind = append(b.Kind, kind)
-	b.MerchantRef.Append(order)
-	b.RefundRef.Append(refund)
-	if kind == schemas.Refund {
-		b.ChannelRef.Append(payTxn)
-		b.ChannelRefundRef.Append(txn)
-	} else {
-		b.ChannelRef.Append(txn)
-		b.ChannelRefundRef.Append(nil)
+	x.order, x.refund, x.txn, x.payTxn = r.cell(cells, colOrderNo), r.cell(cells, colRefundNo), r.cell(cells, colChannelTxnID), r.cell(cells, colChannelPayTxnID)
+	if e := r.ids(x); e.why != "" {
+		return e
 	}
-	b.Status = append(b.Status, status)
-	b.StatusRaw.Append(statusRaw)
-	b.AmountMinor = append(b.AmountMinor, amount)
-	b.Currency.Append(r.currency)
-	b.SettleMinor, b.SettleValid = append(b.SettleMinor, 0), append(b.SettleValid, false)
-	b.FeeMinor, b.FeeValid = append(b.FeeMinor, fee), append(b.FeeValid, len(r.cell(cells, colFee)) > 0)
-	b.FeeSub = append(b.FeeSub, 0)
+	for _, t := range [...]struct {
+		col int
+		at  *int64
+	}{{colCreatedAt, &x.created}, {colCompletedAt, &x.completed}} {
+		if *t.at, ok = r.time(r.cell(cells, t.col)); !ok {
+			return r.bad(t.col, timeWhy)
+		}
+	}
+	x.tradeType, x.bank, x.prod, x.note = r.cell(cells, colTradeType), r.cell(cells, colBank), r.cell(cells, colProduct), r.cell(cells, colRemark)
+	for i, text := range [...][]byte{x.tradeType, x.bank, x.prod, x.note} {
+		if len(text) > maxText || !utf8.Valid(text) {
+			return r.bad(colTradeType+i, "is longer than 256 bytes, or not UTF-8")
+		}
+	}
+	r.add(line, offset, b)
+	return cellError{}
+}
+
+// add appends the row that was read.
+func (r *rowReader) add(line, offset int64, b *schemas.Batch) {
+	x := &r.row
+	b.Kind = append(b.Kind, x.kind)
+	put(&b.MerchantRef, x.order)
+	put(&b.RefundRef, x.refund)
+	channel, channelRefund := x.txn, []byte(nil)
+	if x.kind == schemas.Refund {
+		channel, channelRefund = x.payTxn, x.txn
+	}
+	put(&b.ChannelRef, channel)
+	put(&b.ChannelRefundRef, channelRefund)
+	b.Status = append(b.Status, x.status)
+	put(&b.StatusRaw, x.statusRaw)
+	b.AmountMinor = append(b.AmountMinor, x.amount)
+	put(&b.Currency, r.currency)
+	b.FeeMinor, b.FeeValid = append(b.FeeMinor, x.fee), append(b.FeeValid, x.feeGiven)
+	event := x.completed
+	if event == schemas.NoTime {
+		event = x.created
+	}
 	b.EventTime = append(b.EventTime, event)
 	b.BillDate = append(b.BillDate, r.dateOf(event))
 	b.Line, b.Offset = append(b.Line, line), append(b.Offset, offset)
-	b.TradeType.Append(r.cell(cells, colTradeType))
-	b.Bank.Append(r.cell(cells, colBank))
-	b.Product.Append(r.cell(cells, colProduct))
-	b.Remark.Append(r.cell(cells, colRemark))
-	return cellError{}
+	if r.texts {
+		put(&b.TradeType, x.tradeType)
+		put(&b.Bank, x.bank)
+		put(&b.Product, x.prod)
+		put(&b.Remark, x.note)
+	}
+}
+
+// put appends a text. Thirty-two bytes, whatever its length, are two moves of
+// a register and no call; what is written too much is overwritten next.
+func put(t *schemas.Text, v []byte) {
+	n := len(t.Bytes)
+	if len(v) <= 32 && cap(v) >= 32 && cap(t.Bytes)-n >= 32 {
+		*(*[32]byte)(t.Bytes[n : n+32]) = [32]byte(v[:32])
+		t.Bytes = t.Bytes[:n+len(v)]
+	} else {
+		t.Bytes = append(t.Bytes, v...)
+	}
+	t.Ends = append(t.Ends, uint32(n+len(v)))
+}
+
+// finish fills the columns that no row of the source has, all rows at once; a
+// batch is whole after it.
+func (r *rowReader) finish(b *schemas.Batch) {
+	n := b.Len()
+	b.SettleMinor, b.SettleValid, b.FeeSub = zeros(b.SettleMinor, n), zeros(b.SettleValid, n), zeros(b.FeeSub, n)
+	if !r.texts {
+		for _, t := range [...]*schemas.Text{&b.TradeType, &b.Bank, &b.Product, &b.Remark} {
+			t.Ends = zeros(t.Ends, n)
+		}
+	}
+}
+
+// zeros lengthens a column to n values.
+func zeros[T any](s []T, n int) []T {
+	have := len(s)
+	s = slices.Grow(s, n-have)[:n]
+	clear(s[have:])
+	return s
 }
 
 // bad names the column of a field.
@@ -150,42 +202,31 @@ func (r *rowReader) cell(cells [][]byte, col int) []byte {
 	return nil
 }
 
-func (r *rowReader) readCurrency(cells [][]byte) cellError {
-	if r.fixed {
-		return cellError{}
+// setCurrency makes a code the row's, or says that the program does not know it.
+func (r *rowReader) setCurrency(code []byte) bool {
+	if len(code) > 0 && bytes.Equal(code, r.currency) {
+		return true
 	}
-	c := cells[r.at[colCurrency]]
-	if bytes.Equal(c, r.currency) && len(c) > 0 {
-		return cellError{}
+	exponent, known := money.Currency(code).Exponent()
+	if known {
+		r.currency, r.exponent = append(r.currency[:0], code...), exponent
 	}
-	exponent, known := money.Currency(c).Exponent()
-	if !known {
-		return r.bad(colCurrency, "is not a currency that the program knows")
-	}
-	r.currency, r.exponent = append(r.currency[:0], c...), exponent
-	return cellError{}
+	return known
 }
 
 // amount reads minor units: integers, or major units with the decimals of the
-// currency. An empty fee is absent.
-func (r *rowReader) amount(cells [][]byte, col int) (int64, cellError) {
-	c := r.cell(cells, col)
-	if len(c) == 0 && col == colFee {
-		return 0, cellError{}
-	}
-	decimals := 0
+// currency.
+func (r *rowReader) amount(cell []byte) (v int64, why string) {
 	if r.major {
-		decimals = r.exponent
-	} else if v, ok := digits(c); ok {
-		return v, cellError{}
-	} else if bytes.IndexByte(c, '.') >= 0 {
-		return 0, r.bad(col, "has a decimal point, and minor units are whole numbers")
+		return money.ParseDigits(cell, r.exponent)
 	}
-	v, why := money.ParseDigits(c, decimals)
-	if why != "" {
-		return 0, r.bad(col, why)
+	if v, ok := digits(cell); ok {
+		return v, ""
 	}
-	return v, cellError{}
+	if bytes.IndexByte(cell, '.') >= 0 {
+		return 0, "has a decimal point, and minor units are whole numbers"
+	}
+	return money.ParseDigits(cell, 0)
 }
 
 // digits reads a short number without a sign, as nearly all are.
@@ -198,21 +239,26 @@ func digits(c []byte) (int64, bool) {
 
 // ids checks the numbers: printable ASCII without blanks, the ones that the
 // kind needs, and none that a spreadsheet has rewritten.
-func (r *rowReader) ids(order, refund, txn, payTxn []byte, kind schemas.Kind) cellError {
+func (r *rowReader) ids(x *row) cellError {
 	for _, id := range [...]struct {
 		col   int
 		value []byte
-	}{{colOrderNo, order}, {colRefundNo, refund}, {colChannelTxnID, txn}, {colChannelPayTxnID, payTxn}} {
+	}{{colOrderNo, x.order}, {colRefundNo, x.refund}, {colChannelTxnID, x.txn}, {colChannelPayTxnID, x.payTxn}} {
 		if why := badID(id.value); why != "" {
 			return r.bad(id.col, why)
 		}
 	}
+	return r.idsOfKind(x)
+}
+
+// idsOfKind checks that a row has the numbers that its kind needs.
+func (r *rowReader) idsOfKind(x *row) cellError {
 	switch {
-	case kind == schemas.Payment && len(order) == 0:
+	case x.kind == schemas.Payment && len(x.order) == 0:
 		return r.bad(colOrderNo, "is empty on a payment")
-	case kind == schemas.Payment && len(refund) != 0:
+	case x.kind == schemas.Payment && len(x.refund) != 0:
 		return r.bad(colRefundNo, "is not empty on a payment")
-	case kind == schemas.Refund && len(refund) == 0:
+	case x.kind == schemas.Refund && len(x.refund) == 0:
 		if r.at[colRefundNo] < 0 {
 			return cellError{-1, "a refund, and the source has no column for refund numbers"}
 		}
@@ -257,29 +303,6 @@ func spreadsheet(id []byte) bool {
 	return true
 }
 
-// eventTime is when it completed, else when it began, else NoTime.
-func (r *rowReader) eventTime(cells [][]byte) (int64, cellError) {
-	col := colCompletedAt
-	completed := r.cell(cells, colCompletedAt)
-	created := r.cell(cells, colCreatedAt)
-	text := completed
-	if len(completed) == 0 {
-		col, text = colCreatedAt, created
-	} else if len(created) > 0 {
-		if _, ok := r.time(created); !ok {
-			return 0, r.bad(colCreatedAt, timeWhy)
-		}
-	}
-	if len(text) == 0 {
-		return schemas.NoTime, cellError{}
-	}
-	t, ok := r.time(text)
-	if !ok {
-		return 0, r.bad(col, timeWhy)
-	}
-	return t, cellError{}
-}
-
 const timeWhy = "is not a time of the form 2006-01-02T15:04:05+08:00"
 
 // dateOf gives the bill date; rows without a time belong to the day asked for.
@@ -294,15 +317,30 @@ func (r *rowReader) dateOf(t int64) bizday.Date {
 	return r.billDate
 }
 
-// time reads a time. Most have whole seconds and the date and offset of a row
-// before: then only the clock is read.
+// time reads a time; an empty one is NoTime. Most have whole seconds and the
+// date and offset of a row before: then only the clock is read.
 func (r *rowReader) time(s []byte) (int64, bool) {
-	if len(s) == 25 && (s[10] == 'T' || s[10] == ' ') && [10]byte(s) == r.date && [6]byte(s[19:]) == r.suffix {
-		if seconds, ok := clock8(load8(s, 11)); ok {
-			return r.midnight + seconds*1e6 - r.offset, true
+	if len(s) == 0 {
+		return schemas.NoTime, true
+	}
+	if len(s) == len(longTime) {
+		if t, ok := r.usualTime(s); ok {
+			return t, true
 		}
 	}
 	return r.anyTime(s)
+}
+
+const longTime = "2006-01-02T15:04:05+08:00"
+
+// usualTime reads the first bytes of s, if they are the date and offset of a
+// row before with another clock.
+func (r *rowReader) usualTime(s []byte) (int64, bool) {
+	if [10]byte(s) != r.date || [6]byte(s[19:]) != r.suffix || (s[10] != 'T' && s[10] != ' ') {
+		return 0, false
+	}
+	seconds, ok := clock8(load8(s, 11))
+	return r.midnight + seconds*1e6 - r.offset, ok
 }
 
 // anyTime reads RFC 3339 with 'T' or a blank between date and time, at most nine

@@ -30,7 +30,7 @@ type csvScan struct {
 // block is a run of whole lines, and what became of them.
 type block struct {
 	memory  []byte
-	data    []byte // whole lines
+	data    []byte // whole lines; blockPad line ends follow
 	line    int64  // number of the first one
 	offset  int64  // its place in the file
 	batch   schemas.Batch
@@ -53,7 +53,7 @@ func (s *csvScan) run(ctx context.Context, give func(*schemas.Batch, []schemas.R
 	}
 	free, work, order := make(chan *block, inFlight), make(chan *block, inFlight), make(chan *block, inFlight)
 	for range inFlight {
-		free <- &block{memory: make([]byte, memory), done: make(chan error, 1), batch: s.batch}
+		free <- &block{memory: make([]byte, memory+blockPad), done: make(chan error, 1), batch: s.batch}
 	}
 	group.Go(func() error {
 		defer close(work)
@@ -127,6 +127,7 @@ func (s *csvScan) cut(ctx context.Context, free <-chan *block, work, order chan<
 		}
 		carry = append(carry[:0], data[end:]...)
 		b.data, b.line, b.offset = data[:end], line, offset
+		copy(b.memory[end:], lineEnds)
 		line += int64(bytes.Count(b.data, newline))
 		offset += int64(end)
 		work <- b
@@ -135,13 +136,15 @@ func (s *csvScan) cut(ctx context.Context, free <-chan *block, work, order chan<
 	return nil
 }
 
-var newline = []byte{'\n'}
+var (
+	newline  = []byte{'\n'}
+	lineEnds = bytes.Repeat(newline, blockPad)
+)
 
 // csvParser turns blocks into batches.
 type csvParser struct {
 	splitter
 	reader *rowReader
-	quotes bool // the block holds some
 }
 
 // safely turns a panic on foreign data into an error.
@@ -159,39 +162,44 @@ func (p *csvParser) safely(b *block) (err error) {
 func (p *csvParser) parse(b *block) {
 	b.batch.Reset()
 	b.rejects, b.rows = b.rejects[:0], 0
-	p.quotes = bytes.IndexByte(b.data, '"') >= 0
-	line, offset := b.line, b.offset
-	for data := b.data; len(data) > 0; line++ {
-		length := bytes.IndexByte(data, '\n') + 1
-		row := data[:length]
-		if length == 0 {
-			row, length = data, len(data)
-		} else {
-			row = row[:length-1]
-		}
-		if n := len(row); n > 0 && row[n-1] == '\r' {
-			row = row[:n-1]
-		}
-		if len(row) > 0 {
+	padded := b.data[:len(b.data)+blockPad]
+	for line, at := b.line, 0; at < len(b.data); line++ {
+		if length := p.reader.usual(padded[at:]); length > 0 {
+			p.reader.add(line, b.offset+int64(at), &b.batch)
 			b.rows++
-			if e, cells := p.row(row, line, offset, &b.batch); e.why != "" {
-				b.rejects = append(b.rejects, p.reader.reject(e, cells, line, offset))
-			}
+			at += length
+			continue
 		}
-		data = data[length:]
-		offset += int64(length)
+		at += p.unusual(b, line, at)
 	}
+	p.reader.finish(&b.batch)
+}
+
+// unusual reads the line at a place of the block and returns its length.
+func (p *csvParser) unusual(b *block, line int64, at int) int {
+	row := b.data[at:]
+	length := len(row)
+	if end := bytes.IndexByte(row, '\n'); end >= 0 {
+		row, length = row[:end], end+1
+	}
+	if n := len(row); n > 0 && row[n-1] == '\r' {
+		row = row[:n-1]
+	}
+	if len(row) > 0 {
+		b.rows++
+		offset := b.offset + int64(at)
+		if e, cells := p.row(row, line, offset, &b.batch); e.why != "" {
+			b.rejects = append(b.rejects, p.reader.reject(e, cells, line, offset))
+		}
+	}
+	return length
 }
 
 func (p *csvParser) row(row []byte, line, offset int64, b *schemas.Batch) (cellError, [][]byte) {
 	if len(row) > maxLine {
 		return cellError{-1, "is longer than 1 MiB"}, nil
 	}
-	split := p.plain
-	if p.quotes && bytes.IndexByte(row, '"') >= 0 {
-		split = p.quoted
-	}
-	cells, why := split(row)
+	cells, why := p.split(row)
 	if why != "" {
 		return cellError{-1, why}, nil
 	}

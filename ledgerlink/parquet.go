@@ -227,6 +227,7 @@ func (p *Parquet) fill(batch *schemas.Batch, reader *rowReader, record arrow.Rec
 			}
 		}
 	}
+	reader.finish(batch)
 	return nil
 }
 

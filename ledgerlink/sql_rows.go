@@ -34,6 +34,7 @@ func (s *SQL) rows(ctx context.Context, tx *sql.Tx, query string, values map[str
 		if x.batch.Len() == 0 {
 			return nil
 		}
+		x.reader.finish(&x.batch)
 		if err := give(&x.batch); err != nil {
 			return &takerError{err}
 		}

@@ -46,14 +46,15 @@ func below8(x uint64, c byte) uint64 { return x - ones*uint64(c) | x }
 // digits8 reads n digits, 1 to 8, from a register that holds zeros behind them.
 func digits8(x uint64, n int) (v int64, ok bool) {
 	shift := 8 * (8 - n)
-	x = x<<shift ^ '0'*ones<<shift // leading zeros, and each byte a digit's value
-	if (x|(x+(0x7f-9)*ones))&highs != 0 {
-		return 0, false
-	}
+	x = x<<shift ^ '0'*ones<<shift // zeros in front
+	return digitsOf(x), (x|(x+(0x7f-9)*ones))&highs == 0
+}
+
+// digitsOf reads eight digits, each a byte of 0 to 9: pairs, then fours, then all.
+func digitsOf(x uint64) int64 {
 	x = (x*10 + x>>8) & 0x00ff00ff00ff00ff
 	x = (x*100 + x>>16) & 0x0000ffff0000ffff
-	x = (x*10000 + x>>32) & 0xffffffff
-	return int64(x), true
+	return int64((x*10000 + x>>32) & 0xffffffff)
 }
 
 // clock8 reads "15:04:05" in seconds.
