@@ -414,6 +414,7 @@ func TestVerdictAndExitCode(t *testing.T) {
 		{Standing{Proofs: []schemas.Proof{good, soft}, Open: 3, Warnings: 1}, 5, schemas.Breaks, 11, "3 cases wait for people."},
 		{Standing{Open: 1}, 0, schemas.Breaks, 10, "1 case waits for people."},
 		{Standing{Proofs: []schemas.Proof{soft}, Carried: 1}, 0, schemas.Warnings, 0, "All rows are placed; the check balance wants a look."},
+		{Standing{Proofs: []schemas.Proof{soft}, Rejects: 2}, 0, schemas.Breaks, 10, "2 rows of the statement cannot be read and wait for people."},
 		{Standing{Warnings: 2}, 0, schemas.Warnings, 0, "All rows are placed; 2 warnings want a look."},
 		{Standing{Proofs: []schemas.Proof{good}, Carried: 1}, 0, schemas.Pending, 0, "1 row waits for the next statement."},
 		{Standing{}, 0, schemas.Reconciled, 0, "Every row of both sides agrees."},

@@ -251,6 +251,8 @@ func (a *app) printDescribed(d described, err error) error {
 	if err != nil {
 		f := fault.Of(err)
 		d.Code, d.Error, d.Message = f.Exit(), string(f.ID), f.Message(a.lang)
+	} else if d.Statement.Rejects > 0 {
+		d.Code = 10 // a run takes the other rows, and people look at these
 	}
 	a.result = resultLine{Code: d.Code, Date: d.Date.String(), Channel: d.Statement.Channel}
 	if a.cli.JSON {
@@ -262,10 +264,10 @@ func (a *app) printDescribed(d described, err error) error {
 			return err
 		}
 	}
-	if d.Code == 0 {
+	switch {
+	case d.Code == 0:
 		return nil
-	}
-	if !a.cli.JSON {
+	case err != nil && !a.cli.JSON:
 		return err
 	}
 	return exitCode(d.Code)

@@ -106,6 +106,7 @@ type runLine struct {
 	Carried int64           `json:"carried"`
 	Fixed   int64           `json:"auto_fixed"`
 	Open    int64           `json:"open_cases"` // of the account, of all its days
+	Rejects int64           `json:"rejects"`    // rows of the statements that could not be read
 	Already bool            `json:"already_final"`
 	Changed string          `json:"changed"`
 	Stage   string          `json:"stage,omitempty"`
@@ -137,6 +138,9 @@ func (a *app) lineOf(site *site, acct pipeline.Account, date bizday.Date, res pi
 	if s, serr := pipeline.SummaryOf(res.Run); serr == nil {
 		line.Matched, line.Breaks, line.Carried, line.Fixed = s.Matched, s.Breaks, s.Carried, s.AutoFixed
 		line.Reports = s.Reports
+	}
+	if res.Report != nil {
+		line.Rejects = res.Report.RejectRows
 	}
 	if err != nil {
 		f := fault.Of(err)
@@ -170,6 +174,9 @@ func (l runLine) text(a *app) string {
 	}
 	text := head + fmt.Sprintf(a.tr("%s: matched %d, differences %d, in transit %d, fixed %d; open cases %d", "%s：平账 %d，差错 %d，在途 %d，自动处理 %d；待处理差错单 %d"),
 		verdict, l.Matched, l.Breaks, l.Carried, l.Fixed, l.Open)
+	if l.Rejects > 0 {
+		text += fmt.Sprintf(a.tr("; rows that cannot be read %d", "；无法读取 %d 行"), l.Rejects)
+	}
 	for _, file := range l.Reports {
 		if strings.HasSuffix(file, "."+string(a.lang)+".html") {
 			text += "\n  " + file

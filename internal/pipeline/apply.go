@@ -172,7 +172,7 @@ func (w *work) stand(ctx context.Context) error {
 			warnings += t.Outcomes
 		}
 	}
-	w.report.Verdict, w.report.Why = resolve.Verdict(resolve.Standing{Proofs: w.report.Proofs, Open: int64(len(w.report.Cases)), Warnings: warnings, Carried: int64(len(w.report.Carried))})
+	w.report.Verdict, w.report.Why = resolve.Verdict(resolve.Standing{Proofs: w.report.Proofs, Open: int64(len(w.report.Cases)), Rejects: w.report.RejectRows, Warnings: warnings, Carried: int64(len(w.report.Carried))})
 	if w.held > 0 || w.heldWhy != "" {
 		w.report.Why += fmt.Sprintf(" A safety limit held back %d automatic fixes. %s", w.held, w.heldWhy)
 	}

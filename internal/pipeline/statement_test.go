@@ -281,6 +281,24 @@ func (c *rejectCount) Write(_ context.Context, _ string, r *schemas.RunReport, _
 	return nil, nil
 }
 
+// The channel moved money in a row that cannot be read and that our books do not
+// know: all sums agree, and still the night is not green.
+func TestFaultC10_UnreadRowWaitsForPeople(t *testing.T) {
+	w := newWorld(t)
+	w.play(day1, `
+		P1  12.00  10:00:00  paid  paid
+		P2  7.00   11:00:00  -     paid`)
+	bill := weChatBill(w.books.rows[day1])
+	at := bytes.Index(bill, []byte("P2"))
+	w.books.raw[day1] = append(bytes.Clone(bill[:at]), bytes.Replace(bill[at:], []byte("JSAPI"), []byte("JS\xffPI"), 1)...)
+	res := w.run(day1, pipeline.Options{}, "")
+	wantCounts(t, res.Report, map[schemas.Class]int64{schemas.Matched: 1})
+	if res.Report.RejectRows != 1 || res.Verdict != schemas.Breaks || res.Exit != 10 {
+		t.Errorf("%d rejects, verdict %s, exit %d: %s", res.Report.RejectRows, res.Verdict, res.Exit, res.Report.Why)
+	}
+	w.replay(day1)
+}
+
 // A bill with more rejects than a report shows: the first 1,000 are in the
 // report, and the way to all of them, whether the night ends or is held.
 func TestReportIsGivenAllRejects(t *testing.T) {
