@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/zeebo/xxh3"
+	"golang.org/x/sync/errgroup"
 
 	"tieout/schemas"
 )
@@ -137,13 +138,40 @@ func identical(a, b *item) bool { return a.identity() == b.identity() }
 // fetchRows is how many whole rows are read at a time.
 const fetchRows = 8192
 
+// keptRows bounds the whole rows that a side keeps: on most days those are all
+// that anybody looks at, and are read once.
+const keptRows = 2 * fetchRows
+
+// keepOpen reads the whole rows that are not placed yet, or that differ: the
+// passes behind, the differences and the carried list show them.
+func (e *engine) keepOpen(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(max(1, e.in.Workers))
+	for _, s := range []*side{e.local, e.channel} {
+		g.Go(func() (err error) {
+			defer recovered(&err)
+			rows := rowsOf(s, func(row int32) bool { return row < s.fresh && (s.class[row] == 0 || different(s.class[row])) })
+			rows = rows[:min(len(rows), keptRows)]
+			kept := make(map[int32]*schemas.Record, len(rows))
+			err = s.eachRecord(ctx, rows, func(row int32, r *schemas.Record) error {
+				kept[row] = r
+				return nil
+			})
+			s.whole = kept
+			return err
+		})
+	}
+	return g.Wait()
+}
+
 // eachRecord calls fn with the whole rows, in the order of rows, which must be
-// sorted. Carried and late rows are at hand; fresh ones are read.
+// sorted. Carried and late rows are at hand; fresh ones are read, if they are
+// not kept.
 func (s *side) eachRecord(ctx context.Context, rows []int32, fn func(row int32, r *schemas.Record) error) error {
 	for part := range slices.Chunk(rows, fetchRows) {
 		var idx []int64
 		for _, row := range part {
-			if row < s.fresh {
+			if s.kept(row) == nil {
 				idx = append(idx, int64(s.orig[row]))
 			}
 		}
@@ -167,11 +195,12 @@ func (s *side) eachRecord(ctx context.Context, rows []int32, fn func(row int32, 
 	return nil
 }
 
-// kept returns the record of a carried or late row, nil for a fresh one.
+// kept returns the record of a carried or late row, or of a fresh one that was
+// read before; nil if it must be read.
 func (s *side) kept(row int32) *schemas.Record {
 	switch {
 	case row < s.fresh:
-		return nil
+		return s.whole[row]
 	case s.isCarried(row):
 		return &s.carried[row-s.fresh].Record
 	}

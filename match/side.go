@@ -24,7 +24,8 @@ type side struct {
 	lateRows []int32 // position in late of the rows behind the carried ones
 	fresh    int32
 
-	refs schemas.Text // the channel's numbers of the fresh rows, once they are read
+	whole map[int32]*schemas.Record // fresh rows that are kept as they were read
+	refs  schemas.Text              // the channel's numbers of the fresh rows, once they are read
 
 	kind     []schemas.Kind
 	status   []schemas.Status
