@@ -126,6 +126,12 @@ func (s *Sim) sheet(channel string, date bizday.Date) sheet {
 	return sh
 }
 
+// equal tells whether two sheets are written the same.
+func (sh *sheet) equal(other *sheet) bool {
+	return sh.merchant == other.merchant && sh.date == other.date && sh.opening == other.opening && sh.skew == other.skew &&
+		sh.issued.Equal(other.issued) && slices.Equal(sh.rows, other.rows)
+}
+
 // payments and refunds split the rows.
 func (sh *sheet) payments() []*entry { return sh.only(false) }
 

@@ -102,20 +102,42 @@ func (sh shelf) file(p string, why purpose) (*shelfFile, error) {
 	return mark, nil
 }
 
-// statement makes the file of a date; nil means that there is none.
+// statement makes the file of a date; nil means that there is none. One try
+// looks at it several times, so the last one of a channel is kept for as long
+// as it would be made the same.
 func (sh shelf) statement(date bizday.Date) (*shelfFile, error) {
 	s := sh.sim.sheet(sh.channel, date)
-	if sh.channel == Bank {
-		return &shelfFile{name: s.merchant + "_" + date.Compact() + ".txt", body: bankFile(s), at: s.issued}, nil
-	}
-	if len(s.rows) == 0 {
+	if sh.channel == UnionPay && len(s.rows) == 0 {
 		return nil, nil
 	}
-	name, body, err := unionPayZip(s)
-	if err != nil {
-		return nil, err
+	last := sh.sim.made[sh.channel]
+	last.mu.Lock()
+	defer last.mu.Unlock()
+	if last.date != date || !last.sheet.equal(&s) {
+		file, err := sh.write(date, s)
+		if err != nil {
+			return nil, err
+		}
+		last.date, last.sheet, last.file = date, s, file
 	}
-	return &shelfFile{name: name, body: body, at: s.issued}, nil
+	file := last.file
+	return &file, nil
+}
+
+// madeFile is the last file that was made of a channel's sheets.
+type madeFile struct {
+	mu    sync.Mutex
+	date  bizday.Date
+	sheet sheet
+	file  shelfFile
+}
+
+func (sh shelf) write(date bizday.Date, s sheet) (shelfFile, error) {
+	if sh.channel == Bank {
+		return shelfFile{name: s.merchant + "_" + date.Compact() + ".txt", body: bankFile(s), at: s.issued}, nil
+	}
+	name, body, err := unionPayZip(s)
+	return shelfFile{name: name, body: body, at: s.issued}, err
 }
 
 // list returns the content of a folder, for people who look around.

@@ -1,6 +1,7 @@
 package channelsim
 
 import (
+	"bytes"
 	"crypto/md5"
 	"crypto/tls"
 	"crypto/x509"
@@ -198,5 +199,26 @@ func TestFTP_Faults(t *testing.T) {
 	empty := must(fetchFTP(c, "/20261011/"+merchant+"_20261011.txt", 0))(t)
 	if r := readBank(t, empty, merchant, "20261011"); r.rows != 0 {
 		t.Errorf("%+v", r)
+	}
+}
+
+func TestShelf_KeepsTheLastFileWhileItIsRight(t *testing.T) {
+	s, _ := start(t, nil)
+	for _, channel := range []string{UnionPay, Bank} {
+		pay(t, s, PayRequest{Channel: channel, MerchantRef: "K1", AmountMinor: 100, At: onDay(9, 0, 0)})
+		sh, day := shelf{s, channel}, s.BillDate(channel, onDay(9, 0, 0))
+		first := must(sh.statement(day))(t)
+		if again := must(sh.statement(day))(t); &again.body[0] != &first.body[0] {
+			t.Errorf("%s: the same file was made twice", channel)
+		}
+		pay(t, s, PayRequest{Channel: channel, MerchantRef: "K2", AmountMinor: 100, At: onDay(9, 0, 1)})
+		second := must(sh.statement(day))(t)
+		if err := s.Republish(channel, day); err != nil {
+			t.Fatal(err)
+		}
+		third := must(sh.statement(day))(t)
+		if bytes.Equal(second.body, first.body) || !third.at.After(second.at) {
+			t.Errorf("%s: a payment or a new issue did not show", channel)
+		}
 	}
 }

@@ -80,7 +80,8 @@ type Sim struct {
 	tls   *tls.Config
 	bill  *billing // the channels' books and publications
 	links *links
-	mail  *mailroom // notifications that wait to be delivered
+	mail  *mailroom            // notifications that wait to be delivered
+	made  map[string]*madeFile // of the channels with a folder
 
 	http *http.Server
 	ftp  *ftpServer
@@ -117,6 +118,7 @@ func Start(ctx context.Context, opt Options) (*Sim, error) {
 	s.bill = newBilling(opt, zone)
 	s.links = newLinks(opt.LinkLife)
 	s.mail = newMailroom(s)
+	s.made = map[string]*madeFile{UnionPay: {}, Bank: {}}
 	if err := s.listen(); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("start channelsim: %w", err)
