@@ -58,7 +58,7 @@ type steps interface {
 	finish()
 }
 
-// stepOpen is hashing and unpacking the statement; the other steps are stages.
+// stepOpen is unpacking the statement; the other steps are stages.
 const stepOpen = "open"
 
 // compare does all the work and prints nothing. What could not be compared is
@@ -117,8 +117,7 @@ type comparison struct {
 	dir     string
 	date    bizday.Date
 	account string
-	files   []normalize.File
-	closers []func()
+	sources []*statementFile
 	report  schemas.RunReport
 	lang    fault.Lang
 	memory  memory
@@ -136,15 +135,14 @@ func (c *compareCmd) start(a *app, def *channels.Definition, watch steps) (*comp
 		}
 	}
 	for _, path := range c.Statement {
-		files, closer, err := openStatement(a.ctx, path)
+		s, err := unpackStatement(a.ctx, path)
 		if err != nil {
 			w.close()
 			return nil, err
 		}
-		w.closers = append(w.closers, closer)
-		w.files = append(w.files, files...)
+		w.sources = append(w.sources, s)
 	}
-	_, format, merchant, date, err := normalize.Detect([]*channels.Definition{def}, w.files)
+	_, format, merchant, date, err := normalize.Detect([]*channels.Definition{def}, w.files())
 	if err != nil {
 		w.close()
 		return nil, err
@@ -181,9 +179,18 @@ func (w *comparison) close() {
 	if w.steps != nil {
 		w.steps.finish()
 	}
-	for _, c := range w.closers {
-		c()
+	for _, s := range w.sources {
+		s.close()
 	}
+}
+
+// files are all that the statement consists of.
+func (w *comparison) files() []normalize.File {
+	var files []normalize.File
+	for _, s := range w.sources {
+		files = append(files, s.files...)
+	}
+	return files
 }
 
 // run reads both sides, matches them, and decides what each difference is.
@@ -218,6 +225,11 @@ func (w *comparison) run(ctx context.Context) error {
 
 // statement writes statement.parquet and rejects.jsonl.
 func (w *comparison) statement(ctx context.Context) error {
+	for _, s := range w.sources {
+		if err := s.digest(); err != nil {
+			return err
+		}
+	}
 	rejects, err := w.create(rejectsLines)
 	if err != nil {
 		return err
@@ -226,7 +238,7 @@ func (w *comparison) statement(ctx context.Context) error {
 	sink := &compareSink{rejects: recordfile.NewLineWriter[schemas.Reject](rejects)}
 	err = w.records("statement.parquet", func(rec *recordfile.Writer) error {
 		sink.records = rec
-		st, err := normalize.Statement(ctx, normalize.Input{Definition: w.def, Account: w.account, Merchant: w.report.Merchant, Date: w.date, Files: w.files, Workers: runtime.GOMAXPROCS(0)}, sink)
+		st, err := normalize.Statement(ctx, normalize.Input{Definition: w.def, Account: w.account, Merchant: w.report.Merchant, Date: w.date, Files: w.files(), Workers: runtime.GOMAXPROCS(0)}, sink)
 		w.report.Statement, w.report.Proofs, w.report.Rejects = &st, st.Proofs, sink.shown
 		w.report.RejectRows = sink.rejects.Rows()
 		for _, f := range st.Files {

@@ -15,42 +15,82 @@ import (
 	"tieout/normalize"
 )
 
-// openStatement opens a statement file as a channel gave it, and what is packed
-// in it. The closer frees everything.
+// statementFile is a statement file as a channel gave it, and what is packed in
+// it.
+type statementFile struct {
+	raw     *os.File
+	size    int64
+	entries []unpack.Entry
+	files   []normalize.File // without the digest of raw until digest
+}
+
+// openStatement opens a statement file and digests it. The closer frees
+// everything.
 func openStatement(ctx context.Context, path string) ([]normalize.File, func(), error) {
+	s, err := unpackStatement(ctx, path)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.digest(); err != nil {
+		s.close()
+		return nil, nil, err
+	}
+	return s.files, s.close, nil
+}
+
+// unpackStatement opens a statement file; digest comes later.
+func unpackStatement(ctx context.Context, path string) (*statementFile, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, nil, fault.New("E-4101", fault.V{"path": path, "reason": err.Error()}, err)
+		return nil, fault.New("E-4101", fault.V{"path": path, "reason": err.Error()}, err)
 	}
-	h := sha256.New()
-	size, err := io.Copy(h, f)
-	if err != nil {
+	s := &statementFile{raw: f}
+	if err := s.unpack(ctx); err != nil {
 		f.Close()
-		return nil, nil, fault.New("E-4101", fault.V{"path": path, "reason": err.Error()}, err)
+		return nil, err
 	}
-	how, err := unpack.Sniff(f, size)
+	return s, nil
+}
+
+func (s *statementFile) unpack(ctx context.Context) error {
+	info, err := s.raw.Stat()
 	if err != nil {
-		f.Close()
-		return nil, nil, err
+		return fault.New("E-4101", fault.V{"path": s.raw.Name(), "reason": err.Error()}, err)
+	}
+	s.size = info.Size()
+	how, err := unpack.Sniff(s.raw, s.size)
+	if err != nil {
+		return err
 	}
 	// What does not fit in memory goes into a folder of its own that only this
 	// user can enter. The files in it are unlinked as they are made.
 	dir, err := os.MkdirTemp("", "tieout-*")
 	if err != nil {
-		f.Close()
-		return nil, nil, fault.New("E-4101", fault.V{"path": os.TempDir(), "reason": err.Error()}, err)
+		return fault.New("E-4101", fault.V{"path": os.TempDir(), "reason": err.Error()}, err)
 	}
 	defer os.RemoveAll(dir)
-	entries, err := unpack.Open(ctx, filepath.Base(path), f, size, how, unpack.Limits{}, func() (*os.File, error) { return os.CreateTemp(dir, "unpacked-*") })
-	if err != nil {
-		f.Close()
-		return nil, nil, err
+	s.entries, err = unpack.Open(ctx, filepath.Base(s.raw.Name()), s.raw, s.size, how, unpack.Limits{}, func() (*os.File, error) { return os.CreateTemp(dir, "unpacked-*") })
+	for _, e := range s.entries {
+		s.files = append(s.files, normalize.File{Name: e.Title(), Size: e.Size, Reader: e.Reader})
 	}
-	files := make([]normalize.File, len(entries))
-	for i, e := range entries {
-		files[i] = normalize.File{Name: e.Title(), SHA256: hex.EncodeToString(h.Sum(nil)), Size: e.Size, Reader: e.Reader}
+	return err
+}
+
+// digest computes the digest that the records of the files carry.
+func (s *statementFile) digest() error {
+	h := sha256.New()
+	if _, err := io.Copy(h, io.NewSectionReader(s.raw, 0, s.size)); err != nil {
+		return fault.New("E-4101", fault.V{"path": s.raw.Name(), "reason": err.Error()}, err)
 	}
-	return files, func() { unpack.Close(entries); f.Close() }, nil
+	for i := range s.files {
+		s.files[i].SHA256 = hex.EncodeToString(h.Sum(nil))
+	}
+	return nil
+}
+
+func (s *statementFile) close() {
+	unpack.Close(s.entries)
+	s.raw.Close() // only read
 }
 
 // openLocal opens an export of ours in the documented layout.
