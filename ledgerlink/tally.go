@@ -13,9 +13,7 @@ import (
 // tally counts what was streamed. The zero value is empty.
 type tally struct {
 	rows   int64
-	totals map[totalKey]*total
-	last   *total // of lastKey: most rows are of one kind and currency
-	key    totalKey
+	totals []total // one of each kind and currency: a handful
 }
 
 type totalKey struct {
@@ -24,14 +22,15 @@ type totalKey struct {
 }
 
 type total struct {
+	totalKey
 	rows         int64
 	minor, feeMi money.Sum
 }
 
 // add counts a batch.
 func (t *tally) add(b *schemas.Batch) {
-	for i := range b.Len() {
-		x := t.of(b.Kind[i], b.Currency.At(i))
+	for i, kind := range b.Kind {
+		x := t.of(kind, b.Currency.At(i))
 		x.rows++
 		x.minor.Add(b.AmountMinor[i])
 		if b.FeeValid[i] {
@@ -42,26 +41,19 @@ func (t *tally) add(b *schemas.Batch) {
 }
 
 func (t *tally) of(kind schemas.Kind, currency []byte) *total {
-	if t.last != nil && t.key.kind == kind && t.key.currency == string(currency) {
-		return t.last
+	for i := range t.totals {
+		if x := &t.totals[i]; x.kind == kind && x.currency == string(currency) {
+			return x
+		}
 	}
-	if t.totals == nil {
-		t.totals = map[totalKey]*total{}
-	}
-	key := totalKey{kind, string(currency)}
-	x := t.totals[key]
-	if x == nil {
-		x = &total{}
-		t.totals[key] = x
-	}
-	t.key, t.last = key, x
-	return x
+	t.totals = append(t.totals, total{totalKey: totalKey{kind, string(currency)}})
+	return &t.totals[len(t.totals)-1]
 }
 
 // list gives the totals by kind and currency.
 func (t *tally) list() ([]schemas.SideTotal, error) {
 	list := make([]schemas.SideTotal, 0, len(t.totals))
-	for k, x := range t.totals {
+	for _, x := range t.totals {
 		minor, err := x.minor.Int64()
 		if err != nil {
 			return nil, err
@@ -70,7 +62,7 @@ func (t *tally) list() ([]schemas.SideTotal, error) {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, schemas.SideTotal{Kind: k.kind, Currency: k.currency, Rows: x.rows, Minor: minor, FeeMinor: fee})
+		list = append(list, schemas.SideTotal{Kind: x.kind, Currency: x.currency, Rows: x.rows, Minor: minor, FeeMinor: fee})
 	}
 	sortTotals(list)
 	return list, nil
