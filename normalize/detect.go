@@ -23,7 +23,7 @@ func Detect(defs []*channels.Definition, files []File) (def *channels.Definition
 		}
 		if def != nil && def != d {
 			return nil, "", "", bizday.None, fault.New("E-2131", fault.V{"channel": def.Name, "account": merchant, "date": date,
-				"reason": "one file is of " + def.Name + ", another of " + d.Name, "reason_zh": "文件分属 " + def.Name + " 和 " + d.Name}, nil)
+				"reason": "one file is of " + def.Name + ", another of " + d.Name}, nil)
 		}
 		r := &reading{in: Input{Definition: d}}
 		r.st.Channel, r.st.Merchant, r.st.BillDate = d.Name, merchant, date

@@ -37,7 +37,7 @@ func readHead(f *File) (*head, error) {
 	case bytes.HasPrefix(raw, []byte("\xEF\xBB\xBF")):
 		h.raw, h.bom = raw[3:], 3
 	case bytes.HasPrefix(raw, []byte("\xFF\xFE")), bytes.HasPrefix(raw, []byte("\xFE\xFF")):
-		return nil, fault.New("E-2434", fault.V{"file": f.Name, "reason": "it is UTF-16, which no channel sends: looks edited in another program", "reason_zh": "文件是 UTF-16 编码，渠道不会发送：疑似被其他程序改过"}, nil)
+		return nil, fault.New("E-2434", fault.V{"file": f.Name, "reason": "it is UTF-16, which no channel sends: looks edited in another program"}, nil)
 	}
 	return h, nil
 }
@@ -95,7 +95,7 @@ type captured struct {
 // whose reason people are shown.
 type mismatch struct {
 	near   int
-	reason fault.Text
+	reason string
 	got    string // what stands in the file, for the message
 	// contradiction is set where the file has the format and says two different
 	// things about itself; it is the answer instead of an unknown layout.
@@ -105,14 +105,11 @@ type mismatch struct {
 // contradicted is nearer than any file that lacks a format.
 const contradicted = 1 << 20
 
-// said is a reason in both languages.
-func said(en, zh string) fault.Text { return fault.Text{EN: en, ZH: zh} }
-
 // open reads the head of a file as one format.
 func (h *head) open(def *channels.Definition, f *channels.Format) (*opened, *mismatch, error) {
 	o := &opened{file: h.file, channel: def.Name, format: f, date: bizday.None, start: h.bom}
 	if (f.BOM == "required" && h.bom == 0) || (f.BOM == "none" && h.bom > 0) {
-		return nil, &mismatch{reason: said("the byte order mark at its start is missing, or is one too many", "开头的 BOM 缺失或多余")}, nil
+		return nil, &mismatch{reason: "the byte order mark at its start is missing, or is one too many"}, nil
 	}
 	if miss := o.readName(); miss != nil {
 		return nil, miss, nil
@@ -130,7 +127,7 @@ func (h *head) open(def *channels.Definition, f *channels.Format) (*opened, *mis
 		o.crlf = crlf
 	}
 	if (f.LineEnd == "crlf" && !o.crlf && h.file.Size > 0) || (f.LineEnd == "lf" && o.crlf) {
-		return nil, &mismatch{near: 1, reason: said("its lines do not end "+strings.ToUpper(f.LineEnd), "行尾不是 "+strings.ToUpper(f.LineEnd))}, nil
+		return nil, &mismatch{near: 1, reason: "its lines do not end " + strings.ToUpper(f.LineEnd)}, nil
 	}
 	var err error
 	o.plan, err = compile(def, f, names)
@@ -145,7 +142,7 @@ func (o *opened) readName() *mismatch {
 	}
 	m := re.FindStringSubmatch(baseName(o.file.Name))
 	if m == nil {
-		return &mismatch{reason: said("its name is not of the form "+o.format.FileName, "文件名不符合 "+o.format.FileName)}
+		return &mismatch{reason: "its name is not of the form " + o.format.FileName}
 	}
 	return o.capture(re.SubexpNames(), m, 0)
 }
@@ -164,7 +161,7 @@ func (o *opened) capture(names, values []string, line int64) *mismatch {
 		case "merchant":
 			v, ok := strings.CutSuffix(v, o.format.MerchantSuffix)
 			if !ok {
-				return &mismatch{near: 2, reason: said("its account does not end in "+o.format.MerchantSuffix, "账号不以 "+o.format.MerchantSuffix+" 结尾"), got: values[i]}
+				return &mismatch{near: 2, reason: "its account does not end in " + o.format.MerchantSuffix, got: values[i]}
 			}
 			if o.merchant != "" && o.merchant != v {
 				return o.contradicts("E-2337", fault.Safe(o.merchant, 40), fault.Safe(v, 40))
@@ -176,7 +173,7 @@ func (o *opened) capture(names, values []string, line int64) *mismatch {
 				d--
 			}
 			if why != "" {
-				return &mismatch{near: 2, reason: said("its day is no date", "文件中的日期无效"), got: values[i]}
+				return &mismatch{near: 2, reason: "its day is no date", got: values[i]}
 			}
 			if o.date != bizday.None && o.date != d {
 				return o.contradicts("E-2336", o.date.String(), d.String())
@@ -214,11 +211,11 @@ func (h *head) preamble(o *opened) (at int, miss *mismatch) {
 		raw, next, _, ok := h.line(at)
 		s, clean := text(o.format, raw)
 		if !ok || !clean {
-			return 0, &mismatch{near: i, reason: said(fmt.Sprintf("line %d is not of the form %s", i+1, re), fmt.Sprintf("第 %d 行不符合 %s", i+1, re)), got: s}
+			return 0, &mismatch{near: i, reason: fmt.Sprintf("line %d is not of the form %s", i+1, re), got: s}
 		}
 		m := re.FindStringSubmatch(s)
 		if m == nil {
-			return 0, &mismatch{near: i, reason: said(fmt.Sprintf("line %d is not of the form %s", i+1, re), fmt.Sprintf("第 %d 行不符合 %s", i+1, re)), got: s}
+			return 0, &mismatch{near: i, reason: fmt.Sprintf("line %d is not of the form %s", i+1, re), got: s}
 		}
 		o.lines++
 		if miss := o.capture(re.SubexpNames(), m, o.lines); miss != nil {
@@ -249,7 +246,7 @@ func (h *head) columns(o *opened, at int) ([]string, int, *mismatch) {
 	raw, next, _, ok := h.line(at)
 	s, clean := text(f, raw)
 	if !ok || !clean || len(raw) == 0 {
-		return nil, 0, &mismatch{near: len(f.Preamble), reason: said("it has no line of column names", "没有表头行")}
+		return nil, 0, &mismatch{near: len(f.Preamble), reason: "it has no line of column names"}
 	}
 	got := headerCells(f, s)
 	if known := knownHeader(f, got); known != nil {
@@ -308,7 +305,7 @@ func knownHeader(f *channels.Format, got []string) []string {
 
 // headerDiff says what is different from the nearest known header, and how many
 // names they share.
-func headerDiff(f *channels.Format, got []string) (near int, diff fault.Text) {
+func headerDiff(f *channels.Format, got []string) (near int, diff string) {
 	near = -1
 	known := f.Headers
 	if f.HeaderSet != nil {
@@ -328,24 +325,23 @@ func headerDiff(f *channels.Format, got []string) (near int, diff fault.Text) {
 	return near, diff
 }
 
-func describeDiff(want, got []string) fault.Text {
-	var en, zh []string
+func describeDiff(want, got []string) string {
+	var diff []string
 	if missing := without(want, got); missing != "" {
-		en, zh = append(en, "missing columns: "+missing), append(zh, "缺少列："+missing)
+		diff = append(diff, "missing columns: "+missing)
 	}
 	if extra := without(got, want); extra != "" {
-		en, zh = append(en, "unknown columns: "+extra), append(zh, "未知列："+extra)
+		diff = append(diff, "unknown columns: "+extra)
 	}
-	if len(en) > 0 {
-		return said(strings.Join(en, "; "), strings.Join(zh, "；"))
+	if len(diff) > 0 {
+		return strings.Join(diff, "; ")
 	}
 	for i := range min(len(want), len(got)) {
 		if want[i] != got[i] {
-			return said(fmt.Sprintf("the columns stand in another order: column %d is %s where %s is expected", i+1, got[i], want[i]),
-				fmt.Sprintf("列顺序不同：第 %d 列为 %s，应为 %s", i+1, got[i], want[i]))
+			return fmt.Sprintf("the columns stand in another order: column %d is %s where %s is expected", i+1, got[i], want[i])
 		}
 	}
-	return said("a column stands there twice", "有重复的列")
+	return "a column stands there twice"
 }
 
 // without lists the names of a that b does not have, at most twenty.

@@ -40,7 +40,7 @@ func openFile(def *channels.Definition, f *File) (*opened, error) {
 		if f.Size == 0 {
 			return nil, fault.New("E-2132", fault.V{"channel": def.Name, "file": f.Name}, nil)
 		}
-		return nil, fault.New("E-2430", fault.V{"channel": def.Name, "file": f.Name, "reason": best.reason.EN, "reason_zh": best.reason.ZH, "got": personal.Quote(best.got)}, nil)
+		return nil, fault.New("E-2430", fault.V{"channel": def.Name, "file": f.Name, "reason": best.reason, "got": personal.Quote(best.got)}, nil)
 	}
 	names := make([]string, len(found))
 	for i, o := range found {
@@ -57,7 +57,7 @@ func (h *head) refuse(def *channels.Definition) error {
 		for _, encoding := range []string{"utf-8", "gb18030"} {
 			s, _ := text(&channels.Format{Encoding: encoding}, raw)
 			if d.Regexp().MatchString(s) {
-				return fault.New("E-2431", fault.V{"channel": def.Name, "file": h.file.Name, "why": d.Why.EN, "why_zh": d.Why.ZH}, nil)
+				return fault.New("E-2431", fault.V{"channel": def.Name, "file": h.file.Name, "why": fault.Text(d.Why).Both()}, nil)
 			}
 		}
 	}

@@ -60,7 +60,7 @@ func (r *reading) proveRows(p *readPart, at *position, stated []captured, missin
 	r.proveBalance(p)
 	for i := range p.o.plan.rules {
 		if w := p.o.plan.rules[i].warn; w != nil && s.warned&(1<<i) != 0 {
-			r.warn("%s", w.EN)
+			r.warn("%s", fault.Text(*w).Both())
 		}
 	}
 	if f.Part != "" {

@@ -91,7 +91,7 @@ func (r *reading) open() ([]*opened, error) {
 // into the order of the parts.
 func (r *reading) arrange(files []*opened) ([]*opened, error) {
 	if len(files) == 0 {
-		return nil, r.partFault(said("none of the files belongs to the statement", "没有一个文件属于该对账单"))
+		return nil, r.partFault("none of the files belongs to the statement")
 	}
 	if r.st.Kind == "" {
 		r.st.Kind = files[0].format.Statement
@@ -113,10 +113,10 @@ func (r *reading) arrange(files []*opened) ([]*opened, error) {
 			}
 		}
 		if len(of) > 1 {
-			return nil, r.partFault(said(fmt.Sprintf("%d files are the same part %q", len(of), p.Name), fmt.Sprintf("%d 个文件是同一部分 %q", len(of), p.Name)))
+			return nil, r.partFault(fmt.Sprintf("%d files are the same part %q", len(of), p.Name))
 		}
 		if len(of) == 0 && !p.Optional {
-			r.prove(schemas.Proof{Name: "file." + p.Name, Want: "1 file", Got: "none", Note: "a part of the statement is missing"})
+			r.prove(schemas.Proof{Name: "file." + p.Name, Want: "1 file", Got: "no file", Note: "a part of the statement is missing"})
 		}
 		ordered = append(ordered, of...)
 	}
@@ -137,8 +137,8 @@ func (r *reading) arrange(files []*opened) ([]*opened, error) {
 	return ordered, nil
 }
 
-func (r *reading) partFault(reason fault.Text) error {
-	return fault.New("E-2131", fault.V{"channel": r.st.Channel, "account": r.st.Account, "date": r.st.BillDate, "reason": reason.EN, "reason_zh": reason.ZH}, nil)
+func (r *reading) partFault(reason string) error {
+	return fault.New("E-2131", fault.V{"channel": r.st.Channel, "account": r.st.Account, "date": r.st.BillDate, "reason": reason}, nil)
 }
 
 func (r *reading) warn(format string, args ...any) {

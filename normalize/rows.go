@@ -103,7 +103,7 @@ func (o *opened) repeatedHeader(b *block, lines int64) error {
 			return err
 		}
 		if row, _ := b.cutLineEnd(line, true); bytes.Equal(row, o.header) {
-			return o.behind(lines+rej.Line, said("a second line of column names stands among the rows", "数据行中出现第二个表头"))
+			return o.behind(lines+rej.Line, "a second line of column names stands among the rows")
 		}
 	}
 	return nil

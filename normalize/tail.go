@@ -79,7 +79,7 @@ func (o *opened) readTail(at, line int64) (found []captured, missing string, err
 		at = o.file.Size
 	}
 	if o.file.Size-at > maxTail {
-		return nil, "", o.behind(line, said("more than 1 MiB stands behind the rows", "数据行之后还有超过 1 MiB 的内容"))
+		return nil, "", o.behind(line, "more than 1 MiB stands behind the rows")
 	}
 	raw := make([]byte, o.file.Size-at)
 	if n, err := o.file.Reader.ReadAt(raw, at); n < len(raw) {
@@ -101,7 +101,7 @@ func (o *opened) readTail(at, line int64) (found []captured, missing string, err
 			lines, line = lines[n:], line+int64(n)
 		case t.Optional && why == "":
 		case len(lines) > 0 && why == "":
-			return found, "", o.behind(line, said("this line stands where the summary is expected: "+fault.Quote(lines[0]), "汇总处出现的是："+fault.Quote(lines[0])))
+			return found, "", o.behind(line, "this line stands where the summary is expected: "+fault.Quote(lines[0]))
 		default:
 			if why == "" {
 				why = "the file ends before it"
@@ -110,13 +110,13 @@ func (o *opened) readTail(at, line int64) (found []captured, missing string, err
 		}
 	}
 	if len(lines) > 0 {
-		return found, "", o.behind(line, said("this line stands behind the summary: "+fault.Quote(lines[0]), "汇总之后还有："+fault.Quote(lines[0])))
+		return found, "", o.behind(line, "this line stands behind the summary: "+fault.Quote(lines[0]))
 	}
 	return found, "", nil
 }
 
-func (o *opened) behind(line int64, reason fault.Text) error {
-	return fault.New("E-2433", fault.V{"file": o.file.Name, "line": line, "reason": reason.EN, "reason_zh": reason.ZH}, nil)
+func (o *opened) behind(line int64, reason string) error {
+	return fault.New("E-2433", fault.V{"file": o.file.Name, "line": line, "reason": reason}, nil)
 }
 
 // tailLines decodes the lines of the tail. Its line ends are those of the rows.
@@ -128,13 +128,13 @@ func (o *opened) tailLines(raw []byte, line int64) ([]string, error) {
 		if o.crlf && ended {
 			cut, ok := bytes.CutSuffix(l, []byte("\r"))
 			if !ok {
-				return nil, o.behind(line+int64(len(lines)), said("a line that ends LF among lines that end CR LF", "行尾不一致：CRLF 文件中出现 LF"))
+				return nil, o.behind(line+int64(len(lines)), "a line that ends LF among lines that end CR LF")
 			}
 			l = cut
 		}
 		s, ok := text(o.format, l)
 		if !ok || bytes.IndexByte(l, '\r') >= 0 || bytes.IndexByte(l, 0) >= 0 {
-			return nil, o.behind(line+int64(len(lines)), said("a line with characters that the format does not have: "+fault.Quote(s), "含有该格式没有的字符："+fault.Quote(s)))
+			return nil, o.behind(line+int64(len(lines)), "a line with characters that the format does not have: "+fault.Quote(s))
 		}
 		lines = append(lines, s)
 	}

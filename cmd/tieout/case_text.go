@@ -46,7 +46,7 @@ func (a *app) printCaseFile(f caseShown) error {
 	t.add(a.tr("our books", "我方账面"), a.amount(k.LocalMinor, k.Currency))
 	t.add(a.tr("channel", "渠道账单"), a.amount(k.ChannelMinor, k.Currency))
 	t.add(a.tr("in suspense", "挂账"), a.amount(k.SuspendMinor, k.Currency))
-	t.add(a.tr("why", "原因"), fault.Safe(k.Reason, 300))
+	t.add(a.tr("why", "原因"), a.tell(k.Reason, 300))
 	t.add(a.tr("first seen", "首次出现"), k.FirstSeen.String()+a.tr(", due ", "，时限 ")+k.DueOn.String())
 	t.add(a.tr("owner", "负责人"), cmp.Or(fault.Safe(k.Owner, 60), a.tr("nobody", "无")))
 	t.add(a.tr("evidence", "证据摘要"), k.Evidence)
@@ -126,7 +126,7 @@ func (a *app) printProposals(f store.CaseFile) error {
 		t.add(p.State, p.What, a.tr("by ", "经办 ")+fault.Safe(p.Maker, 40)+": "+fault.Safe(p.Reason, 120), strings.TrimSpace(a.tr("checker ", "复核 ")+cmp.Or(fault.Safe(p.Checker, 40), "-")+" "+fault.Safe(p.Answer, 120)))
 	}
 	for _, x := range f.Fixes {
-		t.add(x.State, string(x.Fix.Kind)+" "+report.Word(a.lang, "fix", x.Fix.Kind), a.amount(x.Fix.AmountMinor, x.Fix.Currency), fault.Safe(x.Reason, 120))
+		t.add(x.State, string(x.Fix.Kind)+" "+report.Word(a.lang, "fix", x.Fix.Kind), a.amount(x.Fix.AmountMinor, x.Fix.Currency), a.tell(x.Reason, 120))
 	}
 	fmt.Fprintln(a.out, a.tr("proposals and fixes", "提议与处理"))
 	return t.print(a.out, "  ")
@@ -135,8 +135,17 @@ func (a *app) printProposals(f store.CaseFile) error {
 func (a *app) printHistory(f store.CaseFile) error {
 	t := newTable()
 	for _, e := range f.History {
-		t.add(e.At.UTC().Format(time.RFC3339), fault.Safe(e.Who, 40), e.What, fault.Safe(e.Note, 200))
+		t.add(e.At.UTC().Format(time.RFC3339), fault.Safe(e.Who, 40), e.What, a.note(e))
 	}
 	fmt.Fprintln(a.out, a.tr("history", "历史"))
 	return t.print(a.out, "  ")
+}
+
+// note is what an event says; what people wrote stays as they wrote it.
+func (a *app) note(e store.CaseEvent) string {
+	switch e.What {
+	case "PROPOSED", "REJECTED", "ASSIGNED", "COMMENT":
+		return fault.Safe(e.Note, 200)
+	}
+	return a.tell(e.Note, 200)
 }

@@ -65,10 +65,11 @@ func (c *channelShowCmd) Run(a *app) error {
 	if a.cli.JSON {
 		return a.printJSON(d)
 	}
-	fmt.Fprintf(a.out, "%s  %s / %s  definition %s\nday: %s, cut-off %s; currency %s\nwindow: %s before, %s after the cut-off\n", d.Name, d.Title.EN, d.Title.ZH, d.Version,
+	fmt.Fprintf(a.out, a.tr("%s  %s / %s  definition %s\nday: %s, cut-off %s; currency %s\nwindow: %s before, %s after the cut-off\n",
+		"%s  %s / %s  定义版本 %s\n账单日：%s，日切 %s；币种 %s\n日切窗口：之前 %s，之后 %s\n"), d.Name, d.Title.EN, d.Title.ZH, d.Version,
 		d.Zone, d.CutOff, d.Currency, d.Match.WindowBefore, d.Match.WindowAfter)
 	for _, f := range d.Formats {
-		fmt.Fprintf(a.out, "format %-28s %-6s %-10s %s %s\n", f.Name, f.Statement, f.Shape, f.Encoding, strings.Join(f.Variants, "/"))
+		fmt.Fprintf(a.out, a.tr("format %-28s %-6s %-10s %s %s\n", "格式 %-28s %-6s %-10s %s %s\n"), f.Name, f.Statement, f.Shape, f.Encoding, strings.Join(f.Variants, "/"))
 	}
 	return nil
 }
@@ -156,7 +157,7 @@ func (a *app) checkOne(acct pipeline.Account, spec pipeline.StatementSpec, date 
 	}
 	detail := ""
 	if res.Detail != "" {
-		detail = a.tr(": ", "：") + fault.Safe(res.Detail, 80)
+		detail = a.tr(": ", "：") + a.tell(res.Detail, 80)
 	}
 	a.say(fmt.Sprintf("%s %s %s: %s, %d bytes in %s%s", acct.Name, spec, date, res.State, res.Bytes, time.Duration(res.Millis)*time.Millisecond, detail),
 		fmt.Sprintf("%s %s %s：%s，%d 字节，用时 %s%s", acct.Name, spec, date, res.State, res.Bytes, time.Duration(res.Millis)*time.Millisecond, detail))
@@ -298,14 +299,14 @@ func (a *app) describeText(d described) error {
 		return err
 	}
 	for _, w := range st.Warnings {
-		fmt.Fprintln(a.out, a.tr("  warning: ", "  提示：")+fault.Safe(w, 200))
+		fmt.Fprintln(a.out, a.tr("  warning: ", "  提示：")+a.tell(w, 200))
 	}
 	for _, r := range d.Rejects {
 		where := a.tr("whole row", "整行")
 		if r.Column > 0 {
 			where = fmt.Sprintf(a.tr("column %d %s", "第 %d 列 %s"), r.Column, fault.Safe(r.Field, 40))
 		}
-		fmt.Fprintf(a.out, a.tr("  reject: %s line %d byte %d %s: %s %s\n", "  拒收：%s 第 %d 行 字节 %d %s：%s %s\n"), fault.Safe(r.File, 60), r.Line, r.Offset, where, r.Reason, fault.Quote(r.Value))
+		fmt.Fprintf(a.out, a.tr("  reject: %s line %d byte %d %s: %s %s\n", "  拒收：%s 第 %d 行 字节 %d %s：%s %s\n"), fault.Safe(r.File, 60), r.Line, r.Offset, where, a.tell(r.Reason, 200), fault.Quote(r.Value))
 	}
 	if more := st.Rejects - int64(len(d.Rejects)); more > 0 {
 		fmt.Fprintf(a.out, a.tr("  … and %d more rejects\n", "  …… 另有拒收 %d 行\n"), more)

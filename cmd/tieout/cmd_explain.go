@@ -79,19 +79,19 @@ func (a *app) printExplanation(e pipeline.Explanation) {
 	r := e.Record
 	fmt.Fprintf(a.out, "%s %s %-7s %-8s %s %s  %s %s %s\n", e.Date, e.Account, e.Side, r.Kind, fault.Safe(r.MerchantRef, 64), fault.Safe(r.RefundRef, 64), r.Currency,
 		money.Format(r.AmountMinor, money.Currency(r.Currency)), r.Status)
-	fmt.Fprintf(a.out, "    %s by pass %s, rule %s; file %s line %d byte %d\n", e.Class, e.Pass, e.Rule, r.Source, r.Line, r.Offset)
+	fmt.Fprintf(a.out, a.tr("    %s by pass %s, rule %s; file %s line %d byte %d\n", "    %s，核对步骤 %s，规则 %s；文件 %s 第 %d 行 字节 %d\n"), e.Class, e.Pass, e.Rule, r.Source, r.Line, r.Offset)
 	d := e.Difference
 	if d == nil {
 		return
 	}
-	fmt.Fprintf(a.out, "    %s\n", fault.Safe(d.Reason, 400))
+	fmt.Fprintf(a.out, "    %s\n", a.tell(d.Reason, 400))
 	if d.BreakOn != bizday.None {
-		fmt.Fprintf(a.out, "    becomes a break on %s\n", d.BreakOn)
+		fmt.Fprintf(a.out, a.tr("    becomes a break on %s\n", "    转差错日 %s\n"), d.BreakOn)
 	}
 	if n := d.Nearest; n != nil {
-		fmt.Fprintf(a.out, "    nearest candidate %s %s %s, failed field %s\n", n.Record.Kind, fault.Safe(n.Record.Key(), 64), money.Format(n.Record.AmountMinor, money.Currency(n.Record.Currency)), n.Failed)
+		fmt.Fprintf(a.out, a.tr("    nearest candidate %s %s %s, failed field %s\n", "    最接近的候选 %s %s %s，不符字段 %s\n"), n.Record.Kind, fault.Safe(n.Record.Key(), 64), money.Format(n.Record.AmountMinor, money.Currency(n.Record.Currency)), n.Failed)
 	}
 	if d.Decision != nil {
-		fmt.Fprintf(a.out, "    decision %s %s priority %d %s case %s\n", d.Decision.Cell, d.Decision.Action, d.Decision.Priority, fault.Safe(d.Decision.Why, 200), d.CaseID)
+		fmt.Fprintf(a.out, a.tr("    decision %s %s priority %d %s case %s\n", "    决策 %s %s 优先级 %d %s 差错单 %s\n"), d.Decision.Cell, d.Decision.Action, d.Decision.Priority, a.tell(d.Decision.Why, 200), d.CaseID)
 	}
 }

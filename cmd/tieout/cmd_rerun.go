@@ -73,7 +73,7 @@ func (a *app) rerun(site *site, acct pipeline.Account, date bizday.Date, opt pip
 			a.say("would change:", "将发生的变化：")
 		}
 		for _, l := range res.Changes.Lines() {
-			a.say("  "+l, "  "+l)
+			a.say("  "+l, "  "+a.tell(l, 400))
 		}
 	}
 	line.Changes = res.Changes
@@ -257,7 +257,7 @@ func (c *diffCmd) Run(a *app) error {
 		return a.printJSON(changes)
 	}
 	for _, l := range changes.Lines() {
-		a.say(l, l)
+		a.say(l, a.tell(l, 400))
 	}
 	return nil
 }

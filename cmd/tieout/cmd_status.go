@@ -181,7 +181,7 @@ func (a *app) printStatus(lines []statusLine) error {
 		if l.State == "FINAL" && l.Error == "" && a.cli.Quiet {
 			continue
 		}
-		row := []string{l.Date.String(), l.Account, l.State, "", "", "", l.Run, strings.TrimSpace(l.Error + " " + fault.Safe(l.Fetch, 120))}
+		row := []string{l.Date.String(), l.Account, l.State, "", "", "", l.Run, strings.TrimSpace(l.Error + " " + a.tell(l.Fetch, 120))}
 		if len(l.Untold) > 0 {
 			row[7] += a.tr(" alert not delivered to ", " 告警未送达 ") + fault.Safe(strings.Join(slices.Compact(slices.Sorted(slices.Values(l.Untold))), "; "), 200)
 		}

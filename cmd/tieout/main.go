@@ -257,7 +257,7 @@ func (a *app) message(f *fault.Error) {
 	var problems config.Problems
 	if errors.As(f.Err, &problems) {
 		for _, p := range problems {
-			fmt.Fprintln(a.err, fault.Safe(p.String(), 400))
+			fmt.Fprintln(a.err, fault.Safe(p.In(a.lang), 400))
 		}
 		f = fault.New(f.ID, f.Values, nil)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"tieout/internal/bizday"
 	"tieout/internal/fault"
@@ -21,6 +22,11 @@ func (a *app) tr(en, zh string) string {
 		return zh
 	}
 	return en
+}
+
+// tell is a text of a result in the user's language, cut after max characters.
+func (a *app) tell(text string, max int) string {
+	return fault.Safe(fault.Translate(a.lang, text), max)
 }
 
 // say prints one line of text in the user's language; --json and --quiet
@@ -92,11 +98,11 @@ func printProofs(a *app, proofs []schemas.Proof) error {
 				mark = a.tr("note", "提示")
 			}
 		}
-		note := fault.Safe(p.Note, 120)
-		if a.lang == fault.Chinese {
-			note = report.Proof(a.lang, p.Name)
+		note := a.tell(p.Note, 120)
+		if words := report.Proof(a.lang, p.Name); a.lang == fault.Chinese && words != "" {
+			note = strings.TrimSuffix(words+"；"+note, "；")
 		}
-		t.add(mark, p.Name, fault.Safe(p.Want, 60)+" = "+fault.Safe(p.Got, 60)+" "+p.Currency, note)
+		t.add(mark, p.Name, a.tell(p.Want, 60)+" = "+a.tell(p.Got, 60)+" "+p.Currency, note)
 	}
 	return t.print(a.out, "  ")
 }

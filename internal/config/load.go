@@ -40,21 +40,23 @@ type Problems []Problem
 // Problem is one mistake.
 type Problem struct {
 	File string
-	Line int // 1-based; 0 if the file as a whole
-	Text string
+	Line int    // 1-based; 0 if the file as a whole
+	Text string // a phrase
 }
 
-func (p Problem) String() string {
+// In says the mistake in a language, behind its place.
+func (p Problem) In(lang fault.Lang) string {
+	text := fault.Translate(lang, p.Text)
 	if p.Line == 0 {
-		return p.File + ": " + p.Text
+		return p.File + ": " + text
 	}
-	return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Text)
+	return fmt.Sprintf("%s:%d: %s", p.File, p.Line, text)
 }
 
 func (ps Problems) Error() string {
 	lines := make([]string, len(ps))
 	for i, p := range ps {
-		lines[i] = p.String()
+		lines[i] = p.In(fault.English)
 	}
 	return strings.Join(lines, "\n")
 }

@@ -75,19 +75,23 @@ func (e *Error) Error() string {
 	return strings.ReplaceAll(e.Message(English), "\n  ", " ")
 }
 
+// The words between the parts of a message.
+var (
+	changedWord = Text{"Changed: ", "变更："}
+	nothingWord = Text{"nothing.", "无。"}
+	doWord      = Text{"Do: ", "处理："}
+)
+
 // Message gives the four parts, one a line, the first with the id.
 func (e *Error) Message(lang Lang) string {
 	row, ok := byID[e.ID]
 	if !ok {
 		return fmt.Sprintf("%s (not in the table) %v", e.ID, e.Err)
 	}
-	changedWord, doWord, nothing := "Changed: ", "Do: ", "nothing."
-	if lang == Chinese {
-		changedWord, doWord, nothing = "变更：", "处理：", "无。"
-	}
-	changed := fill(row.Changed.in(lang), e.Values)
+	say := func(t Text) string { return fill(t.in(lang), e.Values, lang) }
+	changed := say(row.Changed)
 	if changed == "" {
-		changed = nothing
+		changed = nothingWord.in(lang)
 	}
 	var cause string
 	if e.Err != nil {
@@ -95,11 +99,10 @@ func (e *Error) Message(lang Lang) string {
 		if errors.As(e.Err, &inner) {
 			cause = " [" + string(inner.ID) + "]"
 		} else {
-			cause = " (" + Safe(e.Err.Error(), 240) + ")"
+			cause = " (" + Safe(Translate(lang, e.Err.Error()), 240) + ")"
 		}
 	}
-	return string(e.ID) + " " + fill(row.What.in(lang), e.Values) + cause + "\n  " + fill(row.Which.in(lang), e.Values) +
-		"\n  " + changedWord + changed + "\n  " + doWord + fill(row.Do.in(lang), e.Values)
+	return string(e.ID) + " " + say(row.What) + cause + "\n  " + say(row.Which) + "\n  " + changedWord.in(lang) + changed + "\n  " + doWord.in(lang) + say(row.Do)
 }
 
 func (t Text) in(lang Lang) string {
@@ -109,9 +112,10 @@ func (t Text) in(lang Lang) string {
 	return t.EN
 }
 
-// fill replaces {name} by its value. A missing value shows as {name}: a test
+// fill replaces {name} by its value; a value that our own code has written, a
+// phrase, is said in the language. A missing value shows as {name}: a test
 // fails on it, a user still reads the rest.
-func fill(s string, v V) string {
+func fill(s string, v V, lang Lang) string {
 	if !strings.Contains(s, "{") {
 		return s
 	}
@@ -130,7 +134,11 @@ func fill(s string, v V) string {
 		b.WriteString(s[:i])
 		name := s[i+1 : i+j]
 		if val, ok := v[name]; ok {
-			b.WriteString(Safe(fmt.Sprint(val), 240))
+			text := fmt.Sprint(val)
+			if spoken[name] {
+				text = Translate(lang, text)
+			}
+			b.WriteString(Safe(text, 240))
 		} else {
 			b.WriteString("{" + name + "}")
 		}

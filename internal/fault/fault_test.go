@@ -21,7 +21,7 @@ func TestTable(t *testing.T) {
 			if part != "changed" && (text.EN == "" || text.ZH == "") {
 				t.Errorf("%s: %s is missing in a language", e.ID, part)
 			}
-			en, zh := name.FindAllString(text.EN, -1), name.FindAllString(strings.ReplaceAll(text.ZH, "_zh}", "}"), -1) // {why_zh} is the Chinese wording of {why}
+			en, zh := name.FindAllString(text.EN, -1), name.FindAllString(text.ZH, -1)
 			slices.Sort(en)
 			slices.Sort(zh)
 			if !slices.Equal(slices.Compact(en), slices.Compact(zh)) {

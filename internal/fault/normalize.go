@@ -11,7 +11,7 @@ var normalizeRows = []Entry{
 	},
 	{
 		ID:      "E-2131",
-		What:    Text{"The files are not the parts of one statement: {reason}.", "这些文件不是同一份对账单的组成部分：{reason_zh}。"},
+		What:    Text{"The files are not the parts of one statement: {reason}.", "这些文件不是同一份对账单的组成部分：{reason}。"},
 		Which:   Text{"{channel}, account {account}, {date}.", "{channel}，账户 {account}，{date}。"},
 		Changed: Text{"nothing; the files are kept.", "无；原文件已保留。"},
 		Do:      Text{"Fetch the statement again, whole.", "请重新下载完整的对账单。"},
@@ -81,14 +81,14 @@ var normalizeRows = []Entry{
 	},
 	{
 		ID:      "E-2430",
-		What:    Text{"File has no layout that the channel is known for: {reason}.", "文件格式未知：{reason_zh}。"},
+		What:    Text{"File has no layout that the channel is known for: {reason}.", "文件格式未知：{reason}。"},
 		Which:   Text{"{channel}, file {file}: {got}.", "{channel}，文件 {file}：{got}。"},
 		Changed: Text{"nothing; the file is kept.", "无；原文件已保留。"},
 		Do:      Text{"Compare with `tieout channel show {channel}`. If the channel changed its layout, the definition needs a new version.", "请与 `tieout channel show {channel}` 对照。若渠道改了格式，需更新渠道定义。"},
 	},
 	{
 		ID:    "E-2431",
-		What:  Text{"File is no statement: {why}.", "文件不是对账单：{why_zh}。"},
+		What:  Text{"File is no statement: {why}.", "文件不是对账单：{why}。"},
 		Which: Text{"{channel}, file {file}.", "{channel}，文件 {file}。"},
 		Do:    Text{"Fetch the merchant statement again.", "请重新下载商户对账单。"},
 	},
@@ -101,14 +101,14 @@ var normalizeRows = []Entry{
 	},
 	{
 		ID:      "E-2433",
-		What:    Text{"File goes on where it must end: {reason}.", "文件在应结束处仍有内容：{reason_zh}。"},
+		What:    Text{"File goes on where it must end: {reason}.", "文件在应结束处仍有内容：{reason}。"},
 		Which:   Text{"File {file}, line {line}.", "文件 {file}，第 {line} 行。"},
 		Changed: Text{"nothing; the file is kept.", "无；原文件已保留。"},
 		Do:      Text{"Two files may have been put together, or one was edited: fetch it again.", "可能是两个文件被拼接或文件被编辑：请重新下载。"},
 	},
 	{
 		ID:      "E-2434",
-		What:    Text{"File has another encoding: {reason}.", "文件编码不符：{reason_zh}。"},
+		What:    Text{"File has another encoding: {reason}.", "文件编码不符：{reason}。"},
 		Which:   Text{"File {file}.", "文件 {file}。"},
 		Changed: Text{"nothing; the file is kept.", "无；原文件已保留。"},
 		Do:      Text{"Take the file as the channel sent it; do not open and save it before.", "请使用渠道发送的原始文件，不要打开后另存。"},

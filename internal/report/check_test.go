@@ -49,7 +49,7 @@ func TestT22_ChecksFireOnCorruptedFiles(t *testing.T) {
 		{"the rows", checkRows, jsonFile, `"records": 2001`, `"records": 2002`},
 		{"a page", checkFiles, "report.zh.html", "888.00", "889.00"},
 		{"the workbook", checkFiles, workbookFile, "xl/", "xl_"},
-		{"a row of the rejects", checkRejects, rejectsFile, "20260301.csv,1207,220411,,,,27 cells under 28 columns,0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\r\n", ""},
+		{"a row of the rejects", checkRejects, rejectsFile, "20260301.csv,1207,220411,,,,该行 27 列，表头 28 列,0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\r\n", ""},
 		{"the rejects", checkFiles, rejectsFile, "12.345", "12.34"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -66,7 +66,8 @@ func formula(s string) bool {
 
 // differenceColumns are the columns of differences.csv, in this order for
 // ever; new ones are added at the end. Amounts stand in minor units and, for
-// people, in the currency's own unit. Times are RFC 3339 in UTC.
+// people, in the currency's own unit. Times are RFC 3339 in UTC. Only reason
+// and fence, which are sentences, are in the language of the workbook.
 var differenceColumns = []string{
 	"class", "label", "kind", "key", "currency", "delta_minor", "delta", "fee_delta_minor",
 	"action", "cell", "priority", "case_id", "reason",
@@ -80,16 +81,17 @@ var differenceColumns = []string{
 
 // differenceWriter writes differences.csv, a row at a time.
 type differenceWriter struct {
+	tongue
 	out *csv.Writer
 	row []string
 }
 
-func newDifferenceWriter(w io.Writer) (*differenceWriter, error) {
+func newDifferenceWriter(w io.Writer, t tongue) (*differenceWriter, error) {
 	out, err := newCSV(w, differenceColumns)
 	if err != nil {
 		return nil, err
 	}
-	return &differenceWriter{out: out, row: make([]string, 0, len(differenceColumns))}, nil
+	return &differenceWriter{tongue: t, out: out, row: make([]string, 0, len(differenceColumns))}, nil
 }
 
 // newCSV starts a file of RFC 4180: CRLF line ends, a header line.
@@ -109,12 +111,12 @@ func (w *differenceWriter) add(d *schemas.Difference) error {
 	if dec == nil {
 		dec = &schemas.Decision{}
 	}
-	w.row = append(w.row, string(dec.Action), csvText(dec.Cell), positive(int64(dec.Priority)), csvText(d.CaseID), csvText(d.Reason))
+	w.row = append(w.row, string(dec.Action), csvText(dec.Cell), positive(int64(dec.Priority)), csvText(d.CaseID), csvText(w.tell(d.Reason)))
 	w.side(d.LocalRow)
 	w.side(d.ChannelRow)
 	w.nearest(d)
 	w.row = append(w.row, d.FirstSeen.String(), d.BreakOn.String(), csvText(d.Pass), csvText(d.Rule), positive(int64(d.Occurrence)), positive(d.Group),
-		positive(int64(dec.DueDays)), digits(dec.Suspend), joinFixes(dec.Fixes), csvText(dec.Why), csvText(d.Account), d.BillDate.String())
+		positive(int64(dec.DueDays)), digits(dec.Suspend), joinFixes(dec.Fixes), csvText(w.tell(dec.Why)), csvText(d.Account), d.BillDate.String())
 	if len(w.row) != len(differenceColumns) {
 		return fmt.Errorf("a row of %d cells under %d columns", len(w.row), len(differenceColumns))
 	}
@@ -160,7 +162,7 @@ func numberOf(r *schemas.Record) string {
 var rejectColumns = []string{"file", "line", "offset", "column", "field", "value", "reason", "source"}
 
 // writeRejects writes rejects.csv, and returns how many rows it holds.
-func writeRejects(ctx context.Context, w io.Writer, r *schemas.RunReport) (int64, error) {
+func writeRejects(ctx context.Context, w io.Writer, t tongue, r *schemas.RunReport) (int64, error) {
 	out, err := newCSV(w, rejectColumns)
 	if err != nil {
 		return 0, err
@@ -172,7 +174,7 @@ func writeRejects(ctx context.Context, w io.Writer, r *schemas.RunReport) (int64
 		}
 		rows++
 		err := out.Write([]string{csvText(r.File), digits(r.Line), digits(r.Offset), positive(int64(r.Column)), csvText(r.Field),
-			csvText(r.Value), csvText(r.Reason), csvText(r.Source)})
+			csvText(r.Value), csvText(t.tell(r.Reason)), csvText(r.Source)})
 		if err != nil {
 			return rows, err
 		}

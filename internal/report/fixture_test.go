@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tieout/internal/bizday"
+	"tieout/internal/fault"
 	"tieout/schemas"
 )
 
@@ -39,7 +40,7 @@ func theirs(kind schemas.Kind, ref string, minor int64, status schemas.Status) *
 // difference makes one difference out of two sides, either of which may be nil.
 func difference(class schemas.Class, rule string, l, c *schemas.Record, more ...func(*schemas.Difference)) *schemas.Difference {
 	d := &schemas.Difference{Outcome: schemas.Outcome{Class: class, Pass: "exact_key", Rule: rule}, Account: "wechat-main", BillDate: day,
-		LocalRow: l, ChannelRow: c, FirstSeen: day, BreakOn: bizday.None, Reason: "Said in one English sentence."}
+		LocalRow: l, ChannelRow: c, FirstSeen: day, BreakOn: bizday.None, Reason: "Our books say SUCCESS, the statement says SUCCESS, both CNY 888.00."}
 	some := l
 	if l == nil {
 		some = c
@@ -79,7 +80,7 @@ func richDifferences() []*schemas.Difference {
 	list := []*schemas.Difference{
 		difference(schemas.ChannelOnly, "outside_window", nil, theirs(pay, "ORD-1001", 88_800, ok), decided("P9", schemas.ActionManual, 1),
 			func(d *schemas.Difference) {
-				d.Reason = `Only the statement has CNY 888.00 under "ORD-1001"; it lies outside the window.`
+				d.Reason = `Only the statement has CNY 888.00 under "ORD-1001" (SUCCESS, 2026-03-01 10:15:07+08:00); no row of that number is in our books.`
 				d.Nearest = &schemas.Candidate{Record: *near, Failed: "merchant_ref"}
 			}),
 		difference(schemas.ChannelOnly, "paid_twice", nil, theirs(refund, "RF-2001", 4_500, ok), decided("R4", schemas.ActionManual, 1)),
@@ -89,7 +90,7 @@ func richDifferences() []*schemas.Difference {
 			decided("P4", schemas.ActionAuto, 1, schemas.FixSetSuccess)),
 		difference(schemas.LocalAhead, "ahead", ours(pay, "ORD-1014", 7_700, ok), theirs(pay, "ORD-1014", 7_700, schemas.Failed), decided("P18", schemas.ActionManual, 1)),
 		difference(schemas.FeeMismatch, "fee", ours(pay, "ORD-1005", 120_000, ok), dear, decided("F4", schemas.ActionManual, 3, schemas.FixAdjustFee),
-			func(d *schemas.Difference) { d.FeeDelta = 180; d.Decision.Why = "the fee is not that of the rate card" }),
+			func(d *schemas.Difference) { d.FeeDelta = 180; d.Decision.Why = "a side does not say its fee" }),
 		difference(schemas.FeeRounding, "fee_rounding", ours(pay, "ORD-1006", 33_300, ok), rounded, decided("F2", schemas.ActionAuto, 5, schemas.FixAdjustFee),
 			func(d *schemas.Difference) { d.FeeDelta = 1 }),
 		difference(schemas.DuplicateChannel, "paid_twice", nil, theirs(pay, "ORD-1007", 19_900, ok), decided("P12", schemas.ActionManual, 1),
@@ -223,11 +224,11 @@ func rich() *schemas.RunReport {
 		{Name: "ledger.suspense", OK: true, Want: "-1202560.07", Got: "-1202560.07", Currency: "CNY", Note: "open cases = suspense accounts"},
 	}
 	r.Statement = &schemas.Statement{Channel: "wechat", Account: "wechat-main", BillDate: day, Format: "trade_all_current", Kind: "TRADE", Rows: 2003, Records: 2001, Rejects: 2,
-		Warnings: []string{"line 17: an unknown trade type"}}
+		Warnings: []string{"3 rows repeat a number that the channel gives only once", fault.Text{EN: "rows of a type that is not known", ZH: "未知类型的行"}.Both()}}
 	r.Export = &schemas.Export{Source: "core", Watermark: "seq 991823", Rows: 2001}
 	reject(r, []schemas.Reject{
 		{Source: sha, File: "20260301.csv", Line: 99, Offset: 18_233, Column: 13, Field: "订单金额", Value: "12.345", Reason: "more decimals than the currency has"},
-		{Source: sha, File: "20260301.csv", Line: 1207, Offset: 220_411, Field: "", Value: "", Reason: "27 cells under 28 columns"},
+		{Source: sha, File: "20260301.csv", Line: 1207, Offset: 220_411, Field: "", Value: "", Reason: "27 cells where the header has 28"},
 	})
 	r.Ageing = []schemas.AgeBucket{{Bucket: "0-1", Currency: "CNY", Cases: 9, Minor: 120_461_907}, {Bucket: "2-7", Currency: "CNY", Cases: 3, Minor: 45_000},
 		{Bucket: "8-30", Currency: "CNY", Cases: 1, Minor: 9_900}, {Bucket: ">30", Currency: "CNY", Cases: 1, Minor: 70}}
@@ -237,7 +238,7 @@ func rich() *schemas.RunReport {
 		{Fix: schemas.Fix{Key: "k2", Kind: schemas.FixSuspend, RecordKind: schemas.Payment, MerchantRef: "ORD-1001", AmountMinor: 88_800, Currency: "CNY", Maker: "auto", Cell: "P9"},
 			Result: schemas.FixResult{Key: "k2", State: "APPLIED", TxnID: "J-000413"}},
 		{Fix: schemas.Fix{Key: "k3", Kind: schemas.FixAdjustFee, RecordKind: schemas.Payment, MerchantRef: "ORD-1006", AmountMinor: 1, Currency: "CNY", Maker: "chen", Checker: "wang", Cell: "F2"},
-			Result: schemas.FixResult{Key: "k3", State: "REFUSED", Reason: "the day's cap is reached"}},
+			Result: schemas.FixResult{Key: "k3", State: "REFUSED", Reason: "the channel was not asked"}},
 	}
 	for i := range 30 {
 		v := []schemas.Verdict{schemas.Reconciled, schemas.Pending, schemas.Breaks, schemas.Warnings, schemas.Incomplete}[(i*i)%5]

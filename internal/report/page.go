@@ -319,7 +319,7 @@ func (p *page) details(t tongue) string {
 	if t.lang == fault.Chinese && p.Verdict != schemas.Incomplete && !strings.Contains(p.Why, ". ") {
 		return "" // the plain sentence of the verdict
 	}
-	lines := strings.Split(p.Why, "\n")
+	lines := strings.Split(fault.Retell(t.lang, p.Why), "\n")
 	for i, l := range lines {
 		lines[i] = plain(strings.TrimSpace(l))
 	}

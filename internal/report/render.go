@@ -112,6 +112,7 @@ func (t tongue) funcs() template.FuncMap {
 		"word":      t.word,
 		"proof":     t.proof,
 		"reason":    t.reason,
+		"tell":      t.tell,
 		"verdict":   t.verdict,
 		"money":     t.money,
 		"signed":    t.signed,

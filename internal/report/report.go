@@ -32,8 +32,8 @@ const (
 // compareRun is the run id of a comparison of two files.
 const compareRun = "compare"
 
-// Write writes the report of one run into dir: a page a language, the workbook
-// in the first of them, differences.csv, rejects.csv and report.json. The
+// Write writes the report of one run into dir: a page a language, the workbook,
+// differences.csv and rejects.csv in the first of them, and report.json. The
 // names that it returns are relative to dir. An empty langs means Chinese and
 // English. What the run does not have (nil) is left out.
 func Write(ctx context.Context, dir string, r *schemas.RunReport, langs []fault.Lang) ([]schemas.FileUsed, error) {
@@ -88,7 +88,7 @@ func writeRun(ctx context.Context, f *folder, r *schemas.RunReport, langs []faul
 		return err
 	}
 	rejected := int64(0)
-	if err := f.fill(rejectsFile, func(w io.Writer) (err error) { rejected, err = writeRejects(ctx, w, r); return err }); err != nil {
+	if err := f.fill(rejectsFile, func(w io.Writer) (err error) { rejected, err = writeRejects(ctx, w, tongue{langs[0]}, r); return err }); err != nil {
 		return err
 	}
 	var classes []schemas.ClassTotal
@@ -133,7 +133,7 @@ func writeDifferences(ctx context.Context, f *folder, r *schemas.RunReport, book
 	}
 	count, groups := listed{}, grouper{}
 	err := f.fill(differencesFile, func(w io.Writer) error {
-		out, err := newDifferenceWriter(w)
+		out, err := newDifferenceWriter(w, book.tongue)
 		if err != nil {
 			return err
 		}

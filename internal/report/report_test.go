@@ -221,7 +221,7 @@ func TestAllRejectsAreListed(t *testing.T) {
 	r := rich()
 	many := make([]schemas.Reject, 1_500)
 	for i := range many {
-		many[i] = schemas.Reject{File: "20260301.csv", Line: int64(i + 1), Reason: "27 cells under 28 columns"}
+		many[i] = schemas.Reject{File: "20260301.csv", Line: int64(i + 1), Reason: "27 cells where the header has 28"}
 	}
 	reject(r, many)
 	dir := write(t, r, both...)

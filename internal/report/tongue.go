@@ -61,8 +61,11 @@ func (t tongue) reason(d *schemas.Difference) string {
 	if ok && (t.lang == fault.Chinese || d.Reason == "") {
 		return s
 	}
-	return plain(d.Reason)
+	return t.tell(d.Reason)
 }
+
+// tell shows a text that the program wrote into a result.
+func (t tongue) tell(text string) string { return plain(fault.Translate(t.lang, text)) }
 
 // verdict names a verdict; 0 is a run without one.
 func (t tongue) verdict(v schemas.Verdict) string {

@@ -168,7 +168,7 @@ func (b *runBook) proofs(name string, proofs []schemas.Proof) error {
 			} else if p.Advisory {
 				result = "advisory"
 			}
-			if err := s.add(p.Name, b.proof(p.Name), p.Want, p.Got, p.Currency, b.say(result), p.Note); err != nil {
+			if err := s.add(p.Name, b.proof(p.Name), b.tell(p.Want), b.tell(p.Got), p.Currency, b.say(result), b.tell(p.Note)); err != nil {
 				return err
 			}
 		}
@@ -250,7 +250,7 @@ func (b *runBook) fixes(fixes []schemas.FixDone) error {
 	return b.list("s.fixes", len(fixes), func(s *sheet) error {
 		for _, f := range fixes {
 			err := s.add(b.word("fix", f.Fix.Kind), b.word("kind", f.Fix.RecordKind), f.Fix.MerchantRef, f.Fix.RefundRef, f.Fix.ChannelRef, f.Fix.Currency,
-				amount{f.Fix.AmountMinor, f.Fix.Currency, false}, b.word("result", f.Result.State), f.Result.Reason, f.Fix.Maker, f.Fix.Checker, f.Fix.Cell,
+				amount{f.Fix.AmountMinor, f.Fix.Currency, false}, b.word("result", f.Result.State), b.tell(f.Result.Reason), f.Fix.Maker, f.Fix.Checker, f.Fix.Cell,
 				f.Result.TxnID, f.Fix.CaseID, f.Fix.Key)
 			if err != nil {
 				return err
@@ -270,7 +270,7 @@ func (b *runBook) cases(cases []schemas.Case) error {
 	for _, c := range cases {
 		err := s.add(c.ID, c.Key, b.word("kind", c.Kind), b.word("class", c.Class), b.word("flag", c.Flag), c.Cell, c.Priority, c.Currency,
 			amount{c.LocalMinor, c.Currency, true}, amount{c.ChannelMinor, c.Currency, true}, amount{c.SuspendMinor, c.Currency, true},
-			b.word("case", c.State), c.Owner, c.FirstSeen.String(), c.DueOn.String(), c.Reason)
+			b.word("case", c.State), c.Owner, c.FirstSeen.String(), c.DueOn.String(), b.tell(c.Reason))
 		if err != nil {
 			return err
 		}
@@ -285,7 +285,7 @@ func (b *runBook) cases(cases []schemas.Case) error {
 func (b *runBook) rejects(r *schemas.RunReport) error {
 	return b.list("s.rejects", len(r.Rejects), func(s *sheet) error {
 		for _, r := range r.Rejects {
-			if err := s.add(r.File, r.Line, r.Column, r.Field, r.Value, r.Reason, r.Source); err != nil {
+			if err := s.add(r.File, r.Line, r.Column, r.Field, r.Value, b.tell(r.Reason), r.Source); err != nil {
 				return err
 			}
 		}

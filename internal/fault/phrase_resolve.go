@@ -1,0 +1,46 @@
+package fault
+
+// resolvePhrases say why something is not fixed by itself, and what a run came
+// to.
+var resolvePhrases = []Text{
+	{"an automatic fix is exactly one effect", "自动处理必须恰为一项"},
+	{"there is no local row to fix", "我方没有可处理的流水"},
+	{"{fix} is not a legal move for a {kind} in state {state}", "{kind} 在状态 {state} 下不允许 {fix}"},
+	{"the amounts or currencies of the two sides differ", "双方金额或币种不符"},
+	{"the amount is not positive", "金额不为正数"},
+	{"{fix} is never applied by itself", "{fix} 从不自动执行"},
+	{"the channel was not asked", "未向渠道查询"},
+	{"the channel could not be asked", "无法向渠道查询"},
+	{"the channel has no active query", "该渠道不支持主动查询"},
+	{"the channel's answer is about another movement", "渠道应答的不是该笔交易"},
+	{"the statement does not say that it succeeded", "账单未显示其成功"},
+	{"the channel does not know it", "渠道查无此笔"},
+	{"the channel says {state}", "渠道应答为 {state}"},
+	{"the channel's answer says {minor} {currency}, the statement {other} {unit} (minor units)", "渠道应答为 {minor} {currency}，账单为 {other} {unit}（最小货币单位）"},
+	{"the channel's answer names another transaction than the statement", "渠道应答与账单的流水号不同"},
+	{"the statement says {state}", "账单为 {state}"},
+	{"the payment itself does not agree", "该笔支付本身不一致"},
+	{"a side does not say its fee", "有一方未注明手续费"},
+	{"automatic fixes are not set up", "未配置自动处理"},
+	{"the run is incomplete", "批次不完整"},
+	{"the limit of {n} automatic fixes a day for {cell} is reached", "{cell} 已达每日 {n} 笔自动处理的上限"},
+	{"no limit on automatic fixes is set for {currency}", "未为 {currency} 设置自动处理限额"},
+	{"the limit of {amount} a day for automatic fixes of {cell} is reached", "{cell} 已达每日自动处理金额上限 {amount}"},
+	{"the limit of {share} % of the day's {rows} rows for automatic fixes of {cell} is reached", "{cell} 已达自动处理占当日 {rows} 行 {share} % 的上限"},
+	{"{n} of {rows} {side} rows stand on that side alone, more than {share} %: the data is at fault, not the payments", "{side} 侧 {rows} 行中有 {n} 行单边，超过 {share} %：是数据问题，而非交易差错"},
+	{"rows on the {side} side alone add up to more than {amount}: the data is at fault, not the payments", "{side} 侧单边合计超过 {amount}：是数据问题，而非交易差错"},
+
+	// The sentence behind a verdict.
+	{"{verdict} A safety limit held back {n} automatic fixes. {reason}", "{verdict}安全限额拦截了 {n} 笔自动处理：{reason}"},
+	{"{n} of {all} proofs failed, first {proof}; nothing was fixed.", "{all} 项校验中 {n} 项未通过，首项为 {proof}；未做任何处理。"},
+	{"1 case waits for people.", "1 笔差错待人工处理。"},
+	{"{n} cases wait for people.", "{n} 笔差错待人工处理。"},
+	{"1 row of the statement cannot be read and waits for people.", "账单有 1 行无法读取，待人工处理。"},
+	{"{n} rows of the statement cannot be read and wait for people.", "账单有 {n} 行无法读取，待人工处理。"},
+	{"All rows are placed; the check {proof} wants a look.", "所有流水均已归类；校验 {proof} 需要查看。"},
+	{"All rows are placed; 1 warning wants a look.", "所有流水均已归类；有 1 条提示需要查看。"},
+	{"All rows are placed; {n} warnings want a look.", "所有流水均已归类；有 {n} 条提示需要查看。"},
+	{"1 row waits for the next statement.", "1 笔在途，等待下一账单。"},
+	{"{n} rows wait for the next statement.", "{n} 笔在途，等待下一账单。"},
+	{"Every row of both sides agrees.", "双方逐笔一致。"},
+}
