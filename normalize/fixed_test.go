@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -335,8 +336,9 @@ func TestFaultC07_EmptyFlow(t *testing.T) {
 	}
 	flow, _ := zmDay(t)
 	st, _, err = readZM(t, flow, file(zmeName, nil))
-	if err != nil || normalize.Incomplete(st) != nil {
-		t.Errorf("an empty error flow: %v, %v", err, normalize.Incomplete(st))
+	empty := func(w string) bool { return strings.Contains(w, "no rows") }
+	if err != nil || normalize.Incomplete(st) != nil || slices.ContainsFunc(st.Warnings, empty) {
+		t.Errorf("an empty error flow, as on most days: %v, %v, %q", err, normalize.Incomplete(st), st.Warnings)
 	}
 }
 

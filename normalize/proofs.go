@@ -2,6 +2,7 @@ package normalize
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -45,10 +46,11 @@ func (r *reading) proveRows(p *readPart, at *position, stated []captured, missin
 		}
 	}
 	if s.rows == 0 && len(f.Tail) == 0 {
-		if f.EmptyOK {
-			r.warn("the file %s has no rows, and nothing in it proves that the day was empty", fault.Quote(p.o.file.Name))
-		} else {
+		switch {
+		case !f.EmptyOK:
 			r.prove(schemas.Proof{Name: proofRows, Want: "rows, or a line that says that there are none", Got: "0 rows"})
+		case !r.optional(f): // a part that may be missing may be empty
+			r.warn("the file %s has no rows, and nothing in it proves that the day was empty", fault.Quote(p.o.file.Name))
 		}
 	}
 	if f.Shape == channels.Fixed {
@@ -68,6 +70,12 @@ func (r *reading) proveRows(p *readPart, at *position, stated []captured, missin
 			r.st.Proofs[i].Note = strings.TrimSuffix(f.Part+": "+r.st.Proofs[i].Note, ": ")
 		}
 	}
+}
+
+// optional tells whether the statement is whole without this part.
+func (r *reading) optional(f *channels.Format) bool {
+	kind, _ := r.in.Definition.Statement(r.st.Kind)
+	return slices.ContainsFunc(kind.Parts, func(p channels.Part) bool { return p.Name == f.Part && p.Optional })
 }
 
 func orElse(s, other string) string {

@@ -313,7 +313,7 @@ func (w *comparison) match(ctx context.Context, rules match.Rules) error {
 			open += t.Outcomes
 		}
 	}
-	w.report.Verdict, w.report.Why = resolve.Verdict(resolve.Standing{Proofs: w.report.Proofs, Open: open, Rejects: w.report.RejectRows, Carried: int64(len(res.CarriedOut))})
+	w.report.Verdict, w.report.Why = resolve.Verdict(resolve.Standing{Proofs: w.report.Proofs, Open: open, Rejects: w.report.RejectRows, Warnings: pipeline.WarningsOf(&w.report), Carried: int64(len(res.CarriedOut))})
 	return nil
 }
 

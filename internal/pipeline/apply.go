@@ -166,17 +166,23 @@ func (w *work) stand(ctx context.Context) error {
 		return err
 	}
 	w.report.Proofs = append(w.report.Proofs, suspense...)
-	warnings := int64(len(w.report.Statement.Warnings))
-	for _, t := range w.report.Totals {
-		if t.Class == schemas.DateMismatch {
-			warnings += t.Outcomes
-		}
-	}
-	w.report.Verdict, w.report.Why = resolve.Verdict(resolve.Standing{Proofs: w.report.Proofs, Open: int64(len(w.report.Cases)), Rejects: w.report.RejectRows, Warnings: warnings, Carried: int64(len(w.report.Carried))})
+	w.report.Verdict, w.report.Why = resolve.Verdict(resolve.Standing{Proofs: w.report.Proofs, Open: int64(len(w.report.Cases)), Rejects: w.report.RejectRows, Warnings: WarningsOf(&w.report), Carried: int64(len(w.report.Carried))})
 	if w.held > 0 || w.heldWhy != "" {
 		w.report.Why += fmt.Sprintf(" A safety limit held back %d automatic fixes. %s", w.held, w.heldWhy)
 	}
 	return failing(suspense, "E-5080", fault.V{"account": w.acct.Name, "date": w.date})
+}
+
+// WarningsOf counts what wants a look: what the reader warned of, and pairs of
+// different days.
+func WarningsOf(r *schemas.RunReport) int64 {
+	n := int64(len(r.Statement.Warnings))
+	for _, t := range r.Totals {
+		if t.Class == schemas.DateMismatch {
+			n += t.Outcomes
+		}
+	}
+	return n
 }
 
 // suspenseProof compares the ledger's suspense with what the open cases hold.
