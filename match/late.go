@@ -191,9 +191,18 @@ func (e *engine) takeLate(open []openRow, others []lateRef) {
 
 // putFirst keeps the row that comes first by what it says.
 func putFirst(m map[refKey]lateRef, k refKey, v lateRef) {
-	old, ok := m[k]
-	if !ok || cmp.Or(cmp.Compare(v.run, old.run), cmp.Compare(v.record.EventTime, old.record.EventTime),
-		cmp.Compare(channelNumber(v.record), channelNumber(old.record)), cmp.Compare(v.record.AmountMinor, old.record.AmountMinor)) < 0 {
+	if old, ok := m[k]; !ok || compareLate(v, old) < 0 {
 		m[k] = v
 	}
+}
+
+// compareLate orders late rows by what they say, so that the order of the
+// answer decides nothing.
+func compareLate(a, b lateRef) int {
+	if c := cmp.Or(cmp.Compare(a.run, b.run), cmp.Compare(a.record.EventTime, b.record.EventTime),
+		cmp.Compare(channelNumber(a.record), channelNumber(b.record)), cmp.Compare(a.record.AmountMinor, b.record.AmountMinor)); c != 0 {
+		return c
+	}
+	x, y := contentOf(a.record), contentOf(b.record)
+	return cmp.Or(cmp.Compare(x.Hi, y.Hi), cmp.Compare(x.Lo, y.Lo))
 }

@@ -2,12 +2,8 @@ package match
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
-	"testing"
-
-	gocmp "github.com/google/go-cmp/cmp"
 
 	"tieout/internal/bizday"
 	"tieout/schemas"
@@ -399,96 +395,6 @@ func (o *oracle) rest() {
 	}
 }
 
-// smallDay draws a day of few rows, few numbers, few amounts and few times, so
-// that everything collides with everything.
-func smallDay(seed uint64) (Inputs, []LateRow) {
-	r := rand.New(rand.NewPCG(seed, 99))
-	in := baseInputs()
-	in.Rules.CompareFee = []schemas.Kind{schemas.Payment}
-	day := in.Day.Of(in.Date)
-	keys, refs := 1+r.IntN(4), 1+r.IntN(4)
-	label := 0
-	one := func(prefix string, times []int64) schemas.Record {
-		label++
-		rec := schemas.Record{Kind: schemas.Payment, Currency: "CNY", AmountMinor: 100 * int64(1+r.IntN(2)), BillDate: bizday.None,
-			Status:    []schemas.Status{schemas.Success, schemas.Success, schemas.Success, schemas.Unknown, schemas.Failed, schemas.Closed, schemas.Reversed}[r.IntN(7)],
-			EventTime: times[r.IntN(len(times))], Product: fmt.Sprintf("label:%s%d", prefix, label), Line: int64(label)}
-		key, ref := fmt.Sprintf("K%d", r.IntN(keys)), ""
-		if r.IntN(12) == 0 {
-			key = ""
-		}
-		if r.IntN(3) > 0 {
-			ref = fmt.Sprintf("X%d", r.IntN(refs))
-		}
-		if r.IntN(4) == 0 {
-			rec.Kind, rec.RefundRef, rec.ChannelRefundRef = schemas.Refund, key, ref
-		} else {
-			rec.MerchantRef, rec.ChannelRef = key, ref
-		}
-		if r.IntN(15) == 0 {
-			rec.Currency = "USD"
-		}
-		if r.IntN(3) == 0 {
-			rec.FeeMinor, rec.FeeSub = schemas.Int64(int64(r.IntN(3))), int64(r.IntN(2)*700_000)
-		}
-		return rec
-	}
-	const s = 1_000_000
-	ownTimes := []int64{day.From, day.From + 60*s, day.From + 43200*s, day.From + 43201*s, day.To - 30*s}
-	localTimes := append([]int64{day.From - 30*s, day.To + 5*s, day.From - 40000*s}, append(ownTimes, ownTimes...)...)
-	oldTimes := []int64{day.From - 30*s, day.From - 1, day.From - 86400*s}
-	var local, channel memory
-	for range r.IntN(7) {
-		local = append(local, one("L", localTimes))
-	}
-	for range r.IntN(7) {
-		channel = append(channel, one("C", ownTimes))
-	}
-	// Identical rows, which only their labels tell apart.
-	if len(channel) > 0 && r.IntN(3) == 0 {
-		x := channel[r.IntN(len(channel))]
-		x.Product += "copy"
-		channel = append(channel, x)
-	}
-	if len(local) > 0 && r.IntN(3) == 0 {
-		x := local[r.IntN(len(local))]
-		x.Product += "copy"
-		local = append(local, x)
-	}
-	in.Local, in.ChannelRows = local, channel
-	carriedKey := func(rec schemas.Record) bool { return rec.Key() != "" }
-	for range r.IntN(3) {
-		if rec := one("P", oldTimes); carriedKey(rec) && (rec.Status == schemas.Success || rec.Status == schemas.Unknown) {
-			in.CarriedLocal = append(in.CarriedLocal, schemas.Carried{Side: schemas.Local, Record: rec, FirstSeen: in.Date - 1, BreakOn: in.Date + bizday.Date(r.IntN(2))})
-			if r.IntN(2) == 0 { // the window shows it again
-				rec.Product += "again"
-				in.Local = append(rowsOfSet(in.Local), rec)
-			}
-		}
-	}
-	for range r.IntN(2) {
-		if rec := one("Q", oldTimes); !dead(rec.Status) {
-			in.CarriedChannel = append(in.CarriedChannel, schemas.Carried{Side: schemas.Channel, Record: rec, FirstSeen: in.Date - 1, BreakOn: in.Date + bizday.Date(r.IntN(2))})
-		}
-	}
-	if len(local) > 0 && r.IntN(3) == 0 {
-		x := local[r.IntN(len(local))]
-		if x.Key() != "" {
-			in.Claims = append(in.Claims, schemas.Claim{Kind: x.Kind, Key: x.Key(), EventTime: x.EventTime, Occurrence: 1,
-				Class: []schemas.Class{schemas.Matched, schemas.LocalBehind, schemas.LocalOnly, schemas.AmountMismatch}[r.IntN(4)]})
-		}
-	}
-	var late []LateRow
-	if r.IntN(3) == 0 {
-		late = []LateRow{}
-		for range r.IntN(3) {
-			x := one("T", []int64{day.From - 5*86400*s, day.From - 9*86400*s})
-			late = append(late, LateRow{Record: x, ClaimedBy: []string{"", "run-1"}[r.IntN(2)]})
-		}
-	}
-	return in, late
-}
-
 // withoutPass drops what the oracle does not say.
 func withoutPass(outcomes []string) []string {
 	short := make([]string, len(outcomes))
@@ -498,51 +404,6 @@ func withoutPass(outcomes []string) []string {
 	}
 	slices.Sort(short)
 	return short
-}
-
-// The multiset of events is compared, not the counts of classes: right counts
-// over wrong pairs must fail.
-func TestT21_OracleAgreesOnEveryEvent(t *testing.T) {
-	days := 6000
-	if testing.Short() {
-		days = 1000
-	}
-	classes := map[string]int{}
-	for seed := range uint64(days) {
-		in, late := smallDay(seed)
-		got := run(t, in, late)
-		want := askOracle(in, late)
-		if diff := gocmp.Diff(append([]string{}, want...), withoutPass(got.outcomes)); diff != "" {
-			t.Fatalf("seed %d (-oracle +engine):\n%s\n%s", seed, diff, describe(in, late))
-		}
-		for _, o := range got.outcomes {
-			f := strings.Fields(o)
-			classes[f[0]+" "+f[3]]++
-		}
-		if seed%5 == 0 {
-			shuf, l := shuffled(in, late, seed)
-			shuf.Workers = 8
-			again := run(t, shuf, l)
-			if diff := gocmp.Diff(got.outcomes, again.outcomes); diff != "" {
-				t.Fatalf("seed %d: order matters:\n%s\n%s", seed, diff, describe(in, late))
-			}
-			if a, b := plainDifferences(got.sink), plainDifferences(again.sink); a != b {
-				t.Fatalf("seed %d: order matters to differences:\n%s", seed, gocmp.Diff(a, b))
-			}
-		}
-		if t.Failed() {
-			t.Fatalf("seed %d\n%s", seed, describe(in, late))
-		}
-	}
-	// The days must reach what they are meant to test.
-	for _, must := range []string{"MATCHED equal", "MATCHED late", "AMBIGUOUS several_candidates", "AMBIGUOUS conflicting_rows", "AMBIGUOUS different_amounts",
-		"DUPLICATE_CHANNEL paid_twice", "DUPLICATE_CHANNEL repeated_row", "DUPLICATE_CHANNEL already_matched", "DUPLICATE_LOCAL booked_twice",
-		"TYPE_MISMATCH key_differs", "CLAIMED claimed", "CLAIMED carried_in", "OTHER_DAY other_day", "DATE_MISMATCH date", "FEE_ROUNDING fee_rounding",
-		"FEE_MISMATCH fee", "CURRENCY_MISMATCH currency", "LOCAL_IN_TRANSIT carried_on", "LOCAL_ONLY overdue", "CHANNEL_IN_TRANSIT window"} {
-		if classes[must] < days/300 {
-			t.Errorf("%s was reached %d times only", must, classes[must])
-		}
-	}
 }
 
 func describe(in Inputs, late []LateRow) string {

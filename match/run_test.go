@@ -359,6 +359,21 @@ func TestErrorsEndTheRun(t *testing.T) {
 	}
 }
 
+// Two rows of another run that say the same but for their product: which of them
+// is named must not depend on the order of the answer.
+func TestLate_OrderOfTheAnswerDecidesNothing(t *testing.T) {
+	in := baseInputs()
+	row := schemas.Record{Kind: schemas.Payment, MerchantRef: "A", Status: schemas.Success, AmountMinor: 100, Currency: "CNY", EventTime: in.Day.Of(in.Date).From + 1, Product: "label:C"}
+	in.ChannelRows = memory{row}
+	late := []LateRow{{Record: row, ClaimedBy: "run-1"}, {Record: row, ClaimedBy: "run-1"}}
+	late[0].Record.Product, late[1].Record.Product = "label:T1", "label:T2"
+	first := plainDifferences(run(t, in, late).sink)
+	slices.Reverse(late)
+	if again := plainDifferences(run(t, in, late).sink); first != again || !strings.Contains(first, "label:T") {
+		t.Errorf("got %s\nthen %s", first, again)
+	}
+}
+
 type broken struct {
 	memory
 	read, fetch error
