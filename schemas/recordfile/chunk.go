@@ -1,8 +1,11 @@
 package recordfile
 
 import (
+	"fmt"
+
 	"tieout/internal/bizday"
 	"tieout/schemas"
+	"tieout/schemas/recordfile/internal/parquet"
 )
 
 type date = bizday.Date
@@ -14,15 +17,23 @@ const chunkRows = schemas.BatchRows
 // chunk is a batch in which channel, account and source may change from row to
 // row, as they do where the rows of several raw files meet.
 type chunk struct {
-	rows                     *schemas.Batch
+	rows                     schemas.Batch
 	channel, account, source runs
 }
-
-func newChunk() *chunk { return &chunk{rows: &schemas.Batch{}} }
 
 func (c *chunk) reset() {
 	c.rows.Reset()
 	c.channel, c.account, c.source = c.channel[:0], c.account[:0], c.source[:0]
+}
+
+// bounded refuses texts that no reader would take.
+func (c *chunk) bounded() error {
+	for _, t := range texts(&c.rows) {
+		if len(t.Bytes) > parquet.MaxPage/2 {
+			return fmt.Errorf("the texts of %d rows exceed %d bytes", t.Len(), parquet.MaxPage/2)
+		}
+	}
+	return nil
 }
 
 // runs is a column whose value seldom changes.
@@ -91,6 +102,10 @@ func appendText(dst, src *schemas.Text, from, to int) {
 	}
 	shift := uint32(len(dst.Bytes)) - start
 	dst.Bytes = append(dst.Bytes, src.Bytes[start:src.Ends[to-1]]...)
+	if shift == 0 {
+		dst.Ends = append(dst.Ends, src.Ends[from:to]...)
+		return
+	}
 	for _, end := range src.Ends[from:to] {
 		dst.Ends = append(dst.Ends, end+shift)
 	}

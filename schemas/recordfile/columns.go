@@ -1,11 +1,6 @@
 package recordfile
 
-import (
-	"github.com/apache/arrow-go/v18/parquet"
-	"github.com/apache/arrow-go/v18/parquet/schema"
-
-	"tieout/schemas"
-)
+import "tieout/schemas"
 
 // Columns is a set of column groups; only the columns of the set are read. The
 // columns of a batch that were not asked for are empty, so Batch.Row works on
@@ -26,48 +21,35 @@ const (
 	All = Keys | Refs | Amounts | Fees | Status | Times | Place | Wide
 )
 
-// recordColumns is the schema of a record file, in file order. Ids are written
-// as DELTA_BYTE_ARRAY: numbers given out in order share long prefixes. Numbers
-// that grow are DELTA_BINARY_PACKED. Words with few values are dictionaries.
+// recordColumns is the schema of a record file, in file order. Ids are packed
+// by the prefix that they share with the id before: numbers given out in order
+// share a long one. Numbers are bit-packed differences. Words and texts with
+// few values are dictionaries.
 func recordColumns() []column[chunk] {
-	b := func(c *chunk) *schemas.Batch { return c.rows }
+	b := func(c *chunk) *schemas.Batch { return &c.rows }
 	return []column[chunk]{
 		constantColumn("channel", Place, func(c *chunk) *runs { return &c.channel }),
 		constantColumn("account", Place, func(c *chunk) *runs { return &c.account }),
 		wordColumn("kind", Keys, func(c *chunk) *[]schemas.Kind { return &b(c).Kind }, (*schemas.Kind).UnmarshalText),
-		textColumn("merchant_ref", Keys, deltaBytes, func(c *chunk) *schemas.Text { return &b(c).MerchantRef }),
-		textColumn("refund_ref", Keys, deltaBytes, func(c *chunk) *schemas.Text { return &b(c).RefundRef }),
-		textColumn("channel_ref", Refs, deltaBytes, func(c *chunk) *schemas.Text { return &b(c).ChannelRef }),
-		textColumn("channel_refund_ref", Refs, deltaBytes, func(c *chunk) *schemas.Text { return &b(c).ChannelRefundRef }),
+		textColumn("merchant_ref", Keys, (*packer).writeTexts, func(c *chunk) *schemas.Text { return &b(c).MerchantRef }),
+		textColumn("refund_ref", Keys, (*packer).writeTexts, func(c *chunk) *schemas.Text { return &b(c).RefundRef }),
+		textColumn("channel_ref", Refs, (*packer).writeTexts, func(c *chunk) *schemas.Text { return &b(c).ChannelRef }),
+		textColumn("channel_refund_ref", Refs, (*packer).writeTexts, func(c *chunk) *schemas.Text { return &b(c).ChannelRefundRef }),
 		wordColumn("status", Status, func(c *chunk) *[]schemas.Status { return &b(c).Status }, (*schemas.Status).UnmarshalText),
-		textColumn("status_raw", Wide, dictionary, func(c *chunk) *schemas.Text { return &b(c).StatusRaw }),
-		int64Column("amount_minor", Amounts, plain, nil, func(c *chunk) *[]int64 { return &b(c).AmountMinor }),
-		textColumn("currency", Amounts, dictionary, func(c *chunk) *schemas.Text { return &b(c).Currency }),
+		textColumn("status_raw", Wide, (*packer).writeFewTexts, func(c *chunk) *schemas.Text { return &b(c).StatusRaw }),
+		int64Column("amount_minor", Amounts, func(c *chunk) *[]int64 { return &b(c).AmountMinor }),
+		textColumn("currency", Amounts, (*packer).writeFewTexts, func(c *chunk) *schemas.Text { return &b(c).Currency }),
 		nullableColumn("settle_minor", Fees, func(c *chunk) (*[]int64, *[]bool) { return &b(c).SettleMinor, &b(c).SettleValid }),
 		nullableColumn("fee_minor", Fees, func(c *chunk) (*[]int64, *[]bool) { return &b(c).FeeMinor, &b(c).FeeValid }),
-		int64Column("fee_sub", Fees, dictionary, nil, func(c *chunk) *[]int64 { return &b(c).FeeSub }),
+		int64Column("fee_sub", Fees, func(c *chunk) *[]int64 { return &b(c).FeeSub }),
 		timeColumn("event_time", Times, func(c *chunk) *[]int64 { return &b(c).EventTime }),
 		dateColumn("bill_date", Times, func(c *chunk) *[]date { return &b(c).BillDate }),
 		constantColumn("source", Place, func(c *chunk) *runs { return &c.source }),
-		int64Column("line", Place, deltaInts, nil, func(c *chunk) *[]int64 { return &b(c).Line }),
-		int64Column("offset", Place, deltaInts, nil, func(c *chunk) *[]int64 { return &b(c).Offset }),
-		textColumn("trade_type", Wide, dictionary, func(c *chunk) *schemas.Text { return &b(c).TradeType }),
-		textColumn("bank", Wide, dictionary, func(c *chunk) *schemas.Text { return &b(c).Bank }),
-		textColumn("product", Wide, plain, func(c *chunk) *schemas.Text { return &b(c).Product }),
-		textColumn("remark", Wide, plain, func(c *chunk) *schemas.Text { return &b(c).Remark }),
+		int64Column("line", Place, func(c *chunk) *[]int64 { return &b(c).Line }),
+		int64Column("offset", Place, func(c *chunk) *[]int64 { return &b(c).Offset }),
+		textColumn("trade_type", Wide, (*packer).writeFewTexts, func(c *chunk) *schemas.Text { return &b(c).TradeType }),
+		textColumn("bank", Wide, (*packer).writeFewTexts, func(c *chunk) *schemas.Text { return &b(c).Bank }),
+		textColumn("product", Wide, (*packer).writeFewTexts, func(c *chunk) *schemas.Text { return &b(c).Product }),
+		textColumn("remark", Wide, (*packer).writeFewTexts, func(c *chunk) *schemas.Text { return &b(c).Remark }),
 	}
-}
-
-// timestamps are UTC microseconds.
-func timestampType() schema.LogicalType {
-	return schema.NewTimestampLogicalType(true, schema.TimeUnitMicros)
-}
-
-func stringType() schema.LogicalType { return schema.StringLogicalType{} }
-
-func repetition(optional bool) parquet.Repetition {
-	if optional {
-		return parquet.Repetitions.Optional
-	}
-	return parquet.Repetitions.Required
 }

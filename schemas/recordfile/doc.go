@@ -2,10 +2,14 @@
 //
 // In: batches of canonical records, outcomes, differences, carried rows and
 // claims. Out: the same, by column where that pays. Records and outcomes are
-// Parquet, compressed with zstd; differences, carried rows and claims are JSON,
-// one object a line. The same input gives the same bytes: files hold no clock,
-// and page and row group borders depend on row numbers only, never on how the
-// caller cut its batches or on the number of workers.
+// Parquet; differences, carried rows and claims are JSON, one object a line.
+// The same input gives the same bytes: files hold no clock, and page and row
+// group borders depend on row numbers only, never on how the caller cut its
+// batches or on the number of workers.
+//
+// A page holds chunkRows rows in all columns, so it unpacks straight into a
+// batch, and one row costs one page. A row group is packed, and unpacked, by
+// one worker, while the caller fills or uses another.
 //
 // Called by normalize and ledgerlink (which write records), by match (which
 // reads them by column), by the pipeline and by the reports.

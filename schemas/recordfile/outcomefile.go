@@ -7,8 +7,6 @@ import (
 	"iter"
 	"os"
 
-	"github.com/apache/arrow-go/v18/parquet"
-
 	"tieout/internal/fault"
 	"tieout/schemas"
 )
@@ -29,14 +27,14 @@ type outcomes struct {
 func outcomeColumns() []column[outcomes] {
 	return []column[outcomes]{
 		wordColumn("class", All, func(o *outcomes) *[]schemas.Class { return &o.class }, (*schemas.Class).UnmarshalText),
-		textColumn("pass", All, dictionary, func(o *outcomes) *schemas.Text { return &o.pass }),
-		textColumn("rule", All, dictionary, func(o *outcomes) *schemas.Text { return &o.rule }),
+		textColumn("pass", All, (*packer).writeFewTexts, func(o *outcomes) *schemas.Text { return &o.pass }),
+		textColumn("rule", All, (*packer).writeFewTexts, func(o *outcomes) *schemas.Text { return &o.rule }),
 		wordColumn("local_in", All, func(o *outcomes) *[]schemas.Input { return &o.localIn }, (*schemas.Input).UnmarshalText),
-		int64Column("local_row", All, deltaInts, nil, func(o *outcomes) *[]int64 { return &o.localRow }),
+		int64Column("local_row", All, func(o *outcomes) *[]int64 { return &o.localRow }),
 		wordColumn("channel_in", All, func(o *outcomes) *[]schemas.Input { return &o.channelIn }, (*schemas.Input).UnmarshalText),
-		int64Column("channel_row", All, deltaInts, nil, func(o *outcomes) *[]int64 { return &o.channel }),
-		int64Column("occurrence", All, dictionary, nil, func(o *outcomes) *[]int64 { return &o.occurrence }),
-		int64Column("group", All, dictionary, nil, func(o *outcomes) *[]int64 { return &o.group }),
+		int64Column("channel_row", All, func(o *outcomes) *[]int64 { return &o.channel }),
+		int64Column("occurrence", All, func(o *outcomes) *[]int64 { return &o.occurrence }),
+		int64Column("group", All, func(o *outcomes) *[]int64 { return &o.group }),
 	}
 }
 
@@ -51,14 +49,13 @@ func (o *outcomes) reset() {
 // OutcomeWriter writes outcomes into one Parquet file.
 type OutcomeWriter struct {
 	table  *tableWriter[outcomes]
-	rest   outcomes
 	rows   int64
 	closed bool
 }
 
 // NewOutcomeWriter starts a file; workers as in Options. It does not close w.
 func NewOutcomeWriter(w io.Writer, workers int) (*OutcomeWriter, error) {
-	table, err := newTableWriter(w, outcomeLayout, outcomeColumns(), defaultRowGroup, workers)
+	table, err := newTableWriter(w, outcomeLayout, outcomeColumns(), (*outcomes).reset, defaultRowGroup, workers)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +67,10 @@ func (w *OutcomeWriter) Outcome(o schemas.Outcome) error {
 	if w.closed {
 		return errors.New("write to a closed outcome file")
 	}
-	r := &w.rest
+	r, err := w.table.chunk()
+	if err != nil {
+		return err
+	}
 	r.class = append(r.class, o.Class)
 	r.pass.AppendString(o.Pass)
 	r.rule.AppendString(o.Rule)
@@ -78,8 +78,8 @@ func (w *OutcomeWriter) Outcome(o schemas.Outcome) error {
 	r.channelIn, r.channel = append(r.channelIn, o.Channel.In), append(r.channel, o.Channel.Row)
 	r.occurrence, r.group = append(r.occurrence, int64(o.Occurrence)), append(r.group, o.Group)
 	w.rows++
-	if len(r.class) == w.table.room() {
-		return w.flush()
+	if n := len(r.class); n == w.table.room() {
+		return w.table.filled(n)
 	}
 	return nil
 }
@@ -87,25 +87,13 @@ func (w *OutcomeWriter) Outcome(o schemas.Outcome) error {
 // Rows returns how many outcomes were added.
 func (w *OutcomeWriter) Rows() int64 { return w.rows }
 
-func (w *OutcomeWriter) flush() error {
-	if len(w.rest.class) == 0 {
-		return nil
-	}
-	err := w.table.chunk(&w.rest, len(w.rest.class))
-	w.rest.reset()
-	return err
-}
-
 // Close writes what is left and the footer.
 func (w *OutcomeWriter) Close() error {
 	if w.closed {
 		return nil
 	}
 	w.closed = true
-	if err := w.flush(); err != nil {
-		return err
-	}
-	return w.table.close()
+	return w.table.close(func(o *outcomes) int { return len(o.class) })
 }
 
 // OutcomeReader reads an outcome file.
@@ -116,7 +104,7 @@ type OutcomeReader struct {
 
 // OpenOutcomes reads the footer of an open file, which the caller closes. A
 // damaged file is E-4260.
-func OpenOutcomes(r parquet.ReaderAtSeeker) (*OutcomeReader, error) {
+func OpenOutcomes(r Source) (*OutcomeReader, error) {
 	name := "outcome file"
 	if f, ok := r.(interface{ Name() string }); ok {
 		name = f.Name()
@@ -152,7 +140,7 @@ func (r *OutcomeReader) Close() error {
 }
 
 // Rows returns the number of outcomes in the file.
-func (r *OutcomeReader) Rows() int64 { return r.table.rows }
+func (r *OutcomeReader) Rows() int64 { return r.table.footer.Rows }
 
 // errStopped ends a scan whose consumer wants no more.
 var errStopped = errors.New("stopped")
@@ -167,22 +155,15 @@ func (r *OutcomeReader) All(ctx context.Context) iter.Seq2[schemas.Outcome, erro
 }
 
 func (r *OutcomeReader) each(ctx context.Context, use func(schemas.Outcome) bool) error {
-	var o outcomes
 	words := map[string]string{}
-	for g, rows := range r.table.groups {
-		err := r.table.scan(ctx, g, All, []span{{0, rows}}, &o, o.reset, func(_ int64, n int) error {
-			for i := range n {
-				if !use(o.row(i, words)) {
-					return errStopped
-				}
+	return r.table.each(ctx, All, 1, (*outcomes).reset, func(_ int64, o *outcomes, n int) error {
+		for i := range n {
+			if !use(o.row(i, words)) {
+				return errStopped
 			}
-			return nil
-		})
-		if err != nil {
-			return err
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // row copies one outcome; words keeps one copy of each pass and rule.

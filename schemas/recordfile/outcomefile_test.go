@@ -84,6 +84,21 @@ func TestOutcomesRoundTrip(t *testing.T) {
 	}
 }
 
+func readOutcomes(t *testing.T, data []byte) (got []schemas.Outcome) {
+	t.Helper()
+	r, err := OpenOutcomes(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for o, err := range r.All(context.Background()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, o)
+	}
+	return got
+}
+
 func TestOutcomesDamaged(t *testing.T) {
 	data := writeOutcomes(t, someOutcomes(500), 1)
 	data[len(data)/3] ^= 4

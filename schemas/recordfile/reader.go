@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sort"
-
-	"github.com/apache/arrow-go/v18/parquet"
+	"slices"
 
 	"tieout/internal/fault"
 	"tieout/schemas"
@@ -15,14 +13,15 @@ import (
 
 // Reader reads a record file by column. Several goroutines may use it at once.
 type Reader struct {
+	Workers int // row groups that Read unpacks at the same time; 0 is 1
+
 	table *tableReader[chunk]
 	file  io.Closer // nil if the caller owns the bytes
-	rows  int64
 }
 
 // Open reads the footer of an open file, which the caller closes. A file that
 // is damaged, or is no record file, is E-4260.
-func Open(r parquet.ReaderAtSeeker) (*Reader, error) {
+func Open(r Source) (*Reader, error) {
 	name := "record file"
 	if f, ok := r.(interface{ Name() string }); ok {
 		name = f.Name()
@@ -31,7 +30,7 @@ func Open(r parquet.ReaderAtSeeker) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{table: table, rows: table.rows}, nil
+	return &Reader{table: table}, nil
 }
 
 // OpenFile opens a record file by its path; Close closes it.
@@ -58,7 +57,7 @@ func (r *Reader) Close() error {
 }
 
 // Rows returns the number of rows in the file.
-func (r *Reader) Rows() int64 { return r.rows }
+func (r *Reader) Rows() int64 { return r.table.footer.Rows }
 
 // Read calls fn with all rows in file order, in batches of at most
 // schemas.BatchRows that hold the asked columns only; first is the file's row
@@ -66,42 +65,38 @@ func (r *Reader) Rows() int64 { return r.rows }
 // Place is asked, all rows of a batch have one channel, account and source. An
 // error of fn ends the read and is returned as it is.
 func (r *Reader) Read(ctx context.Context, cols Columns, fn func(first int64, b *schemas.Batch) error) error {
-	base := int64(0)
-	c := newChunk()
-	for g, rows := range r.table.groups {
-		err := r.table.scan(ctx, g, cols, []span{{0, rows}}, c, c.reset, func(first int64, n int) error {
-			return c.each(cols, n, func(from int, b *schemas.Batch) error { return fn(base+first+int64(from), b) })
-		})
-		if err != nil {
-			return err
-		}
-		base += rows
-	}
-	return nil
+	return r.table.each(ctx, cols, r.Workers, (*chunk).reset, func(first int64, c *chunk, n int) error {
+		return c.each(cols, n, func(from int, b *schemas.Batch) error { return fn(first+int64(from), b) })
+	})
 }
 
-// Fetch returns whole rows by their numbers, which must be sorted; it reads
-// only the parts of the file that hold them.
+// Fetch returns whole rows by their numbers, which must be sorted; it unpacks
+// only the pages that hold them.
 func (r *Reader) Fetch(ctx context.Context, idx []int64) ([]schemas.Record, error) {
-	if !sort.SliceIsSorted(idx, func(i, j int) bool { return idx[i] < idx[j] }) {
+	if !slices.IsSorted(idx) {
 		return nil, fmt.Errorf("fetch rows of %s: the row numbers are not sorted", r.table.name)
 	}
-	if n := len(idx); n > 0 && (idx[0] < 0 || idx[n-1] >= r.rows) {
-		return nil, fmt.Errorf("fetch rows of %s: rows %d to %d of %d", r.table.name, idx[0], idx[n-1], r.rows)
+	if n := len(idx); n > 0 && (idx[0] < 0 || idx[n-1] >= r.Rows()) {
+		return nil, fmt.Errorf("fetch rows of %s: rows %d to %d of %d", r.table.name, idx[0], idx[n-1], r.Rows())
+	}
+	s, err := r.table.scanner(All)
+	if err != nil {
+		return nil, err
 	}
 	records := make([]schemas.Record, 0, len(idx))
 	base := int64(0)
-	c := newChunk()
-	for g, rows := range r.table.groups {
-		mine := sort.Search(len(idx), func(i int) bool { return idx[i] >= base+rows })
+	for g := range r.table.footer.Groups {
+		rows := r.table.footer.Groups[g].Rows
+		mine, _ := slices.BinarySearch(idx, base+rows)
 		if mine > 0 {
 			take := idx[:mine]
-			err := r.table.scan(ctx, g, All, spansOf(take, base), c, c.reset, func(first int64, n int) error {
+			err := s.scan(ctx, g, chunksOf(take, base, rows), &chunk{}, func(first int64, c *chunk, n int) (*chunk, error) {
 				for len(take) > 0 && take[0] < base+first+int64(n) {
 					records = append(records, c.record(int(take[0]-base-first)))
 					take = take[1:]
 				}
-				return nil
+				c.reset()
+				return c, nil
 			})
 			if err != nil {
 				return nil, err
@@ -113,17 +108,13 @@ func (r *Reader) Fetch(ctx context.Context, idx []int64) ([]schemas.Record, erro
 	return records, nil
 }
 
-// spansOf joins sorted row numbers that lie close together: to skip a few rows
-// costs more than to read them.
-func spansOf(idx []int64, base int64) []span {
-	const near = 512
+// chunksOf returns the chunks of a row group that hold sorted rows of the file.
+func chunksOf(idx []int64, base, rows int64) []span {
 	var spans []span
 	for _, i := range idx {
-		i -= base
-		if last := len(spans) - 1; last >= 0 && i < spans[last].to+near {
-			spans[last].to = max(spans[last].to, i+1)
-		} else {
-			spans = append(spans, span{i, i + 1})
+		from := (i - base) / chunkRows * chunkRows
+		if n := len(spans); n == 0 || spans[n-1].from != from {
+			spans = append(spans, span{from, min(from+chunkRows, rows)})
 		}
 	}
 	return spans
@@ -133,12 +124,12 @@ func spansOf(idx []int64, base int64) []span {
 // source each; nearly always that is the chunk itself.
 func (c *chunk) each(cols Columns, n int, fn func(from int, b *schemas.Batch) error) error {
 	if cols&Place == 0 {
-		return fn(0, c.rows)
+		return fn(0, &c.rows)
 	}
 	for from := 0; from < n; {
 		channel, account, source := c.channel.at(from), c.account.at(from), c.source.at(from)
 		to := min(n, channel.end, account.end, source.end)
-		b := c.rows
+		b := &c.rows
 		if from > 0 || to < n {
 			b = c.part(from, to)
 		}
@@ -160,7 +151,7 @@ func (c *chunk) record(row int) schemas.Record {
 // part copies rows [from, to) of the columns that were read.
 func (c *chunk) part(from, to int) *schemas.Batch {
 	b := &schemas.Batch{}
-	for i, t := range texts(c.rows) {
+	for i, t := range texts(&c.rows) {
 		if t.Len() > 0 {
 			appendText(texts(b)[i], t, from, to)
 		}

@@ -2,369 +2,346 @@ package recordfile
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
-	"sync/atomic"
-
-	"github.com/apache/arrow-go/v18/arrow/memory"
-	"github.com/apache/arrow-go/v18/parquet"
-	"github.com/apache/arrow-go/v18/parquet/compress"
-	"github.com/apache/arrow-go/v18/parquet/file"
-	"github.com/apache/arrow-go/v18/parquet/metadata"
-	"github.com/apache/arrow-go/v18/parquet/schema"
 
 	"tieout/internal/fault"
+	"tieout/schemas/recordfile/internal/parquet"
 )
 
-// defaultRowGroup is the usual number of rows in a row group.
-const defaultRowGroup = 262_144
-
-// readBuffer is read at a time from a column; without it, whole column chunks
-// are held in memory.
-const readBuffer = 64 << 10
-
-// layoutKey names the layout in the file's metadata, so that a file of another
-// version is refused instead of misread.
-const layoutKey = "tieout.layout"
-
-// tableWriter writes chunks of B as the columns of a Parquet file.
-type tableWriter[B any] struct {
-	cols    []column[B]
-	out     *file.Writer
-	group   file.BufferedRowGroupWriter // nil between row groups
-	inGroup int
-	perRG   int
-	workers int
-	scratch []*scratch
+// Source is an open file.
+type Source interface {
+	io.ReaderAt
+	io.Seeker
 }
 
-// newTableWriter starts a file. It never closes w.
-func newTableWriter[B any](w io.Writer, layout string, cols []column[B], perRG, workers int) (*tableWriter[B], error) {
-	props := []parquet.WriterProperty{
-		parquet.WithCreatedBy("tieout"), parquet.WithVersion(parquet.V2_LATEST), parquet.WithDataPageVersion(parquet.DataPageV1),
-		parquet.WithCompression(compress.Codecs.Zstd), parquet.WithStats(false), parquet.WithDictionaryDefault(false),
-	}
-	fields := schema.FieldList{}
-	for _, c := range cols {
-		node, err := c.node()
-		if err != nil {
-			return nil, err
-		}
-		fields = append(fields, node)
-		props = append(props, c.properties()...)
-	}
-	root, err := schema.NewGroupNode("schema", parquet.Repetitions.Required, fields, -1)
-	if err != nil {
-		return nil, err
-	}
-	meta := metadata.NewKeyValueMetadata()
-	if err := meta.Append(layoutKey, layout); err != nil {
-		return nil, err
-	}
-	out, err := file.NewParquetWriterWithError(struct{ io.Writer }{w}, root,
-		file.WithWriterProps(parquet.NewWriterProperties(props...)), file.WithWriteMetadata(meta))
-	if err != nil {
-		return nil, fmt.Errorf("start a Parquet file: %w", err)
-	}
-	t := &tableWriter[B]{cols: cols, out: out, perRG: perRG, workers: max(workers, 1)}
-	for range cols {
-		t.scratch = append(t.scratch, newScratch())
-	}
-	return t, nil
-}
-
-func (c *column[B]) node() (schema.Node, error) {
-	if c.logical == nil {
-		return schema.NewPrimitiveNode(c.name, repetition(c.optional), c.physical, -1, -1)
-	}
-	return schema.NewPrimitiveNodeLogical(c.name, repetition(c.optional), c.logical, c.physical, 0, -1)
-}
-
-// properties says how the column is packed. Ranges of values are kept for
-// numbers only: of ids they help nobody and cost time.
-func (c *column[B]) properties() []parquet.WriterProperty {
-	props := []parquet.WriterProperty{parquet.WithStatsFor(c.name, c.physical != parquet.Types.ByteArray)}
-	switch c.encoding {
-	case dictionary:
-		props = append(props, parquet.WithDictionaryFor(c.name, true))
-	case deltaBytes:
-		props = append(props, parquet.WithEncodingFor(c.name, parquet.Encodings.DeltaByteArray))
-	case deltaInts:
-		props = append(props, parquet.WithEncodingFor(c.name, parquet.Encodings.DeltaBinaryPacked))
-	}
-	return props
-}
-
-// room returns how many rows the next chunk may hold.
-func (t *tableWriter[B]) room() int { return min(chunkRows, t.perRG-t.inGroup) }
-
-// chunk writes n rows, exactly room() of them unless they are the last.
-func (t *tableWriter[B]) chunk(b *B, n int) error {
-	if t.group == nil {
-		group, err := t.out.AppendBufferedRowGroupChecked()
-		if err != nil {
-			return fmt.Errorf("begin a row group: %w", err)
-		}
-		t.group = group
-	}
-	if err := t.columns(b); err != nil {
-		return err
-	}
-	if t.inGroup += n; t.inGroup >= t.perRG {
-		return t.endGroup()
-	}
-	return nil
-}
-
-// columns encodes the columns of a chunk, each by one of the workers.
-func (t *tableWriter[B]) columns(b *B) error {
-	var next atomic.Int64
-	errs := make([]error, t.workers)
-	work := func(worker int) {
-		defer func() {
-			if p := recover(); p != nil {
-				errs[worker] = fmt.Errorf("encode a column: %v", p)
-			}
-		}()
-		for i := int(next.Add(1)) - 1; i < len(t.cols); i = int(next.Add(1)) - 1 {
-			w, err := t.group.Column(i)
-			if err == nil {
-				err = t.cols[i].write(w, b, t.scratch[i])
-			}
-			if err != nil {
-				errs[worker] = fmt.Errorf("write column %s: %w", t.cols[i].name, err)
-				return
-			}
-		}
-	}
-	var wg sync.WaitGroup
-	for worker := 1; worker < t.workers; worker++ {
-		wg.Add(1)
-		go func() { defer wg.Done(); work(worker) }()
-	}
-	work(0)
-	wg.Wait()
-	return errors.Join(errs...)
-}
-
-func (t *tableWriter[B]) endGroup() error {
-	if t.group == nil {
-		return nil
-	}
-	err := t.group.Close()
-	t.group, t.inGroup = nil, 0
-	if err != nil {
-		return fmt.Errorf("write a row group: %w", err)
-	}
-	return nil
-}
-
-// close ends the last row group and writes the footer.
-func (t *tableWriter[B]) close() error {
-	if err := t.endGroup(); err != nil {
-		return err
-	}
-	if err := t.out.Close(); err != nil {
-		return fmt.Errorf("write the Parquet footer: %w", err)
-	}
-	return nil
-}
-
-// tableReader reads the columns of a Parquet file into chunks of B.
+// tableReader reads the columns of a Parquet file into chunks of B. What
+// other writers made of the same schema is read as well, as long as they used
+// the encodings that we know.
 type tableReader[B any] struct {
 	cols   []column[B]
-	in     *file.Reader
+	in     io.ReaderAt
 	name   string
-	groups []int64 // rows of each row group
-	rows   int64   // of all
+	footer *parquet.Footer
 }
 
 // newTableReader reads the footer of a file of our columns.
-func newTableReader[B any](r parquet.ReaderAtSeeker, name, layout string, cols []column[B]) (*tableReader[B], error) {
-	in, err := openTable(r, layout, cols)
+func newTableReader[B any](r Source, name, layout string, cols []column[B]) (*tableReader[B], error) {
+	size, err := r.Seek(0, io.SeekEnd)
 	if err != nil {
 		return nil, damaged(name, err)
 	}
-	t := &tableReader[B]{cols: cols, in: in, name: name}
-	if err := t.count(); err != nil {
+	t := &tableReader[B]{cols: cols, in: r, name: name}
+	if t.footer, err = parquet.ReadFooter(r, size); err == nil {
+		err = t.check(layout)
+	}
+	if err != nil {
 		return nil, damaged(name, err)
 	}
 	return t, nil
 }
 
-// count adds up the row groups; the footer must agree.
-func (t *tableReader[B]) count() (err error) {
-	defer recovered(&err)
-	for g := range t.in.NumRowGroups() {
-		n := t.in.MetaData().RowGroup(g).NumRows()
-		if n < 0 {
-			return fmt.Errorf("row group %d holds %d rows", g, n)
-		}
-		t.groups, t.rows = append(t.groups, n), t.rows+n
+// check holds the file's columns against ours.
+func (t *tableReader[B]) check(layout string) error {
+	if got := t.footer.Meta[layoutKey]; got != layout {
+		return fmt.Errorf("layout is %.40q, not %q", got, layout)
 	}
-	if t.rows != t.in.NumRows() {
-		return fmt.Errorf("row groups hold %d rows, the footer says %d", t.rows, t.in.NumRows())
+	if len(t.footer.Columns) != len(t.cols) {
+		return fmt.Errorf("%d columns, not %d", len(t.footer.Columns), len(t.cols))
+	}
+	for i, found := range t.footer.Columns {
+		if c := t.cols[i].Column; found.Name != c.Name || found.Type != c.Type || found.Optional != c.Optional {
+			return fmt.Errorf("column %d is %.40q of type %d, not %s of type %d", i, found.Name, found.Type, c.Name, c.Type)
+		}
 	}
 	return nil
-}
-
-// openTable checks that the file has exactly the columns.
-func openTable[B any](r parquet.ReaderAtSeeker, layout string, cols []column[B]) (in *file.Reader, err error) {
-	defer recovered(&err)
-	props := parquet.NewReaderProperties(memory.NewGoAllocator())
-	props.BufferedStreamEnabled, props.BufferSize = true, readBuffer
-	in, err = file.NewParquetReader(r, file.WithReadProps(props))
-	if err != nil {
-		return nil, err
-	}
-	kv := in.MetaData().KeyValueMetadata()
-	if got := kv.FindValue(layoutKey); got == nil || *got != layout {
-		found := "none"
-		if got != nil {
-			found = *got
-		}
-		return nil, fmt.Errorf("layout is %q, not %q", found, layout)
-	}
-	found := in.MetaData().Schema
-	if found.NumColumns() != len(cols) {
-		return nil, fmt.Errorf("%d columns, not %d", found.NumColumns(), len(cols))
-	}
-	for i, c := range cols {
-		f := found.Column(i)
-		optional := f.MaxDefinitionLevel() == 1
-		if f.Path() != c.name || f.PhysicalType() != c.physical || optional != c.optional || f.MaxRepetitionLevel() != 0 {
-			return nil, fmt.Errorf("column %d is %.40q of type %s, not %s", i, f.Path(), f.PhysicalType(), c.name)
-		}
-	}
-	return in, nil
 }
 
 // span is a run of rows [from, to) of a row group.
 type span struct{ from, to int64 }
 
-// scan reads the spans of row group g in order, in chunks of at most
-// chunkRows rows. fn gets the row group's row number of the chunk's first row;
-// the chunk is valid during the call only. Panics of the Parquet library on
-// hostile bytes become errors; those of fn are left alone.
-func (t *tableReader[B]) scan(ctx context.Context, g int, set Columns, spans []span, b *B, reset func(), fn func(first int64, n int) error) error {
-	cursor, err := t.open(g, set)
+// scanner reads row groups, one after the other. One goroutine uses it.
+type scanner[B any] struct {
+	table   *tableReader[B]
+	unpack  *parquet.Unpacker
+	page    page
+	columns []*columnScanner[B]
+}
+
+// columnScanner stands between two pages of one column of a row group.
+type columnScanner[B any] struct {
+	*column[B]
+	buf        []byte // the column chunk as it lies in the file
+	codec      parquet.Codec
+	pages      []parquet.Page // those that come
+	at         int64          // the row with which they begin
+	dictionary dictionary
+	spare      B // of a page that is not one chunk: what was asked for is moved out of it
+	kept       span
+}
+
+func (t *tableReader[B]) scanner(set Columns) (*scanner[B], error) {
+	u, err := parquet.NewUnpacker()
 	if err != nil {
-		return t.damaged(err)
+		return nil, fmt.Errorf("read %s: %w", t.name, err)
 	}
-	defer cursor.close()
-	for _, sp := range spans {
-		if err := cursor.skipTo(sp.from); err != nil {
-			return t.damaged(err)
+	s := &scanner[B]{table: t, unpack: u}
+	for i := range t.cols {
+		if t.cols[i].set&set != 0 {
+			s.columns = append(s.columns, &columnScanner[B]{column: &t.cols[i]})
 		}
-		for cursor.at < sp.to {
+	}
+	return s, nil
+}
+
+// scan reads the spans of row group g in order, in chunks of at most
+// chunkRows rows. fn gets the row group's row number of the chunk's first row,
+// and gives the chunk for the next rows.
+func (s *scanner[B]) scan(ctx context.Context, g int, spans []span, b *B, fn func(first int64, b *B, n int) (*B, error)) error {
+	if err := s.open(g); err != nil {
+		return s.table.damaged(err)
+	}
+	for _, sp := range spans {
+		for at := sp.from; at < sp.to; {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			first, n := cursor.at, int(min(sp.to-cursor.at, chunkRows))
-			reset()
-			if err := cursor.read(b, n); err != nil {
-				return t.damaged(err)
+			n := min(sp.to-at, chunkRows)
+			if err := s.read(b, at, n); err != nil {
+				return s.table.damaged(err)
 			}
-			if err := fn(first, n); err != nil {
+			var err error
+			if b, err = fn(at, b, int(n)); err != nil {
 				return err
 			}
+			at += n
 		}
 	}
 	return nil
 }
 
-// cursor reads some columns of one row group side by side.
-type cursor[B any] struct {
-	cols    []*column[B]
-	readers []file.ColumnChunkReader
-	at      int64 // the next row
-	scratch *scratch
-}
-
-func (t *tableReader[B]) open(g int, set Columns) (c *cursor[B], err error) {
+// open reads the column chunks of a row group, packed as they are.
+func (s *scanner[B]) open(g int) (err error) {
 	defer recovered(&err)
-	c = &cursor[B]{scratch: newScratch()}
-	group := t.in.RowGroup(g)
-	for i := range t.cols {
-		if t.cols[i].set&set == 0 {
-			continue
-		}
-		r, err := group.Column(i)
-		if err != nil {
-			return nil, fmt.Errorf("column %s: %w", t.cols[i].name, err)
-		}
-		c.readers, c.cols = append(c.readers, r), append(c.cols, &t.cols[i])
-	}
-	return c, nil
-}
-
-func (c *cursor[B]) read(b *B, n int) (err error) {
-	defer recovered(&err)
-	for i, col := range c.cols {
-		if err := col.read(c.readers[i], b, n, c.scratch); err != nil {
-			return fmt.Errorf("column %s: %w", col.name, err)
+	group := &s.table.footer.Groups[g]
+	for _, c := range s.columns {
+		i := slices.IndexFunc(s.table.cols, func(x column[B]) bool { return x.Name == c.Name })
+		if err := c.open(s, &group.Chunks[i], group.Rows); err != nil {
+			return fmt.Errorf("column %s: %w", c.Name, err)
 		}
 	}
-	c.at += int64(n)
 	return nil
 }
 
-// farSkip is from how many rows on a column that is packed by differences is
-// skipped by whole pages. Within a page it must be decoded anyway, and the
-// library does that value by value.
-const farSkip = 16 * chunkRows
-
-func (c *cursor[B]) skipTo(row int64) (err error) {
-	defer recovered(&err)
-	n := row - c.at
-	if n == 0 {
+func (c *columnScanner[B]) open(s *scanner[B], chunk *parquet.Chunk, rows int64) (err error) {
+	n := int(chunk.Compressed)
+	c.buf = slices.Grow(c.buf[:0], n)[:n]
+	if _, err := s.table.in.ReadAt(c.buf, chunk.Offset); err != nil {
+		return err
+	}
+	c.codec, c.at, c.kept = chunk.Codec, 0, span{}
+	if c.pages, err = parquet.ParsePages(c.buf, c.codec, rows); err != nil {
+		return err
+	}
+	if len(c.pages) == 0 || !c.pages[0].Dictionary {
 		return nil
 	}
-	for i, r := range c.readers {
-		if !r.HasNext() {
-			return errShort
-		}
-		if c.cols[i].encoding == deltaBytes && n < farSkip {
-			err = drop(r, n, c.scratch)
-		} else {
-			err = skip(r, n)
-		}
-		if err != nil {
-			return fmt.Errorf("column %s: %w", c.cols[i].name, err)
-		}
+	body, err := s.unpack.Unpack(&c.pages[0], c.codec)
+	if err != nil {
+		return err
 	}
-	c.at = row
-	return nil
-}
-
-func skip(r file.ColumnChunkReader, n int64) error {
-	s, ok := r.(interface{ Skip(int64) (int64, error) })
-	if !ok {
-		return errType
-	}
-	_, err := s.Skip(n)
+	err = c.dictionary.read(&c.column.Column, &c.pages[0], body)
+	c.pages = c.pages[1:]
 	return err
 }
 
-// drop reads rows and forgets them.
-func drop(r file.ColumnChunkReader, n int64, s *scratch) error {
-	for n > 0 {
-		part := min(n, chunkRows)
-		if err := readBytes(r, int(part), s, func([]parquet.ByteArray, []int16) error { return nil }); err != nil {
-			return err
+// read appends rows [at, at+n) to b.
+func (s *scanner[B]) read(b *B, at, n int64) (err error) {
+	defer recovered(&err)
+	for _, c := range s.columns {
+		if err := c.read(s, b, at, n); err != nil {
+			return fmt.Errorf("column %s: %w", c.Name, err)
 		}
-		n -= part
 	}
 	return nil
 }
 
-// close gives the page buffers back.
-func (c *cursor[B]) close() {
-	for _, r := range c.readers {
-		r.Close() // only reads: nothing can be lost
+func (c *columnScanner[B]) read(s *scanner[B], b *B, at, n int64) error {
+	for n > 0 {
+		if at >= c.kept.from && at < c.kept.to {
+			end := min(at+n, c.kept.to)
+			c.move(b, &c.spare, int(at-c.kept.from), int(end-c.kept.from))
+			at, n = end, n-(end-at)
+			continue
+		}
+		for len(c.pages) > 0 && c.at+int64(c.pages[0].Rows) <= at {
+			c.at, c.pages = c.at+int64(c.pages[0].Rows), c.pages[1:]
+		}
+		if len(c.pages) == 0 {
+			return errShort
+		}
+		rows := int64(c.pages[0].Rows)
+		to := b
+		whole := c.at == at && rows <= n
+		if !whole {
+			c.spare = *new(B)
+			c.kept = span{c.at, c.at + rows}
+			to = &c.spare
+		}
+		if err := c.unpackPage(s, to); err != nil {
+			return err
+		}
+		if whole {
+			at, n = at+rows, n-rows
+		}
 	}
+	return nil
+}
+
+// unpackPage appends the next page.
+func (c *columnScanner[B]) unpackPage(s *scanner[B], to *B) error {
+	p := &c.pages[0]
+	body, err := s.unpack.Unpack(p, c.codec)
+	if err != nil {
+		return err
+	}
+	if err := s.page.start(&c.column.Column, p, body); err != nil {
+		return err
+	}
+	s.page.dictionary = &c.dictionary
+	c.at, c.pages = c.at+int64(p.Rows), c.pages[1:]
+	return c.column.read(&s.page, to)
+}
+
+// piece is a chunk on its way from a worker to the caller.
+type piece[B any] struct {
+	first int64 // row of the file
+	chunk *B
+	rows  int
+	err   error
+}
+
+// each calls fn with all rows in file order, while workers unpack row groups
+// that come later. The chunk is valid during the call only.
+func (t *tableReader[B]) each(ctx context.Context, set Columns, workers int, reset func(*B), fn func(first int64, b *B, n int) error) error {
+	if workers = min(workers, len(t.footer.Groups)); workers <= 1 {
+		return t.eachAlone(ctx, set, reset, fn)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	base := int64(0)
+	streams := make([]chan piece[B], len(t.footer.Groups))
+	scanners := make([]*scanner[B], workers)
+	chunks := make(chan *B, 2*workers*groupChunks)
+	begin := func(g int) (err error) {
+		if g >= len(streams) {
+			return nil
+		}
+		s := &scanners[g%workers]
+		if *s == nil {
+			if *s, err = t.scanner(set); err != nil {
+				return err
+			}
+		}
+		streams[g] = make(chan piece[B], groupChunks)
+		first := base
+		base += t.footer.Groups[g].Rows
+		running.Go(func() { (*s).stream(ctx, g, first, chunks, streams[g]) })
+		return nil
+	}
+	for g := range workers {
+		if err := begin(g); err != nil {
+			return err
+		}
+	}
+	for g := range streams {
+		for p := range streams[g] {
+			if p.err != nil {
+				return p.err
+			}
+			if err := fn(p.first, p.chunk, p.rows); err != nil {
+				return err
+			}
+			reset(p.chunk)
+			put(chunks, p.chunk)
+		}
+		if err := ctx.Err(); err != nil { // the caller's: the stream may have ended early
+			return err
+		}
+		if err := begin(g + workers); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// groupChunks is how many chunks of a row group wait for the caller.
+const groupChunks = defaultRowGroup / chunkRows
+
+// stream unpacks a row group into to, and closes it.
+func (s *scanner[B]) stream(ctx context.Context, g int, base int64, spare chan *B, to chan<- piece[B]) {
+	defer close(to)
+	send := func(p piece[B]) error {
+		select {
+		case to <- p:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	all := []span{{0, s.table.footer.Groups[g].Rows}}
+	err := s.scan(ctx, g, all, get(spare), func(first int64, b *B, n int) (*B, error) {
+		if err := send(piece[B]{first: base + first, chunk: b, rows: n}); err != nil {
+			return nil, err
+		}
+		return get(spare), nil
+	})
+	if err != nil {
+		_ = send(piece[B]{err: err}) // cancelled: nobody listens any more
+	}
+}
+
+// get takes an empty chunk, or makes one.
+func get[B any](spare chan *B) *B {
+	select {
+	case b := <-spare:
+		return b
+	default:
+		return new(B)
+	}
+}
+
+func put[B any](spare chan *B, b *B) {
+	select {
+	case spare <- b:
+	default:
+	}
+}
+
+// eachAlone does the same in the caller's goroutine.
+func (t *tableReader[B]) eachAlone(ctx context.Context, set Columns, reset func(*B), fn func(first int64, b *B, n int) error) error {
+	s, err := t.scanner(set)
+	if err != nil {
+		return err
+	}
+	b, base := new(B), int64(0)
+	for g := range t.footer.Groups {
+		rows := t.footer.Groups[g].Rows
+		err := s.scan(ctx, g, []span{{0, rows}}, b, func(first int64, b *B, n int) (*B, error) {
+			err := fn(base+first, b, n)
+			reset(b)
+			return b, err
+		})
+		if err != nil {
+			return err
+		}
+		base += rows
+	}
+	return nil
 }
 
 func (t *tableReader[B]) damaged(cause error) error { return damaged(t.name, cause) }
@@ -374,7 +351,8 @@ func damaged(name string, cause error) error {
 	return fault.New("E-4260", fault.V{"path": name}, cause)
 }
 
-// recovered turns a panic of the Parquet library into an error.
+// recovered turns a panic over hostile bytes into an error; there is none that
+// we know.
 func recovered(err *error) {
 	if p := recover(); p != nil {
 		*err = fmt.Errorf("panic: %v", p)

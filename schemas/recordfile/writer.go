@@ -14,8 +14,8 @@ const recordLayout = "records/1"
 // Options of a record file. The zero value is usable.
 type Options struct {
 	Channel, Account, Source string // for batches that leave theirs empty
-	RowGroupRows             int    // rows in a row group; 0 is 262,144
-	Workers                  int    // columns that are encoded at the same time; 0 is 1
+	RowGroupRows             int    // rows in a row group; 0 is 65,536
+	Workers                  int    // row groups that are packed at the same time; 0 is 1
 }
 
 // Writer writes records into one Parquet file. It is not safe for use by
@@ -23,25 +23,26 @@ type Options struct {
 type Writer struct {
 	opt    Options
 	table  *tableWriter[chunk]
-	rest   *chunk // rows that do not fill a chunk yet
-	whole  *chunk // points at a caller's batch that is one chunk as it is
 	rows   int64
 	closed bool
 }
 
-// NewWriter starts a file. It does not close w.
+// NewWriter starts a file. It does not close w, and writes to it only during
+// calls.
 func NewWriter(w io.Writer, opt Options) (*Writer, error) {
 	if opt.RowGroupRows <= 0 {
 		opt.RowGroupRows = defaultRowGroup
 	}
-	table, err := newTableWriter(w, recordLayout, recordColumns(), opt.RowGroupRows, opt.Workers)
+	table, err := newTableWriter(w, recordLayout, recordColumns(), (*chunk).reset, opt.RowGroupRows, opt.Workers)
 	if err != nil {
 		return nil, err
 	}
-	return &Writer{opt: opt, table: table, rest: newChunk(), whole: &chunk{}}, nil
+	return &Writer{opt: opt, table: table}, nil
 }
 
-// Batch adds the rows of b in order. b may be reused afterwards.
+// Batch adds the rows of b in order. b may be reused afterwards. Most of the
+// work goes on behind the caller's back, so an error may be of rows that came
+// earlier; Close tells the last one.
 func (w *Writer) Batch(b *schemas.Batch) error {
 	if w.closed {
 		return errors.New("write to a closed record file")
@@ -49,25 +50,21 @@ func (w *Writer) Batch(b *schemas.Batch) error {
 	if err := aligned(b); err != nil {
 		return err
 	}
-	from := 0
-	for from < b.Len() {
-		have := w.rest.rows.Len()
-		n := min(w.table.room()-have, b.Len()-from)
-		switch {
-		case have == 0 && n == b.Len() && n == w.table.room():
-			w.whole.rows = b
-			w.whole.channel, w.whole.account, w.whole.source = w.whole.channel[:0], w.whole.account[:0], w.whole.source[:0]
-			w.mark(w.whole, b, n)
-			if err := w.table.chunk(w.whole, n); err != nil {
+	for from := 0; from < b.Len(); {
+		c, err := w.table.chunk()
+		if err != nil {
+			return err
+		}
+		have, room := c.rows.Len(), w.table.room()
+		n := min(room-have, b.Len()-from)
+		appendRows(&c.rows, b, from, from+n)
+		w.mark(c, b, n)
+		if err := c.bounded(); err != nil {
+			return err
+		}
+		if have+n == room {
+			if err := w.table.filled(room); err != nil {
 				return err
-			}
-		default:
-			appendRows(w.rest.rows, b, from, from+n)
-			w.mark(w.rest, b, n)
-			if have+n == w.table.room() {
-				if err := w.flush(); err != nil {
-					return err
-				}
 			}
 		}
 		from += n
@@ -79,26 +76,14 @@ func (w *Writer) Batch(b *schemas.Batch) error {
 // Rows returns how many rows were added.
 func (w *Writer) Rows() int64 { return w.rows }
 
-// Close writes what is left and the footer.
+// Close writes what is left and the footer. It must be called after an error
+// too: it waits for the work that goes on.
 func (w *Writer) Close() error {
 	if w.closed {
 		return nil
 	}
 	w.closed = true
-	if err := w.flush(); err != nil {
-		return err
-	}
-	return w.table.close()
-}
-
-func (w *Writer) flush() error {
-	n := w.rest.rows.Len()
-	if n == 0 {
-		return nil
-	}
-	err := w.table.chunk(w.rest, n)
-	w.rest.reset()
-	return err
+	return w.table.close(func(c *chunk) int { return c.rows.Len() })
 }
 
 // mark notes whose rows the next n of the chunk are.

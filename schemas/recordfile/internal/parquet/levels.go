@@ -1,0 +1,165 @@
+package parquet
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// AppendPresence writes which of n rows have a value: present of them do, and
+// bit i of mask says whether row i does. The mask is not looked at if all rows
+// or none have one.
+func AppendPresence(dst []byte, n, present int, mask []byte) []byte {
+	at := len(dst)
+	dst = append(dst, 0, 0, 0, 0)
+	switch present {
+	case 0:
+		dst = append(binary.AppendUvarint(dst, uint64(n)<<1), 0)
+	case n:
+		dst = append(binary.AppendUvarint(dst, uint64(n)<<1), 1)
+	default:
+		bytes := (n + 7) / 8
+		dst = append(binary.AppendUvarint(dst, uint64(bytes)<<1|1), mask[:bytes]...)
+	}
+	binary.LittleEndian.PutUint32(dst[at:], uint32(len(dst)-at-4))
+	return dst
+}
+
+// Presence reads which of n rows have a value. flags is 1 or 0 a row, in the
+// memory of buf, and nil if all rows have one. rest follows.
+func Presence(b []byte, n int, buf []byte) (flags []byte, present int, rest []byte, err error) {
+	if len(b) < 4 {
+		return nil, 0, nil, errCut
+	}
+	size := binary.LittleEndian.Uint32(b)
+	if uint64(size) > uint64(len(b)-4) {
+		return nil, 0, nil, errCut
+	}
+	levels, rest := b[4:4+size], b[4+size:]
+	if v, runs := oneRun(levels, n, 1); runs && v == 1 {
+		return nil, n, rest, nil
+	}
+	flags, err = Codes(buf[:0], levels, n, 1, 1)
+	for _, f := range flags {
+		present += int(f)
+	}
+	return flags, present, rest, err
+}
+
+// AppendCodes packs dictionary codes; most is the largest.
+func AppendCodes(dst []byte, codes []uint8, most uint8) []byte {
+	w := uint(1)
+	for most>>w > 0 {
+		w++
+	}
+	dst = append(dst, byte(w))
+	if same(codes) {
+		dst = binary.AppendUvarint(dst, uint64(len(codes))<<1)
+		return append(dst, codes[0])
+	}
+	groups := (len(codes) + 7) / 8
+	dst = binary.AppendUvarint(dst, uint64(groups)<<1|1)
+	for ; len(codes) >= 8; codes = codes[8:] {
+		dst = appendEight(dst, (*[8]uint8)(codes), w)
+	}
+	if len(codes) > 0 {
+		var last [8]uint8
+		copy(last[:], codes)
+		dst = appendEight(dst, &last, w)
+	}
+	return dst
+}
+
+// appendEight packs eight codes, which take w bytes.
+func appendEight(dst []byte, codes *[8]uint8, w uint) []byte {
+	var word uint64
+	for i, c := range codes {
+		word |= uint64(c) << (uint(i) * w)
+	}
+	var packed [8]byte
+	binary.LittleEndian.PutUint64(packed[:], word)
+	return append(dst, packed[:w]...)
+}
+
+func same[C ~uint8 | ~uint32](codes []C) bool {
+	for _, c := range codes {
+		if c != codes[0] {
+			return false
+		}
+	}
+	return len(codes) > 0
+}
+
+var errCode = errors.New("a code stands for no entry of the dictionary")
+
+// oneRun tells whether all n values are one run of a value.
+func oneRun(b []byte, n int, w uint) (v uint64, ok bool) {
+	head, size := binary.Uvarint(b)
+	bytes := int(w+7) / 8
+	if size <= 0 || head&1 != 0 || head>>1 != uint64(n) || len(b) < size+bytes {
+		return 0, false
+	}
+	return bitsAt(b[size:], 0, w), true
+}
+
+// Codes appends n values of w bits, in runs and bit-packed, none above most.
+func Codes[C ~uint8 | ~uint32](dst []C, b []byte, n int, w uint, most uint64) ([]C, error) {
+	if w > 32 {
+		return dst, fmt.Errorf("codes of %d bits", w)
+	}
+	for n > 0 {
+		head, size := binary.Uvarint(b)
+		if size <= 0 {
+			return dst, errCut
+		}
+		b = b[size:]
+		if head&1 == 0 {
+			bytes, count := int(w+7)/8, int(min(head>>1, uint64(n)))
+			if bytes > len(b) {
+				return dst, errCut
+			}
+			v := bitsAt(b, 0, w)
+			if count == 0 || v > most {
+				return dst, errCode
+			}
+			for range count {
+				dst = append(dst, C(v))
+			}
+			b, n = b[bytes:], n-count
+			continue
+		}
+		groups := head >> 1
+		if groups == 0 || groups > uint64(n+7)/8 || groups*uint64(w) > uint64(len(b)) {
+			return dst, errCut
+		}
+		count := min(int(groups)*8, n)
+		at := len(dst)
+		dst = append(dst, make([]C, count)...)
+		if !unpackCodes(dst[at:], b, w, most) {
+			return dst, errCode
+		}
+		b, n = b[int(groups)*int(w):], n-count
+	}
+	return dst, nil
+}
+
+// unpackCodes takes values of w bits; false if one is above most.
+func unpackCodes[C ~uint8 | ~uint32](to []C, b []byte, w uint, most uint64) bool {
+	quick, n := 0, len(to)
+	if w > 0 && len(b) >= 8 {
+		quick = min(n, ((len(b)-8)*8+7)/int(w)+1)
+	}
+	mask, largest, bit := uint64(1)<<w-1, uint64(0), uint(0)
+	for i := range to[:quick] {
+		v := binary.LittleEndian.Uint64(b[bit>>3:]) >> (bit & 7) & mask
+		largest = max(largest, v)
+		to[i] = C(v)
+		bit += w
+	}
+	for i := quick; i < n; i++ {
+		v := bitsAt(b, uint(i)*w, w)
+		largest = max(largest, v)
+		to[i] = C(v)
+	}
+	return largest <= most
+}
