@@ -42,3 +42,22 @@ func TestScanFor_AgainstSingleBytes(t *testing.T) {
 		}
 	}
 }
+
+// The words of eight bytes tell the classes that the table tells.
+func TestClassOf_AgainstTable(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 2))
+	alphabet := []byte("09azAZ09azAZ/:@[`{^_-+|~ \x00\x7f\x80\xb0\xff")
+	for range 40_000 {
+		b := make([]byte, rng.IntN(30))
+		most := []int{2, 6, len(alphabet)}[rng.IntN(3)]
+		for i := range b {
+			b[i] = alphabet[rng.IntN(most)]
+		}
+		if len(b) > 0 && rng.IntN(3) == 0 {
+			b[rng.IntN(len(b))] = byte(rng.IntN(256))
+		}
+		if got, want := classOf(b), classOfBytes(b); got != want {
+			t.Fatalf("%q: %d, want %d", b, got, want)
+		}
+	}
+}

@@ -19,6 +19,7 @@ type layout struct {
 	// Offset of each part in the cell; -1 if the layout has none.
 	year4, year2, month, dayOf, hour, minute, sec int
 	literals                                      []literal
+	clockAt                                       int // where the time of day begins if it stands last, else 0
 }
 
 type literal struct {
@@ -46,6 +47,9 @@ func newLayout(text string) (*layout, error) {
 		}
 		l.literals = append(l.literals, literal{i, text[i]})
 		i++
+	}
+	if l.hour >= 0 && l.minute > l.hour && l.sec > l.minute && max(l.year4, l.year2, l.month, l.dayOf) < l.hour {
+		l.clockAt = l.hour
 	}
 	return l, nil
 }
@@ -101,6 +105,18 @@ func (l *layout) parse(b []byte) (w wall, why string) {
 	return w, ""
 }
 
+// clock reads only the time of day. It is false if anything is wrong with it.
+func (l *layout) clock(b []byte) (micros int64, ok bool) {
+	bad := 0
+	for _, lit := range l.literals {
+		if lit.at > l.clockAt && b[lit.at] != lit.chr {
+			bad = 1
+		}
+	}
+	h, m, s := digits2(b, l.hour, &bad), digits2(b, l.minute, &bad), digits2(b, l.sec, &bad)
+	return int64(h*3600+m*60+s) * second, bad == 0 && h < 24 && m < 60 && s < 60
+}
+
 func digits2(b []byte, at int, bad *int) int {
 	hi, lo := b[at]-'0', b[at+1]-'0'
 	if hi > 9 || lo > 9 {
@@ -148,6 +164,17 @@ func (w wall) date() bizday.Date { return bizday.Date(civilDays(w.year, w.month,
 // micros returns the time of day.
 func (w wall) micros() int64 {
 	return int64(w.hour*3600+w.minute*60+w.sec) * second
+}
+
+// dayCell remembers the date in a cell of time: those of a file are of a few
+// days, and a calendar is dearer than a comparison.
+type dayCell struct {
+	text []byte // of the cell, up to its time of day
+	date bizday.Date
+}
+
+func (d *dayCell) keep(text []byte, date bizday.Date) {
+	d.text, d.date = append(d.text[:0], text...), date
 }
 
 // civilDays counts days from 1970-01-01 in the Gregorian calendar, by eras of

@@ -1,6 +1,8 @@
 package normalize
 
 import (
+	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,6 +55,45 @@ func TestLayout(t *testing.T) {
 		if _, err := newLayout(bad); err == nil {
 			t.Errorf("the layout %q is taken", bad)
 		}
+	}
+}
+
+// A reader that remembers the date of the cell before reads what one reads that
+// has seen nothing.
+func TestSameDay_AgainstNewReader(t *testing.T) {
+	def, f := letters(t)
+	p, err := compile(def, f, f.Headers[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(8, 8))
+	remembered := 0
+	for _, c := range []column{{op: opTime, layout: mustLayout(t, "yyyy-MM-dd HH:mm:ss")}, {op: opTime, layout: mustLayout(t, "MMddHHmmss")},
+		{op: opTime, layout: mustLayout(t, "yyyyMMddTHHmmssZ")}, {op: opDate, layout: mustLayout(t, "yyyyMMdd")}, {op: opClock, layout: mustLayout(t, "HHmmss")}} {
+		if c.dated = c.layout.clockAt; c.op == opDate {
+			c.dated = c.layout.length
+		}
+		fresh := func() *rowReader { return newRowReader(p, &target{date: bizday.Make(2026, 1, 2)}, nil) }
+		r := fresh()
+		for range 20_000 {
+			at := time.Date(2026, 1, 1+rng.IntN(2)*rng.IntN(2)*rng.IntN(40), rng.IntN(24), rng.IntN(60), rng.IntN(60), 0, time.UTC)
+			cell := []byte(at.Format(strings.NewReplacer("yyyy", "2006", "MM", "01", "dd", "02", "HH", "15", "mm", "04", "ss", "05").Replace(c.layout.text)))
+			if rng.IntN(3) == 0 {
+				cell[rng.IntN(len(cell))] = "0123456789-: TZ/"[rng.IntN(16)]
+			}
+			if r.sameDay(&c, cell, 0) {
+				remembered++
+			}
+			one, other := fresh(), badCell{}
+			var bad badCell
+			got, want := r.time(&c, cell, 0, &bad), one.time(&c, cell, 0, &other)
+			if got != want || bad.reason != other.reason || got && r.times[0] != one.times[0] {
+				t.Fatalf("%s %q: %v %q %d, want %v %q %d", c.layout.text, cell, got, bad.reason, r.times[0], want, other.reason, one.times[0])
+			}
+		}
+	}
+	if remembered < 10_000 {
+		t.Errorf("only %d cells were of the same day", remembered)
 	}
 }
 

@@ -21,6 +21,7 @@ type plan struct {
 	totals   []total
 	exponent int
 
+	read   []int // columns whose cells are more than text
 	unique []int // columns whose values do not repeat
 
 	merchantCol, currencyCol, dayCol, balanceCol int // -1: none
@@ -61,6 +62,7 @@ type column struct {
 	none     [][]byte
 	words    [][]byte
 	layout   *layout
+	dated    int // bytes of a time's cell that tell its date, if they come first, else 0
 	masks    personal.Numbers
 	unescape []replacement
 	escape   byte // that every replaced text begins with
@@ -115,6 +117,7 @@ type total struct {
 	key      string
 	count    bool
 	when     selection
+	always   bool // when takes every row
 	sum      []int
 	decimals int
 }
@@ -134,6 +137,9 @@ func compile(def *channels.Definition, f *channels.Format, names []string) (*pla
 			p.merchantCol = i
 		case opCurrency:
 			p.currencyCol = i
+		}
+		if c.op != opSkip && c.op != opText {
+			p.read = append(p.read, i)
 		}
 		if table[name].Unique {
 			p.unique = append(p.unique, i)
@@ -186,6 +192,9 @@ func compileColumn(c channels.Column, exp int) (column, error) {
 			return out, err
 		}
 		out.layout = l
+		if out.dated = l.clockAt; out.op == opDate {
+			out.dated = l.length
+		}
 	}
 	out.masks = personal.Numbers{Phone: slices.Contains(c.Mask, "phone"), Identity: slices.Contains(c.Mask, "id_number")}
 	for from, to := range c.Unescape {
@@ -309,7 +318,7 @@ func (p *plan) compileTotals(table map[string]channels.Total) {
 	slices.Sort(keys)
 	for _, k := range keys {
 		t := total{Total: table[k], key: k, count: table[k].Count, when: p.selection(table[k].When, table[k].NonZero)}
-		t.sum = p.cols(table[k].Sum)
+		t.always, t.sum = t.when.all(), p.cols(table[k].Sum)
 		if len(t.Sum) > 0 {
 			// A file can state a total of columns that it does not have: zero.
 			t.decimals = decimalsOf(p.def.Columns[p.format.Columns][t.Sum[0]], p.exponent)

@@ -34,14 +34,14 @@ func (r *rowReader) record(line, offset int64, b *block, bad *badCell) {
 	fee, sub := r.fee(rule)
 	out := &b.batch
 	out.Kind = append(out.Kind, rule.kind)
-	out.MerchantRef.Append(r.cell(rule.merchantRef))
-	out.RefundRef.Append(r.cell(rule.refundRef))
-	out.ChannelRef.Append(r.cell(rule.channelRef))
-	out.ChannelRefundRef.Append(r.cell(rule.channelRefundRef))
+	r.id(&out.MerchantRef, rule.merchantRef)
+	r.id(&out.RefundRef, rule.refundRef)
+	r.id(&out.ChannelRef, rule.channelRef)
+	r.id(&out.ChannelRefundRef, rule.channelRefundRef)
 	out.Status = append(out.Status, status)
 	r.text(&out.StatusRaw, rule.statusRaw)
 	out.AmountMinor = append(out.AmountMinor, amount)
-	out.Currency.AppendString(string(r.p.def.Currency))
+	appendShort(&out.Currency, r.currency)
 	out.SettleMinor = append(out.SettleMinor, settle)
 	out.SettleValid = append(out.SettleValid, rule.settle >= 0)
 	out.FeeMinor = append(out.FeeMinor, fee)
@@ -163,27 +163,42 @@ func (r *rowReader) onDay() bool {
 	return r.times[col] >= t.day.From-r.p.slack && r.times[col] < t.day.To+r.p.slack
 }
 
-func (r *rowReader) cell(col int) []byte {
+// id appends the value of a column that needs no more looking at.
+func (r *rowReader) id(to *schemas.Text, col int) {
 	if col < 0 {
-		return nil
+		to.Ends = append(to.Ends, uint32(len(to.Bytes)))
+		return
 	}
-	return r.cells[col]
+	appendShort(to, r.cells[col])
 }
 
 // text appends what a person reads: unescaped, masked and bounded.
 func (r *rowReader) text(to *schemas.Text, col int) {
-	if col < 0 {
-		to.Append(nil)
+	if col < 0 || len(r.cells[col]) == 0 {
+		to.Ends = append(to.Ends, uint32(len(to.Bytes)))
 		return
 	}
 	c := &r.p.columns[col]
 	if c.op != opText {
-		to.Append(cutText(r.cells[col], maxAttr))
+		appendShort(to, cutText(r.cells[col], maxAttr))
 		return
 	}
 	start := len(to.Bytes)
 	to.Bytes = c.appendText(to.Bytes, r.cells[col])
 	to.Bytes = to.Bytes[:start+len(cutText(to.Bytes[start:], maxAttr))]
+	to.Ends = append(to.Ends, uint32(len(to.Bytes)))
+}
+
+// appendShort is Text.Append for the values of a row, of which nearly all have
+// at most 32 bytes: so many are copied in one move, whatever the length, if
+// there is room behind both.
+func appendShort(to *schemas.Text, v []byte) {
+	if n := len(to.Bytes); len(v) <= 32 && cap(v) >= 32 && cap(to.Bytes)-n >= 32 {
+		*(*[32]byte)(to.Bytes[n : n+32]) = *(*[32]byte)(v[:32])
+		to.Bytes = to.Bytes[:n+len(v)]
+	} else {
+		to.Bytes = append(to.Bytes, v...)
+	}
 	to.Ends = append(to.Ends, uint32(len(to.Bytes)))
 }
 

@@ -32,22 +32,24 @@ type target struct {
 // rowReader reads the rows of one block after the other. Its slices are
 // indexed by column.
 type rowReader struct {
-	p       *plan
-	t       *target
-	cut     cutter
-	zone    zone
-	cells   [][]byte
-	amounts []int64
-	times   []int64
-	words   []uint8
-	valid   []bool  // amounts and times
-	bad     badCell // of the row in hand; here so that no row allocates one
+	p        *plan
+	t        *target
+	cut      cutter
+	zone     zone
+	currency []byte // with room behind it
+	cells    [][]byte
+	amounts  []int64
+	times    []int64
+	days     []dayCell // of columns with a date
+	words    []uint8
+	valid    []bool  // amounts and times
+	bad      badCell // of the row in hand; here so that no row allocates one
 }
 
 func newRowReader(p *plan, t *target, c cutter) *rowReader {
 	n := len(p.columns)
-	return &rowReader{p: p, t: t, cut: c, zone: zone{loc: p.def.Day().Zone},
-		amounts: make([]int64, n), times: make([]int64, n), words: make([]uint8, n), valid: make([]bool, n)}
+	return &rowReader{p: p, t: t, cut: c, zone: zone{loc: p.def.Day().Zone}, currency: append(make([]byte, 0, 32), p.def.Currency...),
+		amounts: make([]int64, n), times: make([]int64, n), days: make([]dayCell, n), words: make([]uint8, n), valid: make([]bool, n)}
 }
 
 // row reads one row into the block: a record, or a reject. line counts within
@@ -75,7 +77,7 @@ func (r *rowReader) row(raw []byte, line, offset int64, b *block, why string) {
 
 // read turns the cells into numbers, times and words.
 func (r *rowReader) read(bad *badCell) {
-	for i := range r.p.columns {
+	for _, i := range r.p.read {
 		c, cell := &r.p.columns[i], r.cells[i]
 		switch c.op {
 		case opID:
@@ -92,7 +94,7 @@ func (r *rowReader) read(bad *badCell) {
 				bad.hold = max(bad.hold, holdMerchant)
 			}
 		case opCurrency:
-			if string(cell) != string(r.p.def.Currency) {
+			if string(cell) != string(r.currency) {
 				bad.set(i+1, cell, "a row in another currency")
 				bad.hold = max(bad.hold, holdCurrency)
 			}
@@ -163,6 +165,9 @@ func (r *rowReader) time(c *column, cell []byte, i int, bad *badCell) bool {
 	if len(cell) == 0 && c.optional {
 		return false
 	}
+	if r.sameDay(c, cell, i) {
+		return true
+	}
 	w, why := c.layout.parse(cell)
 	if why == "" && c.op != opClock && w.year == 0 {
 		w, why = w.nearestYear(r.t.date)
@@ -181,7 +186,30 @@ func (r *rowReader) time(c *column, cell []byte, i int, bad *badCell) bool {
 		bad.set(i+1, cell, why)
 		return false
 	}
+	if c.dated > 0 {
+		r.days[i].keep(cell[:c.dated], w.date())
+	}
 	return true
+}
+
+// sameDay reads a cell that has the date of the one before. It is false if it
+// has not, or if anything is wrong.
+func (r *rowReader) sameDay(c *column, cell []byte, i int) bool {
+	before := &r.days[i]
+	if c.dated == 0 || len(cell) != c.layout.length || string(cell[:c.dated]) != string(before.text) {
+		return false
+	}
+	if c.op == opDate {
+		r.times[i] = int64(before.date)
+		return true
+	}
+	micros, ok := c.layout.clock(cell)
+	if !ok {
+		return false
+	}
+	t, why := r.zone.utc(before.date, micros)
+	r.times[i] = t
+	return why == ""
 }
 
 // selected tells whether the row fits all conditions.
@@ -207,13 +235,13 @@ func (r *rowReader) count(s *stats) bool {
 	for i := range r.p.totals {
 		t := &r.p.totals[i]
 		if r.cells == nil {
-			if t.count && t.when.all() {
+			if t.count && t.always {
 				s.counts[i]++
 			}
 			known = false
 			continue
 		}
-		if !r.selected(&t.when) {
+		if !t.always && !r.selected(&t.when) {
 			continue
 		}
 		if t.count {

@@ -168,6 +168,12 @@ func ParseDigits(b []byte, exp int) (v int64, why string) {
 		neg = b[0] == '-'
 		i = 1
 	}
+	if u, ok := parsePlain(b[i:], exp); ok {
+		if neg {
+			return -int64(u), ""
+		}
+		return int64(u), ""
+	}
 	start := i
 	var u uint64
 	for ; i < len(b) && b[i]-'0' <= 9; i++ {

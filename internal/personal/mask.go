@@ -7,6 +7,7 @@ package personal
 
 import (
 	"bytes"
+	"unicode/utf8"
 
 	"tieout/internal/fault"
 )
@@ -62,8 +63,32 @@ func Hide(b []byte, n Numbers) {
 // endsInCodeWord tells whether text ends in a word for the security code of a
 // card, such as `CVV2: ` or `"cvc":"`.
 func endsInCodeWord(text []byte) bool {
+	if !mayEndCodeWord(text) {
+		return false
+	}
 	text = bytes.TrimSuffix(bytes.TrimRight(text[max(0, len(text)-24):], " \t:=#'\"：＝"), []byte("2"))
 	return endsInFold(text, "cvv") || endsInFold(text, "cvc") || endsInFold(text, "cvn") || endsInFold(text, "安全码")
+}
+
+// mayEndCodeWord looks at the last character only: most numbers in a text follow
+// another one, and cost no more than this.
+func mayEndCodeWord(text []byte) bool {
+	n := len(text)
+	if n == 0 {
+		return false
+	}
+	switch text[n-1] {
+	case 'v', 'V', 'c', 'C', 'n', 'N', '2', ' ', '\t', ':', '=', '#', '\'', '"':
+		return true
+	}
+	if n < 3 || text[n-1] < utf8.RuneSelf {
+		return false
+	}
+	switch string(text[n-3:]) {
+	case "码", "：", "＝":
+		return true
+	}
+	return false
 }
 
 // endsInFold compares the end of text with a lower-case word.
