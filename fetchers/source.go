@@ -25,9 +25,9 @@ import (
 //
 // r is read as it arrives. EOF means that the transport has proven the file
 // whole as far as it can (size, digest, clean end of the transfer); any other
-// error means that it has not, and then Keep keeps nothing and returns that
-// error as it is. A file whose Keep failed may be offered again from its first
-// byte, so the same bytes must give the same address.
+// error means that it has not, and then Keep keeps no statement, at most evidence
+// of what came, and returns that error as it is. A file whose Keep failed may be
+// offered again from its first byte, so the same bytes must give the same address.
 type Keep func(ctx context.Context, name string, r io.Reader) (schemas.FileUsed, error)
 
 // Source asks one account at one channel for one statement.

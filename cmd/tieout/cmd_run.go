@@ -145,7 +145,9 @@ func (a *app) lineOf(site *site, acct pipeline.Account, date bizday.Date, res pi
 	if err != nil {
 		f := fault.Of(err)
 		line.Exit, line.Error, line.Message = f.Exit(), string(f.ID), f.Message(a.lang)
-		a.message(f)
+		for _, f := range faults(err) {
+			a.message(f)
+		}
 	} else if open, oerr := site.db.OpenCases(a.ctx, acct.Name); oerr == nil {
 		line.Open = open
 	}

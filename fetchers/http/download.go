@@ -40,10 +40,9 @@ type wanted struct {
 }
 
 // fetch asks for a link and downloads, again with a fresh link when the link,
-// the transfer or the digest fails. A second wrong digest is kept as evidence
-// and returned together with E-2111.
+// the transfer or the digest fails. A second wrong digest is final.
 func (w wanted) fetch(ctx context.Context) (schemas.FetchedFile, []schemas.Proof, error) {
-	strict := true
+	wrong := false
 	var last error
 	var at *url.URL
 	for try := range maxLinks {
@@ -56,23 +55,30 @@ func (w wanted) fetch(ctx context.Context) (schemas.FetchedFile, []schemas.Proof
 		if err != nil {
 			return schemas.FetchedFile{}, nil, err
 		}
-		file, proofs, err := w.once(ctx, l, strict)
+		file, proofs, err := w.once(ctx, l)
 		var retry *again
 		if !errors.As(err, &retry) {
 			return file, proofs, err
 		}
 		last, at = retry.err, l.url
-		if f := fault.Of(last); f.ID == "E-2111" {
-			strict = false // the next wrong one is evidence, and is kept
+		if fault.Of(last).ID == "E-2111" {
+			if wrong {
+				return schemas.FetchedFile{}, proofs, last
+			}
+			wrong = true
 		}
 		w.client.warn(ctx, "download is tried again with a fresh link", l.url, last)
 	}
 	return schemas.FetchedFile{}, nil, last
 }
 
+// maxPage bounds what is read of an answer that is no statement: an error page
+// is small.
+const maxPage = 1 << 20
+
 // once downloads from one link. Errors wrapped in *again may be mended by a
-// fresh link. With strict a wrong digest keeps nothing.
-func (w wanted) once(ctx context.Context, l link, strict bool) (schemas.FetchedFile, []schemas.Proof, error) {
+// fresh link.
+func (w wanted) once(ctx context.Context, l link) (schemas.FetchedFile, []schemas.Proof, error) {
 	t, err := w.open(ctx, l)
 	if err != nil {
 		return schemas.FetchedFile{}, nil, err
@@ -84,16 +90,17 @@ func (w wanted) once(ctx context.Context, l link, strict bool) (schemas.FetchedF
 		return schemas.FetchedFile{}, nil, t.err
 	}
 	if !l.shape.fits(head, t.contentType) {
-		return schemas.FetchedFile{}, nil, &again{w.who.fault("E-2110", nil, l.url, "head", personal.Quote(redact(string(head), l.url, t.sent...)))}
+		wrong := w.who.fault("E-2110", nil, l.url, "head", personal.Quote(redact(string(head), l.url, t.sent...)))
+		return schemas.FetchedFile{}, nil, &again{offer(ctx, w.keep, l.name, io.LimitReader(src, maxPage), wrong)}
 	}
-	p := prove(src, l, strict, w.client.opt.Limits.MaxUnpacked)
+	p := prove(src, l, w.client.opt.Limits.MaxUnpacked)
 	defer p.stop()
 	used, err := w.keep(ctx, l.name, p)
 	switch {
 	case t.err != nil: // the transfer's own error, however Keep wrapped it
 		return schemas.FetchedFile{}, nil, t.err
 	case p.failed != nil:
-		return schemas.FetchedFile{}, nil, &again{w.judge(l, p, used)}
+		return schemas.FetchedFile{}, p.proofs(t.size), &again{w.judge(l, p)}
 	case err != nil: // Keep's: the disk, not the network
 		return schemas.FetchedFile{}, nil, err
 	}
@@ -101,16 +108,23 @@ func (w wanted) once(ctx context.Context, l link, strict bool) (schemas.FetchedF
 	if l.sha1 != "" {
 		file.Digest = "sha1:" + l.sha1
 	}
-	return file, p.proofs(t.size), w.judge(l, p, used)
+	return file, p.proofs(t.size), nil
 }
 
-// judge names what the bytes failed to prove; nil if they proved everything.
-func (w wanted) judge(l link, p *proving, used schemas.FileUsed) error {
-	switch {
-	case p.sha1 != l.sha1:
-		return w.who.fault("E-2111", p.unpack, l.url, "want", l.sha1, "got", p.sha1, "size", p.bytes, "sha256", used.SHA256)
-	case p.cutOff:
+// offer shows Keep what is no statement: it ends with the reason instead of EOF.
+func offer(ctx context.Context, keep fetchers.Keep, name string, r io.Reader, reason error) error {
+	_, _ = keep(ctx, name, io.MultiReader(r, failing{reason})) // it fails with the reason
+	return reason
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// judge names what the bytes failed to prove.
+func (w wanted) judge(l link, p *proving) error {
+	if p.cutOff {
 		return w.who.fault("E-2112", nil, l.url, "want", "the end of a zip archive", "got", fmt.Sprintf("%d bytes without it", p.bytes))
 	}
-	return nil
+	return w.who.fault("E-2111", p.unpack, l.url, "want", l.sha1, "got", p.sha1, "size", p.bytes)
 }

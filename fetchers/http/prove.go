@@ -39,11 +39,10 @@ func (s shape) fits(head []byte, contentType string) bool {
 }
 
 // proving passes a body on and checks it meanwhile: EOF comes out only if the
-// digest and the end of the archive hold, or if strict is off.
+// digest and the end of the archive hold.
 type proving struct {
-	src    io.Reader
-	link   link
-	strict bool
+	src  io.Reader
+	link link
 
 	bytes  int64
 	digest *unpackedDigest // nil if the channel announces none
@@ -58,8 +57,8 @@ type proving struct {
 
 var errUnproven = errors.New("the downloaded bytes are not proven whole")
 
-func prove(src io.Reader, l link, strict bool, maxUnpacked int64) *proving {
-	p := &proving{src: src, link: l, strict: strict}
+func prove(src io.Reader, l link, maxUnpacked int64) *proving {
+	p := &proving{src: src, link: l}
 	if l.sha1 != "" {
 		p.digest = startDigest(maxUnpacked)
 	}
@@ -95,7 +94,7 @@ func (p *proving) end() error {
 			p.sha1, p.unpack = p.digest.sum()
 		}
 		p.cutOff = p.link.shape == zipFile && !endsZip(p.tail, p.bytes)
-		if p.cutOff || p.sha1 != p.link.sha1 && p.strict {
+		if p.cutOff || p.sha1 != p.link.sha1 {
 			p.failed = errUnproven
 		}
 	}
@@ -121,7 +120,11 @@ func (p *proving) proofs(size int64) []schemas.Proof {
 		proofs = append(proofs, schemas.Proof{Name: "digest.sha1", OK: p.sha1 == p.link.sha1, Want: p.link.sha1, Got: p.sha1, Note: "over the unpacked file, as the channel announced it"})
 	}
 	if p.link.shape == zipFile {
-		proofs = append(proofs, schemas.Proof{Name: "archive.end", OK: !p.cutOff, Want: "present", Got: "present"})
+		end := schemas.Proof{Name: "archive.end", OK: !p.cutOff, Want: "present", Got: "present"}
+		if p.cutOff {
+			end.Got = "missing"
+		}
+		proofs = append(proofs, end)
 	}
 	return proofs
 }

@@ -116,18 +116,19 @@ func failed(proofs []schemas.Proof, err error) (schemas.Fetched, error) {
 
 func (u *UnionPay) keepFile(ctx context.Context, who subject, req schemas.StatementRequest, r unionPayReply, proofs []schemas.Proof, keep fetchers.Keep) (schemas.Fetched, error) {
 	content := r.fields["fileContent"]
+	name := fault.Safe(r.fields["fileName"], 80)
+	if name == "" {
+		name = fmt.Sprintf("%s_%s.zip", fault.Safe(u.config.MerID, 32), req.Date.Format("0102"))
+	}
 	if !zlibInBase64(content) {
-		return failed(proofs, who.fault("E-2110", nil, u.files, "head", personal.Quote(content)))
+		wrong := who.fault("E-2110", nil, u.files, "head", personal.Quote(content))
+		return failed(proofs, offer(ctx, keep, name, strings.NewReader(content), wrong))
 	}
 	for name, got := range map[string]string{"merId": r.fields["merId"], "settleDate": r.fields["settleDate"]} {
 		want := map[string]string{"merId": u.config.MerID, "settleDate": req.Date.Format("0102")}[name]
 		if got != "" && got != want {
 			return failed(proofs, who.fault("E-2410", nil, u.files, "reason", fmt.Sprintf("asked for %s %s, the answer is about %s", name, want, fault.Quote(got))))
 		}
-	}
-	name := fault.Safe(r.fields["fileName"], 80)
-	if name == "" {
-		name = fmt.Sprintf("%s_%s.zip", fault.Safe(u.config.MerID, 32), req.Date.Format("0102"))
 	}
 	used, err := keep(ctx, name, strings.NewReader(content))
 	if err != nil {

@@ -57,8 +57,7 @@ func NewWeChat(config WeChatConfig) (*WeChat, error) {
 // "apply for the trade bill", "apply for the fund-flow bill".)
 //
 // Proofs: answer.signature, digest.sha1, transfer.bytes if the server says a
-// size, clock if the clocks differ. With E-2111 the wrong file is in the
-// result too: it was kept as evidence.
+// size, clock if the clocks differ.
 func (w *WeChat) Fetch(ctx context.Context, req schemas.StatementRequest, keep fetchers.Keep) (schemas.Fetched, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, w.opt.Limits.Total, errTotal)
 	defer cancel()

@@ -206,11 +206,13 @@ func (s *weChatServer) client(change ...func(*WeChatConfig)) *WeChat {
 type box struct {
 	files [][]byte
 	names []string
+	part  []byte // the last one that was not proven whole
 }
 
 func (b *box) keep(_ context.Context, name string, r io.Reader) (schemas.FileUsed, error) {
 	data, err := io.ReadAll(r)
 	if err != nil {
+		b.part = data
 		return schemas.FileUsed{}, err
 	}
 	b.files, b.names = append(b.files, data), append(b.names, name)

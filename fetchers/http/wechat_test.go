@@ -201,10 +201,13 @@ func TestFaultD2_CutWithoutContentLength(t *testing.T) {
 			b.wantOnly(t, want)
 			continue
 		}
-		// Twice the same: kept as evidence, and held.
+		// Twice the same: held, and offered as evidence.
 		wantFault(t, err, "E-2111", s.hash, "30000 bytes")
-		b.wantOnly(t, want[:30_000])
-		if got.State != schemas.FetchFailed || len(got.Files) != 1 || proof(t, got, "digest.sha1").OK || s.applied != 2 {
+		b.wantNone(t)
+		if !bytes.Equal(b.part, want[:30_000]) {
+			t.Errorf("%d bytes were offered", len(b.part))
+		}
+		if got.State != schemas.FetchFailed || len(got.Files) != 0 || proof(t, got, "digest.sha1").OK || s.applied != 2 {
 			t.Errorf("%+v after %d applications", got, s.applied)
 		}
 	}
@@ -236,6 +239,9 @@ func TestFaultD4_ErrorPageAsFile(t *testing.T) {
 				t.Error("a terminal escape reaches the message")
 			}
 			b.wantNone(t)
+			if string(b.part) != page.body {
+				t.Errorf("offered as evidence: %q", b.part)
+			}
 			if got.State != schemas.FetchFailed || s.applied != 3 {
 				t.Errorf("state %s after %d links", got.State, s.applied)
 			}
@@ -333,8 +339,9 @@ func TestFaultC14_TwoGzipMembers(t *testing.T) {
 			var b box
 			got, err := s.client().Fetch(t.Context(), wechatRequest, b.keep)
 			wantFault(t, err, "E-2111")
-			if len(b.files) != 1 || proof(t, got, "digest.sha1").OK {
-				t.Errorf("%d files kept, proofs %+v", len(b.files), got.Proofs)
+			b.wantNone(t)
+			if !bytes.Equal(b.part, sent) || proof(t, got, "digest.sha1").OK {
+				t.Errorf("%d bytes offered, proofs %+v", len(b.part), got.Proofs)
 			}
 		})
 	}

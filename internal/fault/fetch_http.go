@@ -12,7 +12,7 @@ var httpRows = []Entry{
 	{
 		ID:      "E-2111",
 		What:    Text{"The statement does not have the digest that the channel announced, twice in a row.", "账单摘要连续两次与渠道公布的不符。"},
-		Which:   Text{"{channel}, merchant {account}, {date}, {place}: expected {want}, found {got}; {size} bytes, kept as sha256 {sha256}.", "{channel}，商户 {account}，{date}，{place}：应为 {want}，实为 {got}；{size} 字节，已留存为 sha256 {sha256}。"},
+		Which:   Text{"{channel}, merchant {account}, {date}, {place}: expected {want}, found {got}; {size} bytes.", "{channel}，商户 {account}，{date}，{place}：应为 {want}，实为 {got}；{size} 字节。"},
 		Changed: Text{"nothing; the file is held and no row of it is used.", "无；该文件已隔离，其中任何一行均未使用。"},
 		Do:      Text{"Run `tieout fetch --date {date} --channel {channel} --again`. If it repeats, ask the channel to issue the statement again.", "请运行 `tieout fetch --date {date} --channel {channel} --again`；若重复出现，请要求渠道重新出具账单。"},
 	},

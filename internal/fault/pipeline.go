@@ -40,6 +40,13 @@ var pipelineRows = []Entry{
 		Do:    Text{"Run the date again; if it repeats, the source changes while it is read: see the runbook.", "请重跑该日期；若反复出现，说明来源在读取期间变动，请查看运维手册。"},
 	},
 	{
+		ID:      "E-2183",
+		What:    Text{"What came of a statement that was not proven whole is kept as evidence.", "未通过完整性校验的文件内容已留存备查。"},
+		Which:   Text{"{channel}, account {account}, {date}, {statement}: file {file}, {size} bytes, in {kept}.", "{channel}，账户 {account}，{date}，{statement}：文件 {file}，{size} 字节，位于 {kept}。"},
+		Changed: Text{"nothing; no row of it is used.", "无；其中任何一行均未使用。"},
+		Do:      Text{"What the message above says. If the channel asks what it sent, show it this file.", "请按上一条消息处理；如渠道询问其发送内容，可出示此文件。"},
+	},
+	{
 		ID:      "E-2280",
 		What:    Text{"The channel issued this statement again with other content.", "渠道重新出具了内容不同的账单。"},
 		Which:   Text{"{channel}, account {account}, {date}, {statement}: used {old}… ({old_bytes} bytes), new {new}… ({new_bytes} bytes).", "{channel}，账户 {account}，{date}，{statement}：已用 {old}…（{old_bytes} 字节），新版 {new}…（{new_bytes} 字节）。"},

@@ -92,21 +92,36 @@ var errNoScope = errors.New("lake: the temporary files of all writers are not on
 // bytes twice is one file. The reader's error is returned as it is, and
 // nothing is kept.
 func (l *Lake) PutRaw(ctx context.Context, r io.Reader) (Blob, error) {
-	f, err := l.Create("raw-*")
+	f, err := l.Receive(ctx, r)
 	if err != nil {
+		if f != nil {
+			f.Abort()
+		}
 		return Blob{}, err
 	}
-	defer f.Abort()
-	if _, err := io.Copy(f, contextReader{ctx, r}); err != nil {
-		return Blob{}, err
-	}
-	return l.keepRaw(f)
+	return f.CommitRaw()
 }
 
-// keepRaw moves a finished temporary file to its content address.
-func (l *Lake) keepRaw(f *File) (Blob, error) {
+// Receive stores a stream under a temporary name; CommitRaw or Abort ends it. If
+// the reader fails, its error comes as it is, together with the part that came.
+func (l *Lake) Receive(ctx context.Context, r io.Reader) (*File, error) {
+	f, err := l.Create("raw-*")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(f, contextReader{ctx, r}); f.broken {
+		f.Abort()
+		return nil, err
+	} else if err != nil {
+		return f, err
+	}
+	return f, nil
+}
+
+// CommitRaw moves the file to its content address, read-only.
+func (f *File) CommitRaw() (Blob, error) {
 	blob := f.Blob()
-	path := l.rawPath(blob.SHA256)
+	path := f.lake.rawPath(blob.SHA256)
 	if st, err := os.Lstat(path); err == nil && st.Mode().IsRegular() && st.Size() == blob.Size {
 		f.Abort()
 		return blob, nil
@@ -165,12 +180,13 @@ func OpenVerified(path, sha string) (*os.File, error) {
 
 // File is being written under a temporary name; Commit or Abort ends it.
 type File struct {
-	lake *Lake
-	f    WriteFile
-	name string
-	h    hash.Hash
-	n    int64
-	done bool
+	lake   *Lake
+	f      WriteFile
+	name   string
+	h      hash.Hash
+	n      int64
+	done   bool
+	broken bool // a write failed
 }
 
 // Create opens a temporary file. Its pattern has a "*" for the random part, as
@@ -190,6 +206,7 @@ func (f *File) Write(p []byte) (int, error) {
 	f.h.Write(p[:n])
 	f.n += int64(n)
 	if err != nil {
+		f.broken = true
 		return n, ioFault(f.name, err)
 	}
 	return n, nil

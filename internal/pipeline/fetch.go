@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -142,21 +141,21 @@ func (w *work) bring(ctx context.Context, spec StatementSpec, have []store.State
 		return store.StatementVersion{}, fault.New("E-2080", v, nil)
 	}
 	req := schemas.StatementRequest{Channel: w.acct.Definition.Name, Account: w.acct.Merchant, Date: w.date, Statement: spec.Kind, Variant: spec.Variant}
-	got, ferr := w.acct.Source.Fetch(ctx, req, w.keep)
+	in := &intake{lake: w.lake}
+	defer in.drop()
+	got, ferr := w.acct.Source.Fetch(ctx, req, in.keep)
 	if ctx.Err() != nil {
 		return store.StatementVersion{}, ctx.Err()
 	}
 	if ferr != nil || (got.State != schemas.FetchFetched && got.State != schemas.FetchEmptyConfirmed) {
-		return store.StatementVersion{}, w.notBrought(ctx, spec, last.Attempt+1, got, ferr)
+		failed := w.notBrought(ctx, spec, last.Attempt+1, got, ferr)
+		if kept := in.end(ferr, w.values(spec)); kept != nil {
+			failed = errors.Join(failed, kept)
+		}
+		return store.StatementVersion{}, failed
 	}
 	crashpoint.Hit("fetch.before_record")
 	return w.record(ctx, spec, have, got)
-}
-
-// keep stores one file as it comes.
-func (w *work) keep(ctx context.Context, name string, r io.Reader) (schemas.FileUsed, error) {
-	blob, err := w.lake.PutRaw(ctx, r)
-	return schemas.FileUsed{Name: fault.Safe(name, 200), SHA256: blob.SHA256, Size: blob.Size}, err
 }
 
 // record writes a statement that came into the store. The first issue, and any
