@@ -22,7 +22,7 @@ var bookChecks = []bookCheck{
 		`SELECT COUNT(*) FROM (SELECT txn FROM posting GROUP BY txn, currency HAVING SUM(amount_minor) <> 0) x`},
 	{"ledger.legs", "transactions with other legs than they were sealed with, or never sealed",
 		`SELECT (SELECT COUNT(*) FROM journal j WHERE j.legs <> (SELECT COUNT(*) FROM posting p WHERE p.txn = j.id))
-			+ (SELECT COUNT(*) FROM posting p WHERE NOT EXISTS (SELECT 1 FROM journal j WHERE j.id = p.txn))`},
+			+ (SELECT COUNT(*) FROM (SELECT DISTINCT txn FROM posting) p WHERE NOT EXISTS (SELECT 1 FROM journal j WHERE j.id = p.txn))`},
 	{"ledger.fixes", "fixes without their transaction, and transactions of a fix without its key",
 		`SELECT (SELECT COUNT(*) FROM fix f WHERE f.txn IS NOT NULL AND NOT EXISTS (SELECT 1 FROM journal j WHERE j.id = f.txn AND j.fix_key = f.key))
 			+ (SELECT COUNT(*) FROM journal j WHERE j.fix_key IS NOT NULL AND NOT EXISTS (SELECT 1 FROM fix f WHERE f.key = j.fix_key AND f.txn = j.id))`},
@@ -34,12 +34,12 @@ var bookChecks = []bookCheck{
 			OR p.refunded_minor > p.amount_minor`},
 	{"ledger.subledgers", "accounts of merchants and fees that differ from the payments and refunds they stand for",
 		`SELECT COUNT(*) FROM (SELECT account, currency FROM (
-			SELECT 'payable:' || merchant AS account, currency, -amount_minor AS minor FROM payment WHERE state = 'SUCCESS'
-			UNION ALL SELECT 'payable:' || p.merchant, r.currency, r.amount_minor FROM refund r JOIN payment p ON p.pay_no = r.pay_no WHERE r.state <> 'CLOSED'
-			UNION ALL SELECT 'refund_payable:' || p.merchant, r.currency, -r.amount_minor FROM refund r JOIN payment p ON p.pay_no = r.pay_no WHERE r.state IN ('PROCESSING','FAILED')
-			UNION ALL SELECT 'fee_expense:' || channel, currency, COALESCE(fee_minor, 0) FROM payment WHERE state = 'SUCCESS'
-			UNION ALL SELECT 'fee_expense:' || channel, currency, COALESCE(fee_minor, 0) FROM refund WHERE state = 'SUCCESS'
-			UNION ALL SELECT account, currency, -amount_minor FROM posting WHERE account LIKE 'payable:%' OR account LIKE 'refund_payable:%' OR account LIKE 'fee_expense:%'
+			SELECT 'payable:' || merchant AS account, currency, -SUM(amount_minor) AS minor FROM payment WHERE state = 'SUCCESS' GROUP BY merchant, currency
+			UNION ALL SELECT 'payable:' || p.merchant, r.currency, SUM(r.amount_minor) FROM refund r JOIN payment p ON p.pay_no = r.pay_no WHERE r.state <> 'CLOSED' GROUP BY p.merchant, r.currency
+			UNION ALL SELECT 'refund_payable:' || p.merchant, r.currency, -SUM(r.amount_minor) FROM refund r JOIN payment p ON p.pay_no = r.pay_no WHERE r.state IN ('PROCESSING','FAILED') GROUP BY p.merchant, r.currency
+			UNION ALL SELECT 'fee_expense:' || channel, currency, SUM(COALESCE(fee_minor, 0)) FROM payment WHERE state = 'SUCCESS' GROUP BY channel, currency
+			UNION ALL SELECT 'fee_expense:' || channel, currency, SUM(COALESCE(fee_minor, 0)) FROM refund WHERE state = 'SUCCESS' GROUP BY channel, currency
+			UNION ALL SELECT account, currency, -SUM(amount_minor) FROM posting WHERE account LIKE 'payable:%' OR account LIKE 'refund_payable:%' OR account LIKE 'fee_expense:%' GROUP BY account, currency
 		) x GROUP BY account, currency HAVING SUM(minor) <> 0) y`},
 	{"core.orders", "paid orders whose paying payment is not SUCCESS",
 		`SELECT COUNT(*) FROM customer_order o WHERE o.state = 'PAID' AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.pay_no = o.paid_by AND p.state = 'SUCCESS')`},
