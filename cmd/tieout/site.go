@@ -291,7 +291,7 @@ func (st schedStore) ladder(ctx context.Context, account string, date bizday.Dat
 // code is in the store and was alerted.
 func (a *app) logNight(job sched.Job, err error) {
 	if err != nil && a.ctx.Err() == nil {
-		fmt.Fprintf(a.err, "%s %s: %v\n", job.Date, job.Account, err)
+		fmt.Fprintf(a.err, "%s %s: %s\n", job.Date, job.Account, a.tell(err.Error(), 400))
 	}
 }
 

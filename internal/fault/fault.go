@@ -7,6 +7,9 @@
 // An id is "E-" + exit code + two digits: E-2104 ends the program with code 21.
 // Rows are added to the file of the area (fetch.go, normalize.go, …), never
 // changed in meaning, and never removed.
+//
+// Beside the messages stand the phrases: what our own code writes into results
+// and into the values of messages, in English, and how it is said in Chinese.
 package fault
 
 import (

@@ -21,8 +21,8 @@ var spoken = map[string]bool{"reason": true, "note": true, "want": true, "got": 
 // definition, on its way through a result: Translate gives back either half.
 func (t Text) Both() string { return t.EN + bothSign + t.ZH }
 
-// bothSign parts the halves; no text that people read holds it.
-const bothSign = "\t"
+// bothSign parts the halves; no other text holds it.
+const bothSign = "\tzh:"
 
 // Translate shows a text of a result in a language. Values within it, and a
 // text that no phrase fits, stay as they are.
@@ -222,7 +222,6 @@ func (b *phrasebook) phrase(text string) (string, bool) {
 	}
 	return strings.NewReplacer(pairs...).Replace(best.zh), true
 }
-
 
 // maxPieces bounds the work on a long list.
 const maxPieces = 32

@@ -77,6 +77,7 @@ var configPhrases = []Text{
 	{"there is no such run", "没有该批次"},
 	{"--from {stage} is not a stage", "--from {stage} 不是阶段名"},
 	{"a command is missing", "缺少命令"},
+	{"exit code {n}", "退出码 {n}"},
 	{"unknown flag {flag}", "未知选项 {flag}"},
 	{"unknown flag {flag}, did you mean {other}?", "未知选项 {flag}，是否为 {other}？"},
 	{"missing flags: {flags}", "缺少选项：{flags}"},

@@ -38,7 +38,7 @@ var speaking = map[string]struct {
 // apart are texts that no result shows: names in a protocol, defects of the
 // program, and parts that stand-ins complete.
 var apart = map[string]bool{
-	"host key": true, "remote error": true, "RESULT code=7": true, "exit code 7": true, "unknown host": true, "channel describe": true,
+	"host key": true, "remote error": true, "RESULT code=7": true, "unknown host": true, "channel describe": true,
 	"yaml: unmarshal errors:": true, "channel definition: 7": true, "channel definition 7: 7": true, "write biz_content of 7: 7": true,
 	"tieout: core dumps cannot be switched off:": true, "parse the lines from 7 on: panic: 7": true, "notification not kept": true,
 	"download is tried again with a fresh link":                                                                true,

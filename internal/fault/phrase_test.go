@@ -73,6 +73,9 @@ func TestBoth(t *testing.T) {
 	if en, zh := Translate(English, text.Both()), Translate(Chinese, text.Both()); en != text.EN || zh != text.ZH {
 		t.Errorf("got %q and %q", en, zh)
 	}
+	if got := Translate(English, "a tab\tof a file"); got != "a tab\tof a file" {
+		t.Errorf("a text with a tab became %q", got)
+	}
 	f := New("E-2431", V{"channel": "wechat", "file": "12 rows", "why": text.Both()}, nil)
 	if got := f.Message(Chinese); !strings.Contains(got, text.ZH) || strings.Contains(got, text.EN) {
 		t.Error(got)
