@@ -207,7 +207,7 @@ func (c *channelDescribeCmd) Run(a *app) error {
 	}
 	def, _, merchant, day, err := normalize.Detect(defs, files)
 	if err != nil {
-		return err
+		return a.noChannelKnows(defs, files, err)
 	}
 	if c.Merchant != "" {
 		merchant = c.Merchant
@@ -224,6 +224,45 @@ func (c *channelDescribeCmd) Run(a *app) error {
 		return err
 	}
 	return a.printDescribed(described{Statement: st, Merchant: merchant, Date: date, Rejects: sink.rejects}, err)
+}
+
+// refusal is why one channel does not know a file.
+type refusal struct {
+	Channel string   `json:"channel"`
+	Error   fault.ID `json:"error"`
+	Why     string   `json:"why"`
+}
+
+// noChannelKnows says, when no channel knows the files, what each of them says.
+// A fault of a file that is known stays the answer.
+func (a *app) noChannelKnows(defs []*channels.Definition, files []normalize.File, detected error) error {
+	if id := fault.Of(detected).ID; len(defs) == 1 || id != "E-2430" && id != "E-2431" {
+		return detected
+	}
+	var tried []refusal
+	var names []string
+	for _, d := range defs {
+		_, _, _, _, err := normalize.Detect([]*channels.Definition{d}, files)
+		if err == nil { // one of several files: what does not fit is among the others
+			return detected
+		}
+		f := fault.Of(err)
+		why, _, _ := strings.Cut(strings.TrimPrefix(f.Message(a.lang), string(f.ID)+" "), "\n")
+		tried, names = append(tried, refusal{d.Name, f.ID, why}), append(names, d.Name)
+	}
+	f := fault.New("E-2480", fault.V{"file": files[0].Name, "channels": strings.Join(names, ", ")}, nil)
+	if a.cli.JSON {
+		a.result.Code = f.Exit()
+		if err := a.printJSON(map[string]any{"code": f.Exit(), "error": f.ID, "message": f.Message(a.lang), "tried": tried}); err != nil {
+			return err
+		}
+		return exitCode(f.Exit())
+	}
+	t := newTable()
+	for _, r := range tried {
+		t.add(r.Channel, string(r.Error), r.Why)
+	}
+	return errors.Join(t.print(a.err, "  "), f)
 }
 
 func (c *channelDescribeCmd) definitions() ([]*channels.Definition, error) {

@@ -54,6 +54,12 @@ var pipelineRows = []Entry{
 		Do:      Text{"See what would change with `tieout rerun --date {date} --account {account} --accept-reissue --dry-run`; accept it by leaving out --dry-run.", "用 `tieout rerun --date {date} --account {account} --accept-reissue --dry-run` 查看变化；去掉 --dry-run 即接受。"},
 	},
 	{
+		ID:    "E-2480",
+		What:  Text{"File is no statement that any channel knows.", "没有渠道能识别该文件。"},
+		Which: Text{"File {file}; tried {channels}.", "文件 {file}；已尝试 {channels}。"},
+		Do:    Text{"Take the file as the channel gave it, not saved by another program. For your own bank's format give its definition with --definition.", "请使用渠道提供的原始文件，勿用其他程序另存；自有银行格式请用 --definition 指定定义文件。"},
+	},
+	{
 		ID:    "E-4080",
 		What:  Text{"Another run is at work on this day.", "该日期已有批次在运行。"},
 		Which: Text{"{name}: held by {holder} since {started}, stage {stage}.", "{name}：{holder} 自 {started} 起占用，阶段 {stage}。"},
