@@ -159,7 +159,6 @@ func (s *SQL) Export(ctx context.Context, req ExportRequest, give func(*schemas.
 	if err := whole(req, export.Proofs); err != nil {
 		return export, err
 	}
-	export.Totals = streamed // with the fees, which the database did not sum
 	return export, nil
 }
 
@@ -282,8 +281,16 @@ func (s *SQL) totals(ctx context.Context, tx *sql.Tx, req ExportRequest) ([]sche
 	if m.Currency == "" {
 		currency = s.quote(m.column(FieldCurrency))
 	}
-	query := fmt.Sprintf("SELECT %s, %s, COUNT(*), SUM(%s) FROM (%s) tieout_rows GROUP BY 1, 2",
-		s.quote(m.column(FieldKind)), currency, s.quote(m.column(FieldAmountMinor)), s.config.Query)
+	fees, err := s.hasFees(ctx, tx, req)
+	if err != nil {
+		return nil, err
+	}
+	fee := "0"
+	if fees {
+		fee = "SUM(" + s.quote(m.column(FieldFeeMinor)) + ")"
+	}
+	query := fmt.Sprintf("SELECT %s, %s, COUNT(*), SUM(%s), %s FROM (%s) tieout_rows GROUP BY 1, 2",
+		s.quote(m.column(FieldKind)), currency, s.quote(m.column(FieldAmountMinor)), fee, s.config.Query)
 	bound, args := s.bind(query, s.args(req))
 	rows, err := tx.QueryContext(ctx, bound, args...)
 	if err != nil {
@@ -295,18 +302,51 @@ func (s *SQL) totals(ctx context.Context, tx *sql.Tx, req ExportRequest) ([]sche
 	for rows.Next() {
 		var word, code sql.NullString
 		var count int64
-		var sum any
-		if err := rows.Scan(&word, &code, &count, &sum); err != nil {
+		var sum, feeSum any
+		if err := rows.Scan(&word, &code, &count, &sum, &feeSum); err != nil {
 			return nil, err
 		}
 		minor, err := s.sum(sum, money.Currency(code.String))
 		if err != nil {
 			return nil, fmt.Errorf("sum of %s: %w", m.column(FieldAmountMinor), err)
 		}
-		list = addTotal(list, schemas.SideTotal{Kind: kinds[word.String], Currency: code.String, Rows: count, Minor: minor})
+		feeMinor, err := s.sum(feeSum, money.Currency(code.String))
+		if err != nil {
+			return nil, fmt.Errorf("sum of %s: %w", m.column(FieldFeeMinor), err)
+		}
+		list = addTotal(list, schemas.SideTotal{Kind: kinds[word.String], Currency: code.String, Rows: count, Minor: minor, FeeMinor: feeMinor})
 	}
 	sortTotals(list)
 	return list, rows.Err()
+}
+
+// hasFees tells whether the query gives a column of fees, by running it for no
+// rows at all.
+func (s *SQL) hasFees(ctx context.Context, tx *sql.Tx, req ExportRequest) (bool, error) {
+	bound, args := s.bind("SELECT * FROM ("+s.config.Query+") tieout_rows WHERE 1 = 0", s.args(req))
+	rows, err := tx.QueryContext(ctx, bound, args...)
+	if err != nil {
+		return false, err
+	}
+	defer rows.Close()
+	names, err := rows.Columns()
+	if err != nil {
+		return false, err
+	}
+	at, err := s.locate(names)
+	if err != nil {
+		return false, err
+	}
+	return at[colFee] >= 0, rows.Err()
+}
+
+// locate finds the columns of a result.
+func (s *SQL) locate(names []string) (columns, error) {
+	at, err := s.config.Mapping.locate(names)
+	if err != nil {
+		err = fault.New("E-2450", fault.V{"file": s.config.Name, "reason": err, "columns": fault.Safe(fmt.Sprint(names), 400)}, nil)
+	}
+	return at, err
 }
 
 // addTotal joins words that mean the same kind.
@@ -315,6 +355,7 @@ func addTotal(list []schemas.SideTotal, t schemas.SideTotal) []schemas.SideTotal
 		if list[i].Kind == t.Kind && list[i].Currency == t.Currency {
 			list[i].Rows += t.Rows
 			list[i].Minor += t.Minor
+			list[i].FeeMinor += t.FeeMinor
 			return list
 		}
 	}
@@ -335,6 +376,10 @@ func (s *SQL) sum(v any, c money.Currency) (int64, error) {
 			return v, nil
 		}
 		return money.Parse(fmt.Appendf(nil, "%d", v), decimals)
+	case float64:
+		if v == 0 { // the sum of texts that are all empty
+			return 0, nil
+		}
 	case string:
 		return money.Parse([]byte(v), decimals)
 	case []byte:

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"tieout/internal/fault"
 	"tieout/schemas"
 )
 
@@ -88,9 +87,9 @@ func (s *SQL) newRowScan(rows *sql.Rows, req ExportRequest) (*rowScan, error) {
 	for i, t := range types {
 		names[i] = t.Name()
 	}
-	at, err := s.config.Mapping.locate(names)
+	at, err := s.locate(names)
 	if err != nil {
-		return nil, fault.New("E-2450", fault.V{"file": s.config.Name, "reason": err, "columns": fault.Safe(fmt.Sprint(names), 400)}, nil)
+		return nil, err
 	}
 	n := len(names)
 	x := &rowScan{reader: newRowReader(s.config.Mapping, at, names, req.query()),

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"tieout/internal/bizday"
@@ -131,6 +132,43 @@ func TestSQLExport(t *testing.T) {
 	taker := errors.New("disk full")
 	if _, err := s.Export(context.Background(), testRequest, func(*schemas.Batch) error { return taker }); !errors.Is(err, taker) || fault.Of(err).ID == "E-3150" {
 		t.Errorf("an error of the taker: got %v", err)
+	}
+}
+
+func TestSQLExportSumsFees(t *testing.T) {
+	path := sqliteFile(t, tradeRows)
+	exec(t, path, "UPDATE trade SET fee = cents / 100 WHERE no <> 'A2'")
+	s, err := OpenSQL(SQLConfig{Driver: SQLite, DSN: path, Name: "books", Query: sqlQuery, Mapping: sqlMapping})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	_, export, err := exportAll(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []schemas.SideTotal{{Kind: schemas.Payment, Currency: "CNY", Rows: 2, Minor: 10005, FeeMinor: 100},
+		{Kind: schemas.Refund, Currency: "CNY", Rows: 1, Minor: 4000, FeeMinor: 40}}
+	if diff := cmp.Diff(want, export.Totals); diff != "" {
+		t.Error(diff)
+	}
+	for _, p := range export.Proofs {
+		if p.Name == "export.sum" && !strings.Contains(p.Want, "fees 0.40") && !strings.Contains(p.Want, "fees 1.00") {
+			t.Errorf("the database did not sum the fees: %+v", p)
+		}
+	}
+}
+
+// exec changes a database file.
+func exec(t *testing.T, path, statement string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+strings.ReplaceAll(path, "?", "%3f"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(statement); err != nil {
+		t.Fatal(err)
 	}
 }
 
