@@ -27,8 +27,6 @@ var queriesMade = map[string]string{
 	"internal/store books.exportTotals": "two names of tables, constants",
 	"internal/store DB.ExportLocal":     "two tables of constants",
 	"internal/store books.lookup":       "two tables of constants",
-	"internal/store books.post":         "as many numbered placeholders as there are entries",
-	"internal/store books.log":          "as many numbered placeholders as there are moves",
 	"internal/store DB.VerifyBooks":     "a table of constants",
 	"ledgerlink SQLConfig.check":        "the queries of the configuration are looked at, not asked",
 	"ledgerlink SQL.Export":             "the query of the configuration",

@@ -249,7 +249,7 @@ func (w *comparison) statement(ctx context.Context) error {
 		}
 		return err
 	})
-	return errors.Join(err, sink.rejects.Close())
+	return errors.Join(err, sink.rejects.Close(), rejects.Close())
 }
 
 // local writes local.parquet.
@@ -301,7 +301,7 @@ func (w *comparison) match(ctx context.Context, rules match.Rules) error {
 	sink := &decidedSink{outcomes: writer, diffs: recordfile.NewLineWriter[schemas.Difference](diffs), table: table}
 	res, err := match.Run(ctx, match.Inputs{Account: w.account, Channel: w.def.Name, Date: w.date, Day: w.def.Day(), Local: local, ChannelRows: channel,
 		Rules: rules, Workers: runtime.GOMAXPROCS(0), Memory: w.memory.tables(), Scratch: scratch}, sink)
-	if err := errors.Join(err, writer.Close(), sink.diffs.Close()); err != nil {
+	if err := errors.Join(err, writer.Close(), sink.diffs.Close(), outcomes.Close(), diffs.Close()); err != nil {
 		return err
 	}
 	w.report.Totals, w.report.Carried = res.Totals, res.CarriedOut
@@ -411,7 +411,7 @@ func (w *comparison) records(name string, fill func(*recordfile.Writer) error) e
 	if err != nil {
 		return err
 	}
-	return errors.Join(fill(rec), rec.Close())
+	return errors.Join(fill(rec), rec.Close(), f.Close())
 }
 
 // compareSink takes what normalize gives.

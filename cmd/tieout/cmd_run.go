@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -135,12 +136,14 @@ func (a *app) oneRun(site *site, acct pipeline.Account, date bizday.Date, opt pi
 func (a *app) lineOf(site *site, acct pipeline.Account, date bizday.Date, res pipeline.Result, err error) runLine {
 	line := runLine{Date: date, Account: acct.Name, Channel: acct.Definition.Name, Run: res.Run.ID, Verdict: res.Verdict, Exit: res.Exit,
 		Already: res.Already, Changed: res.Changed, Stage: res.Run.Stage}
-	if s, serr := pipeline.SummaryOf(res.Run); serr == nil {
-		line.Matched, line.Breaks, line.Carried, line.Fixed = s.Matched, s.Breaks, s.Carried, s.AutoFixed
-		line.Reports = s.Reports
-	}
+	s, serr := pipeline.SummaryOf(res.Run)
+	line.Matched, line.Breaks, line.Carried, line.Fixed, line.Reports = s.Matched, s.Breaks, s.Carried, s.AutoFixed, s.Reports
 	if res.Report != nil {
 		line.Rejects = res.Report.RejectRows
+	}
+	if err == nil { // a count that cannot be read must not look like zero
+		line.Open, err = site.db.OpenCases(a.ctx, acct.Name)
+		err = errors.Join(serr, err)
 	}
 	if err != nil {
 		f := fault.Of(err)
@@ -148,8 +151,6 @@ func (a *app) lineOf(site *site, acct pipeline.Account, date bizday.Date, res pi
 		for _, f := range faults(err) {
 			a.message(f)
 		}
-	} else if open, oerr := site.db.OpenCases(a.ctx, acct.Name); oerr == nil {
-		line.Open = open
 	}
 	if !a.cli.JSON && !(a.cli.Quiet && line.Exit == 0) {
 		fmt.Fprintln(a.out, line.text(a))

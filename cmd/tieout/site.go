@@ -126,7 +126,7 @@ func holder(now time.Time) string {
 	if err != nil {
 		host = "unknown host"
 	}
-	return fmt.Sprintf("%s pid %d since %s", host, os.Getpid(), now.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("%s pid %d (started %s)", host, os.Getpid(), now.UTC().Format(time.RFC3339))
 }
 
 // account turns one account of the configuration into one of the pipeline.
@@ -136,7 +136,7 @@ func (s *site) account(a *app, conf config.Account) (pipeline.Account, error) {
 		return pipeline.Account{}, fault.New("E-7892", fault.V{"account": conf.Name, "option": "channel", "reason": "no channel " + conf.Channel}, nil)
 	}
 	acct := pipeline.Account{
-		Name: conf.Name, Merchant: conf.Merchant, Definition: def, Rules: rules(def, conf), Fence: limits(conf.Fence),
+		Name: conf.Name, Merchant: conf.Merchant, Definition: def, Rules: rules(def, conf),
 		Breaker: breaker(conf.Fence), Context: resolve.Context{Settings: resolve.Settings{LateSuccess: resolve.LateSuccess(conf.LateSuccess)}},
 		Lang: langs(a.lang), ReportDir: filepath.Join(s.cfg.Data, "reports"),
 		Ladder: s.ladder(def, conf.Schedule),
@@ -155,6 +155,9 @@ func (s *site) account(a *app, conf config.Account) (pipeline.Account, error) {
 		acct.FeePPM = ppm
 	}
 	var err error
+	if acct.Fence, err = limits(conf.Fence); err != nil {
+		return acct, fault.New("E-7892", fault.V{"account": conf.Name, "option": "fence", "reason": err.Error()}, nil)
+	}
 	if acct.Local, err = s.localSource(conf); err != nil {
 		return acct, err
 	}
@@ -206,23 +209,24 @@ func rules(def *channels.Definition, conf config.Account) match.Rules {
 	return r
 }
 
-// limits are the caps of the fence; config has checked the texts.
-func limits(f config.Fence) resolve.Limits {
+// limits are the caps of the fence. A cap that cannot be read is no cap: it is an
+// error, although config has checked the texts.
+func limits(f config.Fence) (resolve.Limits, error) {
 	l := resolve.Limits{MaxCount: f.MaxCount, MaxMinor: map[string]int64{}, ShareFloor: 20}
 	for cur, text := range f.MaxAmount {
-		exp, _ := money.Currency(cur).Exponent()
+		exp, known := money.Currency(cur).Exponent()
 		v, err := money.Parse([]byte(text), exp)
-		if err == nil {
-			l.MaxMinor[cur] = v
+		if !known || err != nil {
+			return l, fmt.Errorf("%q is no amount of %s", text, cur)
 		}
+		l.MaxMinor[cur] = v
 	}
 	if len(l.MaxMinor) == 0 {
 		l.MaxMinor["CNY"] = 50_000_000 // 500,000.00
 	}
-	if ppm, err := config.SharePPM(f.MaxShare); err == nil {
-		l.MaxSharePPM = ppm
-	}
-	return l
+	var err error
+	l.MaxSharePPM, err = config.SharePPM(f.MaxShare)
+	return l, err
 }
 
 // breaker: from one-sided rows of a tenth of the day on, it is the data.

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -52,10 +53,7 @@ func generate(dir string, rows int, seed uint64) error {
 	if err := os.WriteFile(filepath.Join(dir, "truth.json"), truth, 0o644); err != nil {
 		return err
 	}
-	if err := d.statement.Flush(); err != nil {
-		return err
-	}
-	return d.local.Flush()
+	return errors.Join(d.statement.Flush(), d.local.Flush(), statement.Close(), local.Close())
 }
 
 var (
