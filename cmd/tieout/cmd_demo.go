@@ -22,8 +22,8 @@ import (
 type demoCmd struct {
 	Out  string `placeholder:"DIR" help:"Folder to play in; default a new temporary one."`
 	Seed uint64 `help:"Seed of the traffic and its faults." default:"20261120"`
-	Days int    `help:"Days to play." default:"30" hidden:""`
-	Rows int    `help:"Payments a day." default:"2000" hidden:""`
+	Days int    `help:"Days to play; a short demo has fewer of the faults." default:"30"`
+	Rows int    `help:"Payments a day." default:"2000"`
 }
 
 // demoFrom is the first bill date of the demo.
@@ -31,6 +31,9 @@ var demoFrom = bizday.Make(2026, 10, 21)
 
 // Run is called by kong.
 func (c *demoCmd) Run(a *app) error {
+	if c.Days < 1 || c.Rows < 1 {
+		return fault.New("E-6401", fault.V{"command": "demo", "reason": "--days and --rows are at least 1"}, nil)
+	}
 	dir, err := c.folder()
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package main
 import (
 	"tieout/internal/bizday"
 	"tieout/internal/fault"
+	"tieout/schemas"
 )
 
 // verifyCmd checks the invariants and writes nothing.
@@ -43,6 +44,11 @@ func (c *verifyCmd) Run(a *app) error {
 			return err
 		}
 	}
+	return brokenProof(proofs)
+}
+
+// brokenProof is the first invariant that does not hold, as a fault.
+func brokenProof(proofs []schemas.Proof) error {
 	for _, p := range proofs {
 		switch {
 		case p.OK:

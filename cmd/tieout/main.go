@@ -69,6 +69,7 @@ type CLI struct {
 	Verify   verifyCmd   `cmd:"" help:"Check the invariants of the books and of the stored files."`
 	Schedule scheduleCmd `cmd:"" help:"Print crontab or systemd units, or run in the foreground."`
 	Cfg      configCmd   `cmd:"" name:"config" help:"Check or show the configuration."`
+	Backup   backupCmd   `cmd:"" help:"Copy the database while runs go on, and verify the copy."`
 	Migrate  migrateCmd  `cmd:"" help:"Upgrade the database; a backup is made first."`
 
 	Bench      benchCmd      `cmd:"" help:"Measure the program on this machine."`
