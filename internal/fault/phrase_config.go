@@ -71,6 +71,8 @@ var configPhrases = []Text{
 	{"date {date} is not a calendar day of the form 2006-01-02", "{date} 不是形如 2006-01-02 的日期"},
 	{"cut-off {time} is not of the form 15:04", "日切时间 {time} 不是 15:04 形式的时刻"},
 	{"{dir} is not empty", "{dir} 不是空目录"},
+	{"--days and --rows are at least 1", "--days 与 --rows 至少为 1"},
+	{"there is something already", "该处已有文件"},
 	{"{file} exists already", "{file} 已存在"},
 	{"say who acts with --by", "请用 --by 写明经办人"},
 	{"there is no run {run}", "没有批次 {run}"},
