@@ -317,6 +317,9 @@ func isControl(b byte) bool { return b < 0x20 || b == 0x7F }
 // badUTF8 returns the offset of the first byte that is not UTF-8, or of a
 // U+FFFD, or -1.
 func badUTF8(b []byte) (int, string) {
+	if isPlainText(b) {
+		return -1, ""
+	}
 	if utf8.Valid(b) {
 		if i := bytes.Index(b, []byte("\uFFFD")); i >= 0 {
 			return i, whyReplaced
@@ -334,6 +337,24 @@ func badUTF8(b []byte) (int, string) {
 		i += n
 	}
 	return -1, ""
+}
+
+// isPlainText tells whether b is ASCII and characters from U+1000 to U+CFFF,
+// where the Chinese ones are: they have three bytes, and nothing to look at but
+// the first bits of each.
+func isPlainText(b []byte) bool {
+	for {
+		b = b[asciiPrefix(b):]
+		if len(b) == 0 {
+			return true
+		}
+		for len(b) > 0 && b[0] >= utf8.RuneSelf {
+			if len(b) < 3 || b[0] < 0xE1 || b[0] > 0xEC || (b[1]^0x80|b[2]^0x80)&0xC0 != 0 {
+				return false
+			}
+			b = b[3:]
+		}
+	}
 }
 
 // digitsEnd returns where the run of digits at i ends.

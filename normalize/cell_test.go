@@ -1,9 +1,11 @@
 package normalize
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"unicode/utf8"
 )
 
 // The words of eight bytes find what a loop over single bytes finds.
@@ -58,6 +60,23 @@ func TestClassOf_AgainstTable(t *testing.T) {
 		}
 		if got, want := classOf(b), classOfBytes(b); got != want {
 			t.Fatalf("%q: %d, want %d", b, got, want)
+		}
+	}
+}
+
+// What is taken for plain text is UTF-8 without U+FFFD, and Chinese is taken.
+func TestIsPlainText(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 3))
+	pieces := []string{"商", "品", "一", "a", "12345678", "é", "\uFFFD", "\uD7FF", "，", "𠮷", "\xE4\xB8", "\x80", "\xED\xA0\x80", "\xE0\x80\x80", "\xFF"}
+	for range 40_000 {
+		var b []byte
+		most := []int{5, len(pieces)}[rng.IntN(2)]
+		for range rng.IntN(12) {
+			b = append(b, pieces[rng.IntN(most)]...)
+		}
+		plain := isPlainText(b)
+		if plain && (!utf8.Valid(b) || bytes.Contains(b, []byte("\uFFFD"))) || !plain && most == 5 {
+			t.Fatalf("%q: plain is %v", b, plain)
 		}
 	}
 }

@@ -178,15 +178,23 @@ func (r *rowReader) text(to *schemas.Text, col int) {
 		to.Ends = append(to.Ends, uint32(len(to.Bytes)))
 		return
 	}
-	c := &r.p.columns[col]
+	c, cell := &r.p.columns[col], r.cells[col]
 	if c.op != opText {
-		appendShort(to, cutText(r.cells[col], maxAttr))
+		appendShort(to, cutText(cell, maxAttr))
 		return
 	}
 	start := len(to.Bytes)
-	to.Bytes = c.appendText(to.Bytes, r.cells[col])
-	to.Bytes = to.Bytes[:start+len(cutText(to.Bytes[start:], maxAttr))]
-	to.Ends = append(to.Ends, uint32(len(to.Bytes)))
+	if len(c.unescape) > 0 && bytes.IndexByte(cell, c.escape) >= 0 {
+		to.Bytes = c.appendUnescaped(to.Bytes, cell)
+		to.Ends = append(to.Ends, uint32(len(to.Bytes)))
+	} else {
+		appendShort(to, cell)
+	}
+	personal.Hide(to.Bytes[start:], c.masks)
+	if len(to.Bytes)-start > maxAttr {
+		to.Bytes = to.Bytes[:start+len(cutText(to.Bytes[start:], maxAttr))]
+		to.Ends[len(to.Ends)-1] = uint32(len(to.Bytes))
+	}
 }
 
 // appendShort is Text.Append for the values of a row, of which nearly all have
@@ -202,9 +210,8 @@ func appendShort(to *schemas.Text, v []byte) {
 	to.Ends = append(to.Ends, uint32(len(to.Bytes)))
 }
 
-func (c *column) appendText(dst, cell []byte) []byte {
-	start := len(dst)
-	for len(c.unescape) > 0 && bytes.IndexByte(cell, c.escape) >= 0 {
+func (c *column) appendUnescaped(dst, cell []byte) []byte {
+	for bytes.IndexByte(cell, c.escape) >= 0 {
 		at, found := len(cell), replacement{}
 		for _, u := range c.unescape {
 			if i := bytes.Index(cell[:at], u.from); i >= 0 {
@@ -214,7 +221,5 @@ func (c *column) appendText(dst, cell []byte) []byte {
 		dst = append(append(dst, cell[:at]...), found.to...)
 		cell = cell[at+len(found.from):]
 	}
-	dst = append(dst, cell...)
-	personal.Hide(dst[start:], c.masks)
-	return dst
+	return append(dst, cell...)
 }

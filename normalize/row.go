@@ -3,6 +3,7 @@ package normalize
 import (
 	"bytes"
 	"math"
+	"slices"
 
 	"tieout/internal/bizday"
 	"tieout/internal/money"
@@ -40,7 +41,8 @@ type rowReader struct {
 	cells    [][]byte
 	amounts  []int64
 	times    []int64
-	days     []dayCell // of columns with a date
+	days     []dayCell   // of columns with a date
+	before   []shortCell // of the row before
 	words    []uint8
 	valid    []bool  // amounts and times
 	bad      badCell // of the row in hand; here so that no row allocates one
@@ -49,7 +51,7 @@ type rowReader struct {
 func newRowReader(p *plan, t *target, c cutter) *rowReader {
 	n := len(p.columns)
 	return &rowReader{p: p, t: t, cut: c, zone: zone{loc: p.def.Day().Zone}, currency: append(make([]byte, 0, 32), p.def.Currency...),
-		amounts: make([]int64, n), times: make([]int64, n), days: make([]dayCell, n), words: make([]uint8, n), valid: make([]bool, n)}
+		amounts: make([]int64, n), times: make([]int64, n), days: make([]dayCell, n), before: slices.Repeat([]shortCell{{length: -1}}, n), words: make([]uint8, n), valid: make([]bool, n)}
 }
 
 // row reads one row into the block: a record, or a reject. line counts within
@@ -75,34 +77,63 @@ func (r *rowReader) row(raw []byte, line, offset int64, b *block, why string) {
 	}
 }
 
-// read turns the cells into numbers, times and words.
+// read turns the cells into numbers, times and words. A short cell that the row
+// before had too needs no reading: what came of it still stands in its place. So
+// it is with half of the cells, zeros and states.
 func (r *rowReader) read(bad *badCell) {
 	for _, i := range r.p.read {
-		c, cell := &r.p.columns[i], r.cells[i]
-		switch c.op {
-		case opID:
-			r.cells[i] = c.id(cell, i, bad)
-		case opAmount:
-			r.valid[i] = r.amount(c, cell, i, bad)
-		case opWord:
-			r.words[i] = c.word(cell, i, bad)
-		case opTime, opDate, opClock:
-			r.valid[i] = r.time(c, cell, i, bad)
-		case opMerchant:
-			if len(r.t.merchant) > 0 && !bytes.Equal(cell, r.t.merchant) {
-				bad.set(i+1, cell, "a row of another merchant")
-				bad.hold = max(bad.hold, holdMerchant)
+		cell, before := r.cells[i], &r.before[i]
+		if len(cell) > 8 || cap(cell) < 8 {
+			before.length = -1
+			r.readCell(i, cell, bad)
+			continue
+		}
+		text := word(cell[:8]) << (64 - 8*uint(len(cell)))
+		if text == before.text && len(cell) == before.length {
+			if before.absent {
+				r.cells[i] = nil
 			}
-		case opCurrency:
-			if string(cell) != string(r.currency) {
-				bad.set(i+1, cell, "a row in another currency")
-				bad.hold = max(bad.hold, holdCurrency)
-			}
-		case opCount:
-			v, why := money.ParseDigits(cell, 0)
-			if r.amounts[i], r.valid[i] = v, why == "" && v >= 0; !r.valid[i] {
-				bad.set(i+1, cell, "not a count")
-			}
+			continue
+		}
+		r.readCell(i, cell, bad)
+		*before = shortCell{text: text, length: len(cell), absent: r.cells[i] == nil}
+		if bad.reason != "" {
+			before.length = -1
+		}
+	}
+}
+
+// shortCell is a cell of up to eight bytes in which nothing was wrong.
+type shortCell struct {
+	text   uint64
+	length int  // -1: the cell was longer, or something was wrong
+	absent bool // its text means that there is no value
+}
+
+func (r *rowReader) readCell(i int, cell []byte, bad *badCell) {
+	switch c := &r.p.columns[i]; c.op {
+	case opID:
+		r.cells[i] = c.id(cell, i, bad)
+	case opAmount:
+		r.valid[i] = r.amount(c, cell, i, bad)
+	case opWord:
+		r.words[i] = c.word(cell, i, bad)
+	case opTime, opDate, opClock:
+		r.valid[i] = r.time(c, cell, i, bad)
+	case opMerchant:
+		if len(r.t.merchant) > 0 && !bytes.Equal(cell, r.t.merchant) {
+			bad.set(i+1, cell, "a row of another merchant")
+			bad.hold = max(bad.hold, holdMerchant)
+		}
+	case opCurrency:
+		if string(cell) != string(r.currency) {
+			bad.set(i+1, cell, "a row in another currency")
+			bad.hold = max(bad.hold, holdCurrency)
+		}
+	case opCount:
+		v, why := money.ParseDigits(cell, 0)
+		if r.amounts[i], r.valid[i] = v, why == "" && v >= 0; !r.valid[i] {
+			bad.set(i+1, cell, "not a count")
 		}
 	}
 }
