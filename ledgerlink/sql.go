@@ -128,7 +128,7 @@ func (s *SQL) Export(ctx context.Context, req ExportRequest, give func(*schemas.
 	var t tally
 	var rejects []schemas.Reject
 	var rejected int64
-	err := s.snapshot(ctx, req, func(tx *sql.Tx) (err error) {
+	err := s.snapshot(ctx, req, func(tx session) (err error) {
 		if export.Watermark, err = s.watermark(ctx, tx); err != nil {
 			return err
 		}
@@ -168,7 +168,7 @@ func (s *SQL) Lookup(ctx context.Context, req ExportRequest, keys []schemas.Look
 		return nil, ErrNoLookup
 	}
 	var found []schemas.Record
-	err := s.snapshot(ctx, req, func(tx *sql.Tx) error {
+	err := s.snapshot(ctx, req, func(tx session) error {
 		for _, k := range keys {
 			if k.Key == "" {
 				continue
@@ -194,8 +194,13 @@ func (s *SQL) Lookup(ctx context.Context, req ExportRequest, keys []schemas.Look
 
 // snapshot runs reads in one read-only transaction whose session settings were
 // checked. Errors of the database name it, and never its password.
-func (s *SQL) snapshot(ctx context.Context, req ExportRequest, do func(*sql.Tx) error) error {
-	tx, err := s.pool.BeginTx(ctx, &sql.TxOptions{Isolation: s.isolation, ReadOnly: true})
+func (s *SQL) snapshot(ctx context.Context, req ExportRequest, do func(session) error) error {
+	conn, err := s.pool.Conn(ctx)
+	if err != nil {
+		return s.fault(req, err)
+	}
+	defer conn.Close()
+	tx, err := conn.BeginTx(ctx, &sql.TxOptions{Isolation: s.isolation, ReadOnly: true})
 	if err != nil {
 		return s.fault(req, err)
 	}
@@ -210,7 +215,13 @@ func (s *SQL) snapshot(ctx context.Context, req ExportRequest, do func(*sql.Tx) 
 				"reason": fmt.Sprintf("the session's %s is %q and must be %q", check.name, got, check.want)}, nil)
 		}
 	}
-	return s.fault(req, do(tx))
+	return s.fault(req, do(session{tx, conn}))
+}
+
+// session is a transaction, and the connection that it is on.
+type session struct {
+	*sql.Tx
+	conn *sql.Conn
 }
 
 // fault names the database for an error that is not a fault already.
@@ -240,7 +251,7 @@ func (s *SQL) hide(text string) string {
 	return fault.Safe(text, 200)
 }
 
-func (s *SQL) watermark(ctx context.Context, tx *sql.Tx) (string, error) {
+func (s *SQL) watermark(ctx context.Context, tx session) (string, error) {
 	query := s.config.Watermark
 	if query == "" {
 		query = s.ownWatermark
@@ -275,7 +286,7 @@ func (s *SQL) timeArg(us int64) any {
 }
 
 // totals lets the database count and sum the rows of the query.
-func (s *SQL) totals(ctx context.Context, tx *sql.Tx, req ExportRequest) ([]schemas.SideTotal, error) {
+func (s *SQL) totals(ctx context.Context, tx session, req ExportRequest) ([]schemas.SideTotal, error) {
 	m := s.config.Mapping
 	currency := "'" + m.Currency + "'"
 	if m.Currency == "" {
@@ -322,7 +333,7 @@ func (s *SQL) totals(ctx context.Context, tx *sql.Tx, req ExportRequest) ([]sche
 
 // hasFees tells whether the query gives a column of fees, by running it for no
 // rows at all.
-func (s *SQL) hasFees(ctx context.Context, tx *sql.Tx, req ExportRequest) (bool, error) {
+func (s *SQL) hasFees(ctx context.Context, tx session, req ExportRequest) (bool, error) {
 	bound, args := s.bind("SELECT * FROM ("+s.config.Query+") tieout_rows WHERE 1 = 0", s.args(req))
 	rows, err := tx.QueryContext(ctx, bound, args...)
 	if err != nil {

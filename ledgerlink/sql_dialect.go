@@ -23,7 +23,7 @@ type dialect struct {
 	ownWatermark string
 	placeholder  func(n int) string
 	quoteMark    string
-	wallClock    bool // TIMESTAMP columns come as the clock's digits, in UTC
+	postgres     bool
 	secrets      []string
 	refused      func(error) bool // tells a login or a right that is missing
 }
@@ -74,7 +74,7 @@ func openPostgreSQL(c *SQLConfig) (dialect, *sql.DB, error) {
 		ownWatermark: "SELECT pg_current_snapshot()::text",
 		placeholder:  func(n int) string { return "$" + strconv.Itoa(n) },
 		quoteMark:    `"`,
-		wallClock:    true,
+		postgres:     true,
 		secrets:      []string{c.DSN, config.Password},
 		refused: func(err error) bool {
 			var e *pgconn.PgError
