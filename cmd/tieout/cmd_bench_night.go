@@ -7,6 +7,7 @@ import (
 	"compress/flate"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -167,7 +168,7 @@ func (n *night) write(ctx context.Context, files *nightFiles, rows int64) error 
 	files.StatementRows, files.StatementBytes = n.sums.rows, n.statement.bytes
 	files.LocalRows, files.LocalBytes = n.local.lines-1, n.local.bytes
 	// On the disk, so that writing them out does not disturb what is measured.
-	return cmp.Or(pack.Close(), statement.Sync(), local.Sync())
+	return errors.Join(pack.Close(), statement.Sync(), local.Sync(), statement.Close(), local.Close())
 }
 
 // draw says what is planted in a payment.
@@ -476,4 +477,4 @@ func (p *packed) beside(l layout) error {
 	return nil
 }
 
-func (p *packed) Close() error { return cmp.Or(p.zip.Close(), p.buf.Flush()) }
+func (p *packed) Close() error { return errors.Join(p.zip.Close(), p.buf.Flush()) }
