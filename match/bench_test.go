@@ -3,12 +3,15 @@ package match
 import (
 	"context"
 	"fmt"
+	"hash/maphash"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -49,6 +52,72 @@ func BenchmarkRun(b *testing.B) {
 			})
 		}
 	}
+}
+
+// keyedRows are rows in the order of their numbers. With the prefix, the numbers
+// differ in their last eight bytes alone.
+func keyedRows(n int, keys string) memory {
+	rows := make(memory, n)
+	for i := range rows {
+		key := fmt.Sprintf("M20261120%012d%04d", i, i*7919%10_000)
+		if keys == "prefix" {
+			key = fmt.Sprintf("ORDERNUMBER2026112000000%08d", i)
+		}
+		rows[i] = schemas.Record{Kind: schemas.Payment, Status: schemas.Success, AmountMinor: 1, Currency: "CNY", MerchantRef: key}
+	}
+	return rows
+}
+
+// eachKeys measures a loop over the rows of one part and of a small one, with
+// numbers of both shapes. cpu-ns/row does not see what else the machine does.
+func eachKeys(b *testing.B, prepare func(local, channel *side) (loop func())) {
+	for _, rows := range []int{partRows / 16, partRows} {
+		for _, keys := range []string{"plain", "prefix"} {
+			b.Run(fmt.Sprintf("rows=%d/keys=%s", rows, keys), func(b *testing.B) {
+				records := keyedRows(rows, keys)
+				loop := prepare(sideOf(b, records), sideOf(b, mixed(rand.New(rand.NewPCG(1, 1)), records)))
+				b.ReportAllocs()
+				began := cpuTime(b)
+				for b.Loop() {
+					loop()
+				}
+				b.ReportMetric(float64(cpuTime(b)-began)/float64(b.N)/float64(rows), "cpu-ns/row")
+			})
+		}
+	}
+}
+
+func cpuTime(b *testing.B) time.Duration {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+// BenchmarkHash builds the table of the local rows.
+func BenchmarkHash(b *testing.B) {
+	eachKeys(b, func(local, _ *side) func() {
+		table, seed := newKeyTable(local), maphash.MakeSeed()
+		return func() { table = table.of(local, seed) }
+	})
+}
+
+// BenchmarkProbe looks up every channel row; all are found, in another order.
+func BenchmarkProbe(b *testing.B) {
+	eachKeys(b, func(local, channel *side) func() {
+		table := newKeyTable(local)
+		return func() {
+			var hashes [probeBatch]uint64
+			for from := int32(0); from < channel.rows(); from += probeBatch {
+				for i := range table.hash(channel, from, &hashes) {
+					if table.find(channel, from+int32(i), hashes[i]) == none {
+						b.Fatal("a row is not found")
+					}
+				}
+			}
+		}
+	})
 }
 
 // onDisk writes records into a file, and opens it.
