@@ -118,7 +118,7 @@ func (c *delimitedCutter) wholeDelimiters(row []byte, hits []int32) (n int) {
 	free := 0 // behind the delimiter before
 	for _, hit := range hits {
 		at := int(hit) - c.rare
-		if at < free || !bytes.HasPrefix(row[at:], c.delimiter) {
+		if at < free || !begins(row[at:], c.delimiter) {
 			continue
 		}
 		if n < len(c.ends) {
@@ -128,6 +128,19 @@ func (c *delimitedCutter) wholeDelimiters(row []byte, hits []int32) (n int) {
 		n++
 	}
 	return n
+}
+
+// begins is bytes.HasPrefix for a prefix of two or three bytes.
+func begins(b, prefix []byte) bool {
+	if len(b) < len(prefix) {
+		return false
+	}
+	for i, c := range prefix {
+		if b[i] != c {
+			return false
+		}
+	}
+	return true
 }
 
 // decode returns a GB18030 row in UTF-8, and the place of the first byte that

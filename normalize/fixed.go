@@ -11,18 +11,19 @@ import (
 // fixedCutter cuts a row at byte offsets, before decoding: in GBK a width in
 // bytes is no width in characters.
 type fixedCutter struct {
-	length    int
-	separator []byte
-	fields    []fixedField
-	gb        bool
-	cells     [][]byte
-	decoded   []byte
+	length     int
+	separator  []byte
+	separators []literal // their bytes, at the places of a row
+	fields     []fixedField
+	looked     []int // the fields whose content is looked at; the cells of the others stay empty
+	gb         bool
+	cells      [][]byte
+	decoded    []byte
 }
 
 // fixedField is one field of a row, compiled.
 type fixedField struct {
 	start, end int
-	raw        bool // its content is never looked at
 	number     bool // padded with zeros, not with blanks
 	unsigned   bool // nothing but digits
 	right      bool // padded with blanks in front
@@ -37,12 +38,20 @@ func newFixedCutter(p *plan) *fixedCutter {
 		col := &p.columns[i]
 		c.fields = append(c.fields, fixedField{
 			start: at, end: at + field.Width,
-			raw:      col.op == opSkip,
 			number:   col.op == opAmount || col.op == opCount,
 			unsigned: col.op == opCount || col.op == opAmount && !col.cd && col.sign > 0 && col.decimals == 0,
 			right:    field.Align == channels.AlignRight,
 		})
-		at += field.Width + len(f.Separator)
+		if col.op != opSkip {
+			c.looked = append(c.looked, i)
+		}
+		at += field.Width
+		for k := range len(f.Separator) {
+			if i < len(f.Fields)-1 {
+				c.separators = append(c.separators, literal{at + k, f.Separator[k]})
+			}
+		}
+		at += len(f.Separator)
 	}
 	return c
 }
@@ -58,8 +67,8 @@ func (c *fixedCutter) cut(row []byte, bad *badCell) [][]byte {
 		bad.set(0, nil, whyControl)
 	}
 	c.decoded = c.decoded[:0]
-	for i := range c.fields {
-		c.cells[i] = c.field(i, row, s.ascii(), bad)
+	for _, i := range c.looked {
+		c.cells[i] = c.field(i, row, s, bad)
 	}
 	if !c.separated(row, bad) {
 		return nil
@@ -69,26 +78,36 @@ func (c *fixedCutter) cut(row []byte, bad *badCell) [][]byte {
 
 // field returns the content of a field without its padding, in UTF-8. A number
 // is padded with zeros, so a blank in it is damage and stays in it.
-func (c *fixedCutter) field(i int, row []byte, ascii bool, bad *badCell) []byte {
+func (c *fixedCutter) field(i int, row []byte, s scanned, bad *badCell) []byte {
 	f := &c.fields[i]
 	cell := row[f.start:f.end]
 	switch {
-	case f.raw:
-		return cell
 	case f.right:
 		cell = bytes.TrimLeft(cell, " ")
-	case f.number && len(bytes.TrimLeft(cell, " ")) == 0:
-		cell = nil // no value, which only an optional column may have
 	case !f.number:
-		cell = bytes.TrimRight(cell, " ")
+		cell = cutBlanks(cell)
+	case cell[len(cell)-1] == ' ' && len(cutBlanks(cell)) == 0:
+		cell = nil // no value, which only an optional column may have
 	}
 	if f.unsigned && digitsEnd(cell, 0) != len(cell) {
 		bad.set(i+1, cell, "a character that is not a digit")
 	}
-	if ascii {
+	if f.end <= s.first || f.start >= s.last {
 		return cell
 	}
 	return c.decode(i, cell, bad)
+}
+
+// cutBlanks cuts the blanks behind a cell, of which most are.
+func cutBlanks(cell []byte) []byte {
+	n := len(cell)
+	for n >= 8 && word(cell[n-8:]) == ' '*ones {
+		n -= 8
+	}
+	for n > 0 && cell[n-1] == ' ' {
+		n--
+	}
+	return cell[:n]
 }
 
 func (c *fixedCutter) decode(i int, cell []byte, bad *badCell) []byte {
@@ -114,7 +133,11 @@ func (c *fixedCutter) decode(i int, cell []byte, bad *badCell) []byte {
 // separated checks that the bytes between the fields are what they have to be;
 // else the fields have moved and no cell is what it seems.
 func (c *fixedCutter) separated(row []byte, bad *badCell) bool {
-	if len(c.separator) == 0 {
+	wrong := byte(0)
+	for _, lit := range c.separators {
+		wrong |= row[lit.at] ^ lit.chr
+	}
+	if wrong == 0 {
 		return true
 	}
 	for i := range c.fields[1:] {
