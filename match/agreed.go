@@ -344,8 +344,8 @@ func (a *agreed) unpack(s *side, p *pile, n int) error {
 		if b == nil {
 			break
 		}
-		for len(b) > 0 {
-			b = x.unpack(b, a.e.day.From)
+		for at, end := 0, len(b); at < end; {
+			at += x.unpack(b[at:end+slack], a.e.day.From)
 			if err := s.addFresh(&x); err != nil {
 				return err
 			}

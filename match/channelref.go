@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"tieout/schemas"
 	"tieout/schemas/recordfile"
 )
@@ -28,6 +30,9 @@ type refGroup struct {
 func (e *engine) channelRef(ctx context.Context) error {
 	if !anyUnplaced(e.local) || !anyUnplaced(e.channel) {
 		return nil
+	}
+	if err := e.readRefs(ctx); err != nil {
+		return err
 	}
 	byRef := map[refKey]*refGroup{}
 	err := e.eachRef(ctx, e.channel, func(row int32, ref []byte) {
@@ -58,6 +63,19 @@ func (e *engine) channelRef(ctx context.Context) error {
 		return cmp.Or(cmp.Compare(a.key.kind, b.key.kind), cmp.Compare(a.key.ref, b.key.ref))
 	})
 	return e.settleRefs(ctx, groups, passChannelRef)
+}
+
+// readRefs reads the channel's numbers of both sides, side by side.
+func (e *engine) readRefs(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(max(1, e.in.Workers))
+	for _, s := range []*side{e.local, e.channel} {
+		g.Go(func() (err error) {
+			defer recovered(&err)
+			return s.readRefs(ctx)
+		})
+	}
+	return g.Wait()
 }
 
 func anyUnplaced(s *side) bool { return slices.Contains(s.class[:s.rows()], 0) }
