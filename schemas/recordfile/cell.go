@@ -91,7 +91,7 @@ func int64Column[B any](name string, set Columns, of func(*B) *[]int64) column[B
 		Column: parquet.Column{Name: name, Type: parquet.Int64}, set: set,
 		write: func(p *packer, chunks []*B) {
 			for _, c := range chunks {
-				p.Body = parquet.AppendInt64s(p.Body, *of(c))
+				p.Body = parquet.AppendInts(p.Body, *of(c))
 				p.End(false, parquet.DeltaBinary, len(*of(c)))
 			}
 		},
@@ -110,8 +110,7 @@ func nullableColumn[B any](name string, set Columns, of func(*B) (*[]int64, *[]b
 		write: func(p *packer, chunks []*B) {
 			for _, c := range chunks {
 				values, valid := of(c)
-				p.siftFlagged(*values, *valid)
-				p.writeNumbers(len(*values), parquet.AppendInt64s)
+				p.writeFlagged(*values, *valid)
 			}
 		},
 		read: func(p *page, b *B) (err error) {
@@ -136,8 +135,7 @@ func timeColumn[B any](name string, set Columns, of func(*B) *[]int64) column[B]
 		Column: parquet.Column{Name: name, Type: parquet.Int64, Logical: parquet.TimestampMicros, Optional: true}, set: set,
 		write: func(p *packer, chunks []*B) {
 			for _, c := range chunks {
-				sift(p, *of(c), schemas.NoTime)
-				p.writeNumbers(len(*of(c)), parquet.AppendInt64s)
+				writeNumbers(p, *of(c), schemas.NoTime)
 			}
 		},
 		read: func(p *page, b *B) (err error) {
@@ -154,8 +152,7 @@ func dateColumn[B any](name string, set Columns, of func(*B) *[]date) column[B] 
 		Column: parquet.Column{Name: name, Type: parquet.Int32, Logical: parquet.Date, Optional: true}, set: set,
 		write: func(p *packer, chunks []*B) {
 			for _, c := range chunks {
-				sift(p, *of(c), bizday.None)
-				p.writeNumbers(len(*of(c)), parquet.AppendInt32s)
+				writeNumbers(p, *of(c), bizday.None)
 			}
 		},
 		read: func(p *page, b *B) error {

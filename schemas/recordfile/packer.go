@@ -16,8 +16,7 @@ type packer struct {
 	text    parquet.TextPacker
 	words   words
 	codes   []uint8
-	ints    []int64 // the values that are present
-	mask    []byte  // bit i: row i has a value
+	mask    []byte // bit i: row i has a value
 }
 
 func newPacker() (*packer, error) {
@@ -98,15 +97,24 @@ func (p *packer) writeRuns() {
 	}
 }
 
+// siftRuns does for runs what siftTexts does for texts.
 func (p *packer) siftRuns(chunk runs) (rows, present int) {
-	rows = chunk[len(chunk)-1].end
-	p.mask = noBits(p.mask, rows)
 	from := 0
+	for _, r := range chunk {
+		if r.value != "" {
+			present += r.end - from
+		}
+		from = r.end
+	}
+	if rows = from; present == 0 || present == rows {
+		return rows, present
+	}
+	p.mask = noBits(p.mask, rows)
+	from = 0
 	for _, r := range chunk {
 		for ; from < r.end; from++ {
 			if r.value != "" {
 				p.mask[from>>3] |= 1 << (from & 7)
-				present++
 			}
 		}
 	}
@@ -186,53 +194,63 @@ func writeCodes[E word](p *packer, values []E, codes *[256]uint8) {
 	}
 }
 
-// writeNumbers packs the values that were sifted out of so many rows.
-func (p *packer) writeNumbers(rows int, pack func([]byte, []int64) []byte) {
-	if p.presence(rows, len(p.ints)) {
-		p.Body = pack(p.Body, p.ints)
+// writeNumbers packs the values that are not absent, mostly all.
+func writeNumbers[T ~int32 | ~int64](p *packer, values []T, absent T) {
+	present := values
+	if slices.Contains(values, absent) {
+		p.mask = noBits(p.mask, len(values))
+		present = make([]T, 0, len(values))
+		for i, v := range values {
+			if v != absent {
+				p.mask[i>>3] |= 1 << (i & 7)
+				present = append(present, v)
+			}
+		}
+	}
+	writePresent(p, len(values), present)
+}
+
+// writeFlagged packs the values whose flag is set, mostly all.
+func (p *packer) writeFlagged(values []int64, valid []bool) {
+	present := values
+	if slices.Contains(valid, false) {
+		p.mask = noBits(p.mask, len(values))
+		present = make([]int64, 0, len(values))
+		for i, ok := range valid {
+			if ok {
+				p.mask[i>>3] |= 1 << (i & 7)
+				present = append(present, values[i])
+			}
+		}
+	}
+	writePresent(p, len(values), present)
+}
+
+func writePresent[T ~int32 | ~int64](p *packer, rows int, present []T) {
+	if p.presence(rows, len(present)) {
+		p.Body = parquet.AppendInts(p.Body, present)
 		p.End(false, parquet.DeltaBinary, rows)
 	}
 }
 
-// sift takes the values that are present into ints.
-func sift[T ~int32 | ~int64](p *packer, values []T, absent T) {
-	p.mask = noBits(p.mask, len(values))
-	p.ints = slices.Grow(p.ints[:0], len(values))
-	to := p.ints[:len(values)]
-	n := 0
-	for i, v := range values {
-		to[n] = int64(v)
-		if v != absent {
-			p.mask[i>>3] |= 1 << (i & 7)
-			n++
-		}
-	}
-	p.ints = to[:n]
-}
-
-func (p *packer) siftFlagged(values []int64, valid []bool) {
-	p.mask = noBits(p.mask, len(values))
-	p.ints = slices.Grow(p.ints[:0], len(values))
-	to := p.ints[:len(values)]
-	n := 0
-	for i, ok := range valid {
-		to[n] = values[i]
-		if ok {
-			p.mask[i>>3] |= 1 << (i & 7)
-			n++
-		}
-	}
-	p.ints = to[:n]
-}
-
-// siftTexts notes which texts are present, and counts them.
+// siftTexts counts the texts that are present, and notes which they are if
+// not all or none.
 func (p *packer) siftTexts(t *schemas.Text) (present int) {
-	p.mask = noBits(p.mask, t.Len())
 	start := uint32(0)
+	for _, end := range t.Ends {
+		if end != start {
+			present++
+		}
+		start = end
+	}
+	if present == 0 || present == t.Len() {
+		return present
+	}
+	p.mask = noBits(p.mask, t.Len())
+	start = 0
 	for i, end := range t.Ends {
 		if end != start {
 			p.mask[i>>3] |= 1 << (i & 7)
-			present++
 		}
 		start = end
 	}

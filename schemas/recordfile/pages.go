@@ -228,15 +228,21 @@ func readWords[E word](p *page, to []E, parse func(*E, []byte) error) ([]E, erro
 	if err := p.readCodes(); err != nil {
 		return to, err
 	}
+	at := len(to)
+	to = slices.Grow(to, p.rows)[:at+p.rows]
+	if p.flags == nil {
+		for i, c := range p.codes {
+			to[at+i] = values[c]
+		}
+		return to, nil
+	}
 	next := 0
-	to = slices.Grow(to, p.rows)
-	for i := range p.rows {
-		var v E
-		if p.flags == nil || p.flags[i] != 0 {
-			v = values[p.codes[next]]
+	for i, f := range p.flags {
+		to[at+i] = 0
+		if f != 0 {
+			to[at+i] = values[p.codes[next]]
 			next++
 		}
-		to = append(to, v)
 	}
 	return to, nil
 }

@@ -10,9 +10,17 @@ import (
 // words numbers the few different texts of a column in the order in which they
 // come. It gives up at 257 texts or 64 KiB: then a dictionary saves little.
 type words struct {
-	slots [4 * maxWords]uint16 // by hash; 0 is free, else a number and one
+	slots [4 * maxWords]wordSlot
 	ends  []uint32
 	bytes []byte
+}
+
+// wordSlot holds a text of at most 16 bytes as it is, in two machine words,
+// and of a longer one the hash.
+type wordSlot struct {
+	low, high uint64
+	size      uint32
+	number    uint16 // and one; 0 is free
 }
 
 const (
@@ -45,24 +53,46 @@ func (w *words) add(v []byte) {
 
 // code returns the number of a text, a new one if it is new.
 func (w *words) code(v []byte) (code uint8, few bool) {
-	for slot := hash(v); ; slot++ {
-		at := &w.slots[slot%uint64(len(w.slots))]
-		if *at == 0 {
+	key := keyOf(v)
+	for i := mix(key.low^bits.RotateLeft64(key.high, 29)) + uint64(key.size); ; i++ {
+		slot := &w.slots[i%uint64(len(w.slots))]
+		if slot.number == 0 {
 			if len(w.ends) == maxWords || len(w.bytes)+len(v) > maxWordBytes {
 				return 0, false
 			}
 			w.add(v)
-			*at = uint16(len(w.ends))
+			key.number = uint16(len(w.ends))
+			*slot = key
 			return uint8(len(w.ends) - 1), true
 		}
-		if code := uint8(*at - 1); string(w.at(int(code))) == string(v) {
+		if slot.low != key.low || slot.high != key.high || slot.size != key.size {
+			continue
+		}
+		if code := uint8(slot.number - 1); len(v) <= 16 || string(w.at(int(code))) == string(v) {
 			return code, true
 		}
 	}
 }
 
+// keyOf gives a text as a slot holds it.
+func keyOf(v []byte) wordSlot {
+	n := len(v)
+	switch {
+	case n > 16:
+		return wordSlot{low: hash(v), size: uint32(n)}
+	case n >= 8: // the last eight bytes may repeat some of the first
+		return wordSlot{low: binary.LittleEndian.Uint64(v), high: binary.LittleEndian.Uint64(v[n-8:]), size: uint32(n)}
+	case n >= 4:
+		return wordSlot{low: uint64(binary.LittleEndian.Uint32(v)), high: uint64(binary.LittleEndian.Uint32(v[n-4:])), size: uint32(n)}
+	case n > 0: // all bytes of up to three
+		return wordSlot{low: uint64(v[0]) | uint64(v[n/2])<<8 | uint64(v[n-1])<<16, size: uint32(n)}
+	default:
+		return wordSlot{}
+	}
+}
+
 // encode appends the numbers of the texts that are not empty. Neighbours are
-// often equal: then nothing is hashed.
+// often equal: then nothing is looked up.
 func (w *words) encode(codes []uint8, t *schemas.Text) ([]uint8, bool) {
 	var last []byte
 	var code uint8

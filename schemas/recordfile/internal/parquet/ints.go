@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"math/bits"
 )
 
@@ -16,78 +17,98 @@ const (
 	minis       = blockValues / miniValues
 )
 
-// AppendInt64s packs 64-bit numbers; AppendInt32s numbers that stand in a
-// 32-bit column, whose differences wrap at 32 bits.
-func AppendInt64s(dst []byte, values []int64) []byte { return appendDeltas(dst, values, 0) }
-
-// AppendInt32s packs values that fit into 32 bits.
-func AppendInt32s(dst []byte, values []int64) []byte { return appendDeltas(dst, values, 32) }
-
-// appendDeltas packs differences that lose their upper narrow bits.
-func appendDeltas(dst []byte, values []int64, narrow uint) []byte {
+// AppendInts packs numbers of 64 bits, or of 32, whose differences wrap there.
+func AppendInts[T ~int32 | ~int64](dst []byte, values []T) []byte {
 	dst = binary.AppendUvarint(dst, blockValues)
 	dst = binary.AppendUvarint(dst, minis)
 	dst = binary.AppendUvarint(dst, uint64(len(values)))
 	if len(values) == 0 {
 		return binary.AppendVarint(dst, 0)
 	}
-	dst = binary.AppendVarint(dst, values[0])
-	var block [blockValues]uint64
-	for last, rest := values[0], values[1:]; len(rest) > 0; {
-		n := min(len(rest), blockValues)
-		least := differences(block[:n], rest[:n], last, narrow)
-		dst = appendBlock(dst, &block, n, least, narrow)
-		last, rest = rest[n-1], rest[n:]
+	dst = binary.AppendVarint(dst, int64(values[0]))
+	var block [blockValues]int64
+	for ; len(values) > 1; values = values[min(len(values)-1, blockValues):] {
+		dst = appendBlock(dst, &block, values[:min(len(values), blockValues+1)])
 	}
 	return dst
 }
 
-// differences fills to with the differences between neighbours and returns the
-// least.
-func differences(to []uint64, values []int64, last int64, narrow uint) (least int64) {
-	values = values[:len(to)]
-	least = int64(^uint64(0) >> 1)
-	for i := range to {
-		d := (values[i] - last) << narrow >> narrow
-		last = values[i]
-		to[i] = uint64(d)
-		least = min(least, d)
+// appendBlock packs the differences between neighbours.
+func appendBlock[T ~int32 | ~int64](dst []byte, block *[blockValues]int64, values []T) []byte {
+	n := len(values) - 1
+	least, most := int64(math.MaxInt64), [minis]int64{}
+	for m := 0; m*miniValues < n; m++ {
+		from, end := m*miniValues, min((m+1)*miniValues, n)
+		var low int64
+		low, most[m] = differences(block[from:end], values[from:end+1])
+		least = min(least, low)
 	}
-	return least
-}
-
-func appendBlock(dst []byte, block *[blockValues]uint64, n int, least int64, narrow uint) []byte {
 	dst = binary.AppendVarint(dst, least)
 	widths := len(dst)
 	dst = append(dst, make([]byte, minis)...)
-	clear(block[n:])
 	for m := 0; m*miniValues < n; m++ {
-		mini := (*[miniValues]uint64)(block[m*miniValues:])
-		var all uint64
-		for i := range mini[:min(n-m*miniValues, miniValues)] {
-			mini[i] = (mini[i] - uint64(least)) << narrow >> narrow
-			all |= mini[i]
+		from, end := m*miniValues, (m+1)*miniValues
+		for i := n; i < end; i++ {
+			block[i] = least
 		}
-		w := uint(bits.Len64(all))
+		w := uint(bits.Len64(uint64(most[m] - least)))
 		dst[widths+m] = byte(w)
-		dst = appendBits64(dst, mini, w)
+		dst = appendBits(dst, (*[miniValues]int64)(block[from:end]), least, w)
 	}
 	return dst
 }
 
-// appendBits64 appends 64 values of w bits.
-func appendBits64(dst []byte, values *[miniValues]uint64, w uint) []byte {
+// differences fills to with the differences between neighbours, and returns
+// the least and the most.
+func differences[T ~int32 | ~int64](to []int64, values []T) (least, most int64) {
+	least, most = math.MaxInt64, math.MinInt64
+	last, values := values[0], values[1:len(to)+1]
+	for i, v := range values {
+		d := int64(v - last)
+		last = v
+		to[i] = d
+		least, most = min(least, d), max(most, d)
+	}
+	return least, most
+}
+
+// appendBits appends the distances of 64 values to the least in w bits each.
+// Each is put in place by one store of eight bytes that the next ones run
+// over: there is no branch that a processor could guess wrong. That holds 56
+// bits; what is wider takes the way with a branch.
+func appendBits(dst []byte, values *[miniValues]int64, least int64, w uint) []byte {
 	if w == 0 {
 		return dst
 	}
+	if w > 56 {
+		return appendWideBits(dst, values, least, w)
+	}
+	at := len(dst)
+	dst = grow(dst, int(8*w)+8)[:at+int(8*w)+8]
+	to := dst[at:]
+	var word uint64
+	bit := uint(0)
+	for _, v := range values {
+		word |= uint64(v-least) << (bit & 7)
+		at := bit >> 3
+		binary.LittleEndian.PutUint64(to[at:at+8], word)
+		next := bit + w
+		word >>= (next&^7 - bit&^7) & 63
+		bit = next
+	}
+	return dst[:at+int(8*w)]
+}
+
+func appendWideBits(dst []byte, values *[miniValues]int64, least int64, w uint) []byte {
 	var word uint64
 	var used uint
 	for _, v := range values {
-		word |= v << used
+		d := uint64(v - least)
+		word |= d << used
 		if used += w; used >= 64 {
 			dst = binary.LittleEndian.AppendUint64(dst, word)
 			used -= 64
-			word = v >> (w - used)
+			word = d >> (w - used)
 		}
 	}
 	return dst
@@ -121,7 +142,7 @@ func Int64s(dst []int64, b []byte, n int) ([]int64, []byte, error) {
 	if n == 0 {
 		return dst, b, nil
 	}
-	dst = append(dst, last)
+	dst = append(grow(dst, n), last)
 	for n--; n > 0; {
 		least, size := binary.Varint(b)
 		if size <= 0 || len(b)-size < int(parts) {
@@ -150,7 +171,7 @@ func Int64s(dst []int64, b []byte, n int) ([]int64, []byte, error) {
 // appendSums unpacks n differences and adds them up. b may go on behind them.
 func appendSums(dst []int64, b []byte, n int, w uint, least, last int64) []int64 {
 	at := len(dst)
-	dst = append(dst, make([]int64, n)...)
+	dst = dst[:at+n] // there is room
 	to := dst[at:]
 	if w == 0 {
 		for i := range to {
@@ -168,7 +189,8 @@ func appendSums(dst []int64, b []byte, n int, w uint, least, last int64) []int64
 	mask := uint64(1)<<w - 1
 	bit := uint(0)
 	for i := range to[:quick] {
-		v := binary.LittleEndian.Uint64(b[bit>>3:]) >> (bit & 7) & mask
+		at := bit >> 3
+		v := binary.LittleEndian.Uint64(b[at:at+8]) >> (bit & 7) & mask
 		last += int64(v) + least
 		to[i] = last
 		bit += w

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 )
 
 // AppendPresence writes which of n rows have a value: present of them do, and
@@ -39,11 +40,47 @@ func Presence(b []byte, n int, buf []byte) (flags []byte, present int, rest []by
 	if v, runs := oneRun(levels, n, 1); runs && v == 1 {
 		return nil, n, rest, nil
 	}
+	if mask, ok := oneMask(levels, n); ok {
+		return spread(grow(buf[:0], n+7), mask, n), ones(mask, n), rest, nil
+	}
 	flags, err = Codes(buf[:0], levels, n, 1, 1)
 	for _, f := range flags {
 		present += int(f)
 	}
 	return flags, present, rest, err
+}
+
+// oneMask finds the bits of a page that is one bit-packed run.
+func oneMask(levels []byte, n int) (mask []byte, ok bool) {
+	head, size := binary.Uvarint(levels)
+	bytes := (n + 7) / 8
+	if size <= 0 || head != uint64(bytes)<<1|1 || len(levels)-size < bytes {
+		return nil, false
+	}
+	return levels[size : size+bytes], true
+}
+
+// spread makes a byte of each of n bits, eight at a time: the product repeats
+// the eight bits in each byte, the mask keeps another one in each, and the sum
+// carries what is there into the topmost bit.
+func spread(to []uint8, mask []byte, n int) []uint8 {
+	to = to[:0]
+	for _, m := range mask {
+		x := uint64(m) * 0x0101010101010101 & 0x8040201008040201
+		to = binary.LittleEndian.AppendUint64(to, (x+0x7f7f7f7f7f7f7f7f)>>7&0x0101010101010101)
+	}
+	return to[:n]
+}
+
+// ones counts the first n bits that are set.
+func ones(mask []byte, n int) (count int) {
+	for _, m := range mask {
+		count += bits.OnesCount8(m)
+	}
+	if extra := n & 7; extra > 0 {
+		count -= bits.OnesCount8(mask[len(mask)-1] >> extra)
+	}
+	return count
 }
 
 // AppendCodes packs dictionary codes; most is the largest.
@@ -151,7 +188,8 @@ func unpackCodes[C ~uint8 | ~uint32](to []C, b []byte, w uint, most uint64) bool
 	}
 	mask, largest, bit := uint64(1)<<w-1, uint64(0), uint(0)
 	for i := range to[:quick] {
-		v := binary.LittleEndian.Uint64(b[bit>>3:]) >> (bit & 7) & mask
+		at := bit >> 3
+		v := binary.LittleEndian.Uint64(b[at:at+8]) >> (bit & 7) & mask
 		largest = max(largest, v)
 		to[i] = C(v)
 		bit += w

@@ -20,7 +20,7 @@ func TestNumbersRoundTrip(t *testing.T) {
 					values[i] = -values[i]
 				}
 			}
-			packed := AppendInt64s([]byte("before"), values)
+			packed := AppendInts([]byte("before"), values)
 			got, rest, err := Int64s([]int64{7}, append(packed, "after"...)[6:], n)
 			if err != nil || string(rest) != "after" || !slices.Equal(got[1:], values) || got[0] != 7 {
 				t.Fatalf("width %d, %d values: %v, rest %q", width, n, err, rest)
@@ -35,17 +35,17 @@ func TestNumbersRoundTrip(t *testing.T) {
 // Differences of 32-bit numbers wrap, so that none takes more than 32 bits:
 // other readers refuse those.
 func TestNarrowNumbersStayNarrow(t *testing.T) {
-	values := make([]int64, 200)
+	values := make([]int32, 200)
 	for i := range values {
-		values[i] = []int64{math.MinInt32, math.MaxInt32, 0}[i%3]
+		values[i] = []int32{math.MinInt32, math.MaxInt32, 0}[i%3]
 	}
-	packed := AppendInt32s(nil, values)
+	packed := AppendInts(nil, values)
 	got, _, err := Int64s(nil, packed, len(values))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, v := range got {
-		if int32(v) != int32(values[i]) {
+		if int32(v) != values[i] {
 			t.Fatalf("value %d is %d, not %d", i, int32(v), values[i])
 		}
 	}
@@ -148,7 +148,7 @@ func TestTextsThatGrowTooLarge(t *testing.T) {
 	for i := range n - 1 {
 		prefix[i+1] = 1 << 14
 	}
-	b := AppendInt64s(AppendInt64s(nil, prefix), rest)
+	b := AppendInts(AppendInts(nil, prefix), rest)
 	if err := new(Texts).Deltas(append(b, make([]byte, 1<<14)...), n, n, nil); err != errLarge {
 		t.Fatalf("got %v", err)
 	}
@@ -215,7 +215,7 @@ func TestPagesAreChecked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Body = AppendInt64s(w.Body, []int64{1, 5, 9})
+	w.Body = AppendInts(w.Body, []int64{1, 5, 9})
 	w.End(false, DeltaBinary, 3)
 	packed, chunk := w.Flush(nil)
 	if pages, err := ParsePages(packed, chunk.Codec, 3); err != nil || len(pages) != 1 {
@@ -236,7 +236,7 @@ func TestPagesAreChecked(t *testing.T) {
 // Any bytes: an error or values, never a panic, and never more values than
 // asked for.
 func FuzzDecoders(f *testing.F) {
-	f.Add(AppendInt64s(nil, []int64{3, -9, 1 << 40}), uint16(3), uint8(1))
+	f.Add(AppendInts(nil, []int64{3, -9, 1 << 40}), uint16(3), uint8(1))
 	f.Add(AppendCodes(nil, []uint8{1, 0, 2, 2, 1, 0, 0, 1, 2}, 2), uint16(9), uint8(2))
 	f.Add(AppendPresence(nil, 9, 4, []byte{0x55, 0}), uint16(9), uint8(1))
 	f.Add(new(TextPacker).Append(nil, []uint32{3, 6}, []byte("abcabd")), uint16(2), uint8(1))
@@ -278,11 +278,11 @@ func BenchmarkNumbers(b *testing.B) {
 		for i := range values {
 			values[i] = r.Int64() >> (63 - width)
 		}
-		packed := AppendInt64s(nil, values)
+		packed := AppendInts(nil, values)
 		b.Run(fmt.Sprintf("pack/bits=%d", width), func(b *testing.B) {
 			b.SetBytes(8 * int64(len(values)))
 			for b.Loop() {
-				packed = AppendInt64s(packed[:0], values)
+				packed = AppendInts(packed[:0], values)
 			}
 		})
 		b.Run(fmt.Sprintf("unpack/bits=%d", width), func(b *testing.B) {

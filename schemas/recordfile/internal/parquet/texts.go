@@ -18,40 +18,79 @@ type TextPacker struct {
 
 // Append packs the values that are not empty.
 func (p *TextPacker) Append(dst []byte, ends []uint32, text []byte) []byte {
-	p.prefix, p.rest, p.tail = p.prefix[:0], p.rest[:0], p.tail[:0]
+	p.prefix, p.rest = grow(p.prefix[:0], len(ends)), grow(p.rest[:0], len(ends))
+	p.tail = grow(p.tail[:0], len(text)+shortText)
+	n, size := cutPrefixes(p.prefix[:len(ends)], p.rest[:len(ends)], p.tail[:cap(p.tail)], ends, text)
+	dst = AppendInts(dst, p.prefix[:n])
+	dst = AppendInts(dst, p.rest[:n])
+	return append(dst, p.tail[:size]...)
+}
+
+// cutPrefixes returns how many values there are, and the bytes of the rests,
+// for which tail has room and shortText more.
+func cutPrefixes(prefix, rest []int64, tail []byte, ends []uint32, text []byte) (n, size int) {
+	n = sharedPrefixes(prefix, rest, ends, text)
+	rest = rest[:n]
+	for i, same := range prefix[:n] {
+		text = text[same:]
+		copyShort(tail, text, int(rest[i]))
+		text, tail, size = text[rest[i]:], tail[rest[i]:], size+int(rest[i])
+	}
+	return n, size
+}
+
+// sharedPrefixes is a loop of its own because both together would need more
+// registers than there are. NULLs are empty, so texts follow each other without
+// a gap.
+func sharedPrefixes(prefix, rest []int64, ends []uint32, text []byte) (n int) {
+	rest = rest[:len(prefix)]
 	var last []byte
 	start := uint32(0)
-	if len(ends) > 0 && cap(p.tail) < len(text) {
-		p.tail = make([]byte, 0, len(text))
-	}
 	for _, end := range ends {
-		if end == start {
+		if end == start || n >= len(prefix) {
 			continue
 		}
-		v := text[start:end]
-		n := shared(last, v)
-		p.prefix, p.rest = append(p.prefix, int64(n)), append(p.rest, int64(len(v)-n))
-		p.tail = append(p.tail, v[n:]...)
-		last, start = v, end
+		v := text[:end-start]
+		text, start = text[end-start:], end
+		same := shared(last, v)
+		prefix[n], rest[n] = int64(same), int64(len(v)-same)
+		last = v
+		n++
 	}
-	dst = AppendInt64s(dst, p.prefix)
-	dst = AppendInt64s(dst, p.rest)
-	return append(dst, p.tail...)
+	return n
+}
+
+// shortText is how long most texts are at most.
+const shortText = 32
+
+// copyShort copies n bytes, and spoils the rest of the first 32 behind them:
+// four loads and stores cost less than a call of copy, which looks at n first.
+func copyShort(to, from []byte, n int) {
+	if n <= shortText && len(to) >= shortText && len(from) >= shortText {
+		to, from = to[:shortText], from[:shortText]
+		binary.LittleEndian.PutUint64(to[0:], binary.LittleEndian.Uint64(from[0:]))
+		binary.LittleEndian.PutUint64(to[8:], binary.LittleEndian.Uint64(from[8:]))
+		binary.LittleEndian.PutUint64(to[16:], binary.LittleEndian.Uint64(from[16:]))
+		binary.LittleEndian.PutUint64(to[24:], binary.LittleEndian.Uint64(from[24:]))
+		return
+	}
+	copy(to, from[:n])
 }
 
 // shared returns how many leading bytes are equal, eight at a time.
-func shared(a, b []byte) int {
-	n := min(len(a), len(b))
-	i := 0
-	for ; i+8 <= n; i += 8 {
-		if x := binary.LittleEndian.Uint64(a[i:]) ^ binary.LittleEndian.Uint64(b[i:]); x != 0 {
-			return i + bits.TrailingZeros64(x)/8
+func shared(a, b []byte) (n int) {
+	for len(a) >= 8 && len(b) >= 8 {
+		if x := binary.LittleEndian.Uint64(a) ^ binary.LittleEndian.Uint64(b); x != 0 {
+			return n + bits.TrailingZeros64(x)/8
+		}
+		a, b, n = a[8:], b[8:], n+8
+	}
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return n + i
 		}
 	}
-	for i < n && a[i] == b[i] {
-		i++
-	}
-	return i
+	return n + min(len(a), len(b))
 }
 
 // Texts is a column of texts that is being read.
@@ -67,7 +106,7 @@ func (t *Texts) room(n int, size int64) error {
 	if size > MaxPage || int64(len(t.Bytes))+size > 1<<31 {
 		return errLarge
 	}
-	t.Ends, t.Bytes = grow(t.Ends, n), grow(t.Bytes, int(size))
+	t.Ends, t.Bytes = grow(t.Ends, n), grow(t.Bytes, int(size)+shortText) // see copyShort
 	return nil
 }
 
@@ -83,8 +122,10 @@ func grow[T any](s []T, n int) []T {
 
 // Nulls appends n rows without a value.
 func (t *Texts) Nulls(n int) {
-	for range n {
-		t.Ends = append(t.Ends, uint32(len(t.Bytes)))
+	t.Ends = grow(t.Ends, n)
+	ends := t.more(n)
+	for i := range ends {
+		ends[i] = uint32(len(t.Bytes))
 	}
 }
 
@@ -135,31 +176,44 @@ func (t *Texts) sizes(tail int64) (size int64, err error) {
 
 // join puts checked values together. All memory is there.
 func (t *Texts) join(b []byte) {
-	text, ends := t.Bytes, t.Ends
-	last := len(text)
-	for i, p := range t.prefix {
-		r := t.rest[i]
-		start := len(text)
-		text = append(text, text[last:last+int(p)]...)
-		text = append(text, b[:r]...)
+	text, ends, at := t.Bytes[:cap(t.Bytes)], t.more(len(t.prefix)), len(t.Bytes)
+	last, rest := at, t.rest[:len(ends)]
+	for i, p := range t.prefix[:len(ends)] {
+		start, r := at, int(rest[i])
+		copyShort(text[at:], text[last:], int(p))
+		at += int(p)
+		copyShort(text[at:], b, r)
+		at += r
 		b, last = b[r:], start
-		ends = append(ends, uint32(len(text)))
+		ends[i] = uint32(at)
 	}
-	t.Bytes, t.Ends = text, ends
+	t.Bytes = text[:at]
 }
 
+// joinSome does the same where some rows have no value.
 func (t *Texts) joinSome(b []byte, flags []uint8) {
-	last, next := len(t.Bytes), 0
-	for _, f := range flags {
+	text, ends, at := t.Bytes[:cap(t.Bytes)], t.more(len(flags)), len(t.Bytes)
+	last, next := at, 0
+	for i, f := range flags {
 		if f != 0 {
-			p, r, start := int(t.prefix[next]), int(t.rest[next]), len(t.Bytes)
-			t.Bytes = append(t.Bytes, t.Bytes[last:last+p]...)
-			t.Bytes = append(t.Bytes, b[:r]...)
+			start, p, r := at, int(t.prefix[next]), int(t.rest[next])
+			copyShort(text[at:], text[last:], p)
+			at += p
+			copyShort(text[at:], b, r)
+			at += r
 			b, last = b[r:], start
 			next++
 		}
-		t.Ends = append(t.Ends, uint32(len(t.Bytes)))
+		ends[i] = uint32(at)
 	}
+	t.Bytes = text[:at]
+}
+
+// more adds n rows, for which there is room, and returns their ends to be set.
+func (t *Texts) more(n int) []uint32 {
+	at := len(t.Ends)
+	t.Ends = t.Ends[:at+n]
+	return t.Ends[at:]
 }
 
 // Plain appends n rows out of a PLAIN page of present values.
@@ -196,20 +250,23 @@ func (t *Texts) Pick(dictionary *Texts, codes []uint32, n int, flags []uint8) er
 	}
 	var size int64
 	for _, c := range codes {
-		size += int64(len(dictionary.at(c)))
+		start, end := dictionary.bounds(c)
+		size += int64(end - start)
 	}
 	if err := t.room(n, size); err != nil {
 		return err
 	}
-	text, ends, next := t.Bytes, t.Ends, 0
-	for i := range n {
+	text, ends, at, next := t.Bytes[:cap(t.Bytes)], t.more(n), len(t.Bytes), 0
+	for i := range ends {
 		if flags == nil || flags[i] != 0 {
-			text = append(text, dictionary.at(codes[next])...)
+			from, end := dictionary.bounds(codes[next])
+			copyShort(text[at:], dictionary.Bytes[from:], int(end-from))
+			at += int(end - from)
 			next++
 		}
-		ends = append(ends, uint32(len(text)))
+		ends[i] = uint32(at)
 	}
-	t.Bytes, t.Ends = text, ends
+	t.Bytes = text[:at]
 	return nil
 }
 
@@ -217,9 +274,15 @@ func (t *Texts) repeat(v []byte, n int) error {
 	if err := t.room(n, int64(n)*int64(len(v))); err != nil {
 		return err
 	}
-	for range n {
-		t.Bytes = append(t.Bytes, v...)
-		t.Ends = append(t.Ends, uint32(len(t.Bytes)))
+	at, ends := uint32(len(t.Bytes)), t.more(n)
+	for i := range ends {
+		at += uint32(len(v))
+		ends[i] = at
+	}
+	first := len(t.Bytes)
+	t.Bytes = append(t.Bytes, v...)
+	for len(t.Bytes) < int(at) { // what is there, once more
+		t.Bytes = append(t.Bytes, t.Bytes[first:min(len(t.Bytes), first+int(at)-len(t.Bytes))]...)
 	}
 	return nil
 }
@@ -231,11 +294,15 @@ func (t *Texts) Len() int { return len(t.Ends) }
 func (t *Texts) At(i int) []byte { return t.at(uint32(i)) }
 
 func (t *Texts) at(i uint32) []byte {
-	start := uint32(0)
+	start, end := t.bounds(i)
+	return t.Bytes[start:end]
+}
+
+func (t *Texts) bounds(i uint32) (start, end uint32) {
 	if i > 0 {
 		start = t.Ends[i-1]
 	}
-	return t.Bytes[start:t.Ends[i]]
+	return start, t.Ends[i]
 }
 
 // Reset empties the column and keeps its memory.
