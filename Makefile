@@ -3,8 +3,11 @@
 GO      ?= go
 FUZZ    ?= 10s
 PACKAGES = ./...
+# Where the hot loops are. -short leaves out what takes long to prepare.
+BENCHES = ./schemas/recordfile/... ./ledgerlink ./match ./normalize ./internal/money
+BENCH   = $(GO) test -run '^$$' -short -bench . -benchtime 100ms
 
-.PHONY: test check vet lint race crash interop fuzz bench build cover
+.PHONY: test check vet lint race crash interop fuzz bench bench-baseline bench-compare build cover
 
 test: ## all tests that need nothing but Go
 	$(GO) test -timeout 30m $(PACKAGES)
@@ -37,8 +40,18 @@ fuzz: ## every fuzz target for FUZZ each
 	  done; \
 	done
 
-bench:
-	$(GO) test -run '^$$' -bench . -benchmem $(PACKAGES)
+bench: ## each hot loop, short
+	$(BENCH) $(BENCHES)
+
+bench-baseline: ## stores what the hot loops take on this machine, in under two minutes
+	@mkdir -p docs/bench
+	$(BENCH) -count 6 $(BENCHES) > docs/bench/baseline.txt
+
+bench-compare: ## runs the hot loops again and holds them against the stored figures
+	@mkdir -p bin
+	cd tools/benchstat && $(GO) build -o ../../bin/benchstat golang.org/x/perf/cmd/benchstat
+	$(BENCH) -count 6 $(BENCHES) > bin/bench.txt
+	bin/benchstat docs/bench/baseline.txt bin/bench.txt
 
 cover:
 	$(GO) test -coverprofile=cover.out $(PACKAGES)
