@@ -4,11 +4,16 @@ package ledgerlink
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
+	"tieout/internal/store"
 	"tieout/schemas"
 )
 
@@ -44,7 +49,7 @@ func benchmarkExport(b *testing.B, rows int, open func() (Source, func() error, 
 
 // BenchmarkExportCSV: opening, which hashes, is part of it.
 func BenchmarkExportCSV(b *testing.B) {
-	const rows = 200_000
+	const rows = benchRows
 	unusual := strings.NewReplacer("payment", `"payment"`)
 	for _, c := range []struct {
 		name string
@@ -71,4 +76,97 @@ func BenchmarkExportCSV(b *testing.B) {
 			})
 		})
 	}
+}
+
+const benchRows = 200_000
+
+// trades makes the rows of a local table; %d is the last row's number.
+const (
+	sqliteTrades = `WITH RECURSIVE c(i) AS (SELECT 0 UNION ALL SELECT i+1 FROM c WHERE i < %d)
+		INSERT INTO trade SELECT 'payment', printf('P20261120%%012d', i), NULL, printf('4200001234%%018d', i), 'PAID', i %% 99999 + 1, 'CNY', i %% 600,
+		strftime('%%Y-%%m-%%dT%%H:%%M:%%S.000000Z', 1795104000 + i %% 86400, 'unixepoch'), strftime('%%Y-%%m-%%dT%%H:%%M:%%S.000000Z', 1795104000 + i %% 86400, 'unixepoch'), 'wechat-main' FROM c`
+	postgresTrades = `INSERT INTO trade SELECT 'payment', 'P20261120' || lpad(i::text, 12, '0'), NULL, '4200001234' || lpad(i::text, 18, '0'), 'PAID', i %% 99999 + 1, 'CNY', i %% 600,
+		to_char(to_timestamp(1795104000 + i %% 86400), 'YYYY-MM-DD"T"HH24:MI:SS".000000Z"'), to_char(to_timestamp(1795104000 + i %% 86400), 'YYYY-MM-DD"T"HH24:MI:SS".000000Z"'), 'wechat-main' FROM generate_series(0, %d) i`
+)
+
+// BenchmarkExportSQL: read=bare is what the driver needs to hand over the same
+// rows to nobody.
+func BenchmarkExportSQL(b *testing.B) {
+	for _, c := range []struct{ source, driver, dsn, fill string }{
+		{SQLite, "sqlite", filepath.Join(b.TempDir(), "books.db"), sqliteTrades},
+		{PostgreSQL, "pgx", os.Getenv("TIEOUT_TEST_POSTGRES"), postgresTrades},
+	} {
+		b.Run("source="+c.source, func(b *testing.B) {
+			if c.dsn == "" {
+				b.Skip("TIEOUT_TEST_POSTGRES is not set: no PostgreSQL to measure")
+			}
+			db, err := sql.Open(c.driver, c.dsn)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer db.Close()
+			for _, statement := range []string{"DROP TABLE IF EXISTS trade", sqlTable, fmt.Sprintf(c.fill, benchRows-1)} {
+				if _, err := db.Exec(statement); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.Run(fmt.Sprintf("read=export/rows=%d", benchRows), func(b *testing.B) {
+				benchmarkExport(b, benchRows, func() (Source, func() error, error) {
+					s, err := OpenSQL(SQLConfig{Driver: c.source, DSN: c.dsn, Name: "books", Query: sqlQuery, Mapping: sqlMapping, Times: "text"})
+					if err != nil {
+						return nil, nil, err
+					}
+					return s, s.Close, nil
+				})
+			})
+			b.Run(fmt.Sprintf("read=bare/rows=%d", benchRows), func(b *testing.B) { benchmarkBare(b, db, "SELECT * FROM trade") })
+		})
+	}
+}
+
+// BenchmarkExportCore exports from the built-in core.
+func BenchmarkExportCore(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "core.db")
+	books, err := store.Open(context.Background(), path, time.Now, true)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer books.Close()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	_, err = db.Exec(fmt.Sprintf(`WITH RECURSIVE c(i) AS (SELECT 0 UNION ALL SELECT i+1 FROM c WHERE i < %d)
+		INSERT INTO payment (pay_no, merchant, order_no, channel, account, amount_minor, currency, state, channel_ref, fee_minor, trade_type, version, created_us, paid_us, event_us, updated_us)
+		SELECT printf('P20261120%%012d', t.i), 'm', 'o' || t.i, 'wechat', 'wechat-main', i %% 99999 + 1, 'CNY', 'SUCCESS', printf('4200001234%%018d', i), i %% 600, 'JSAPI', 1,
+		t.us, t.us, t.us, t.us FROM (SELECT i, (1795104000 + i %% 86400) * 1000000 AS us FROM c) t`, benchRows-1))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run(fmt.Sprintf("source=core/read=export/rows=%d", benchRows), func(b *testing.B) {
+		benchmarkExport(b, benchRows, func() (Source, func() error, error) { return OpenCore(books), func() error { return nil }, nil })
+	})
+	b.Run(fmt.Sprintf("source=core/read=bare/rows=%d", benchRows), func(b *testing.B) {
+		benchmarkBare(b, db, "SELECT pay_no, channel_ref, state, amount_minor, currency, fee_minor, event_us, trade_type FROM payment")
+	})
+}
+
+func benchmarkBare(b *testing.B, db *sql.DB, query string) {
+	began := cpuTime(b)
+	for b.Loop() {
+		rows, err := db.Query(query)
+		if err != nil {
+			b.Fatal(err)
+		}
+		n := 0
+		for rows.Next() {
+			n++
+		}
+		if err := rows.Err(); err != nil || n != benchRows {
+			b.Fatal(n, err)
+		}
+		rows.Close()
+	}
+	b.ReportMetric(float64(cpuTime(b)-began)/float64(b.N)/benchRows, "cpu-ns/row")
 }

@@ -65,15 +65,15 @@ const (
 
 // row is what the cells of one row say. Its texts point into the cells.
 type row struct {
-	kind                        schemas.Kind
-	status                      schemas.Status
-	statusRaw                   []byte
-	amount, fee                 int64
-	feeGiven                    bool
-	order, refund, txn, payTxn  []byte
-	created, completed          int64
-	amountCell, feeCell         []byte // of a usual row
-	tradeType, bank, prod, note []byte
+	kind                             schemas.Kind
+	status                           schemas.Status
+	statusRaw                        []byte
+	amount, fee                      int64
+	feeGiven                         bool
+	order, refund, txn, payTxn       []byte
+	created, completed               int64
+	amountCell, feeCell              []byte // of a usual row
+	tradeType, bank, product, remark []byte
 }
 
 // read appends one row; why is "" on success, else the batch is unchanged.
@@ -116,8 +116,8 @@ func (r *rowReader) read(cells [][]byte, line, offset int64, b *schemas.Batch) c
 			return r.bad(t.col, timeWhy)
 		}
 	}
-	x.tradeType, x.bank, x.prod, x.note = r.cell(cells, colTradeType), r.cell(cells, colBank), r.cell(cells, colProduct), r.cell(cells, colRemark)
-	for i, text := range [...][]byte{x.tradeType, x.bank, x.prod, x.note} {
+	x.tradeType, x.bank, x.product, x.remark = r.cell(cells, colTradeType), r.cell(cells, colBank), r.cell(cells, colProduct), r.cell(cells, colRemark)
+	for i, text := range [...][]byte{x.tradeType, x.bank, x.product, x.remark} {
 		if len(text) > maxText || !utf8.Valid(text) {
 			return r.bad(colTradeType+i, "is longer than 256 bytes, or not UTF-8")
 		}
@@ -153,8 +153,8 @@ func (r *rowReader) add(line, offset int64, b *schemas.Batch) {
 	if r.texts {
 		put(&b.TradeType, x.tradeType)
 		put(&b.Bank, x.bank)
-		put(&b.Product, x.prod)
-		put(&b.Remark, x.note)
+		put(&b.Product, x.product)
+		put(&b.Remark, x.remark)
 	}
 }
 

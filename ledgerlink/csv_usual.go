@@ -89,10 +89,10 @@ func (r *rowReader) usual(d []byte) int {
 			x.bank = d[begin:p]
 		case colProduct:
 			p, ok = usualText(d, p)
-			x.prod = d[begin:p]
+			x.product = d[begin:p]
 		case colRemark:
 			p, ok = usualText(d, p)
-			x.note = d[begin:p]
+			x.remark = d[begin:p]
 		default:
 			p = cellEnd(d, p)
 			ok = p-begin <= maxCell
