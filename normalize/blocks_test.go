@@ -95,7 +95,7 @@ type blockUnderTest = block
 // panics is a decoder with a defect.
 type panics struct{}
 
-func (panics) cut([]byte, *badCell) [][]byte { panic("index out of range") }
+func (panics) cut([]byte, *badCell) ([]byte, []span) { panic("index out of range") }
 
 func TestDecodeBody_DefectBecomesAnError(t *testing.T) {
 	def, f := letters(t)

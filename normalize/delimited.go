@@ -18,7 +18,7 @@ type delimitedCutter struct {
 	terminated bool
 	gb         bool
 	names      []string
-	cells      [][]byte
+	cells      []span
 	ends       []int32 // of the cells but the last
 	rare       int     // of a delimiter of several bytes: the one that is looked for
 	hits       []int32 // its places
@@ -30,7 +30,7 @@ func newDelimitedCutter(f *channels.Format, names []string) *delimitedCutter {
 	d := f.Delimited
 	c := &delimitedCutter{delimiter: []byte(d.Delimiter), prefix: []byte(d.CellPrefix), trims: d.Trim != "",
 		quoted: d.Quoting == "rfc4180", terminated: d.Terminated, gb: f.Encoding == "gb18030",
-		names: names, cells: make([][]byte, len(names)), ends: make([]int32, len(names)-1)}
+		names: names, cells: make([]span, len(names)), ends: make([]int32, len(names)-1)}
 	for i := range len(d.Delimiter) {
 		if d.Delimiter[i] < d.Delimiter[c.rare] {
 			c.rare = i // the lower one: scanFor is made for it
@@ -45,7 +45,7 @@ func newDelimitedCutter(f *channels.Format, names []string) *delimitedCutter {
 	return c
 }
 
-func (c *delimitedCutter) cut(row []byte, bad *badCell) [][]byte {
+func (c *delimitedCutter) cut(row []byte, bad *badCell) ([]byte, []span) {
 	text, damaged := row, -1
 	if c.gb {
 		text, damaged = c.decode(row)
@@ -59,33 +59,35 @@ func (c *delimitedCutter) cut(row []byte, bad *badCell) [][]byte {
 	if c.terminated {
 		if !bytes.HasSuffix(row, c.delimiter) {
 			bad.set(0, nil, "no delimiter at the end of the row")
-			return nil
+			return nil, nil
 		}
 		row, n = row[:len(row)-len(c.delimiter)], n-1
 	}
+	long := len(row) > maxCell
 	switch {
 	case c.quoted && bytes.IndexByte(row, '"') >= 0:
 		if !c.splitQuoted(row, bad) {
-			return nil
+			return nil, nil
 		}
-		c.cutPrefix(bad)
+		row = c.unquoted
+		c.cutPrefix(row, bad)
 	case n != len(c.ends):
 		c.miscounted(row, n+1, bad)
-		return nil
+		return nil, nil
 	default:
 		c.split(row, bad)
 	}
-	if len(row) > maxCell {
-		c.longCell(bad)
+	if long {
+		c.longCell(row, bad)
 	}
 	trimmed := 0
 	if c.trims {
-		trimmed = c.trimCells()
+		trimmed = c.trimCells(row)
 	}
 	if s.tabs > trimmed {
-		c.findTab(bad)
+		c.findTab(row, bad)
 	}
-	return c.cells
+	return row, c.cells
 }
 
 // scan looks at a row once: what kind of bytes it has, and where its delimiters
@@ -182,35 +184,34 @@ func (c *delimitedCutter) checkEncoding(row []byte, s scanned, damaged int, bad 
 // split cuts a row with the right number of delimiters, and the mark off its
 // cells.
 func (c *delimitedCutter) split(row []byte, bad *badCell) {
-	from, width := 0, len(c.delimiter)
-	cells := c.cells[:len(c.ends)+1]
-	if len(c.prefix) == 1 && c.splitMarked(row, cells) {
+	from, width := int32(0), int32(len(c.delimiter))
+	if len(c.prefix) == 1 && c.splitMarked(row) {
 		return
 	}
 	for i, end := range c.ends {
-		cells[i] = row[from:end]
-		from = int(end) + width
+		c.cells[i] = span{from, end}
+		from = end + width
 	}
-	cells[len(c.ends)] = row[from:]
+	c.cells[len(c.ends)] = span{from, int32(len(row))}
 	if len(c.prefix) > 0 {
-		c.cutPrefix(bad)
+		c.cutPrefix(row, bad)
 	}
 }
 
 // splitMarked is the hot loop over cells with a mark of one byte. It is false
 // if one has none.
-func (c *delimitedCutter) splitMarked(row []byte, cells [][]byte) bool {
-	from, width, mark, wrong := 0, len(c.delimiter), c.prefix[0], byte(0)
-	for i, e := range c.ends {
-		end := int(e)
+func (c *delimitedCutter) splitMarked(row []byte) bool {
+	from, width, mark, wrong := int32(0), int32(len(c.delimiter)), c.prefix[0], byte(0)
+	cells := c.cells[:len(c.ends)+1]
+	for i, end := range c.ends {
 		wrong |= row[from] ^ mark // of an empty cell the delimiter
-		cells[i] = row[min(from+1, end):end]
+		cells[i] = span{from + 1, end}
 		from = end + width
 	}
-	if wrong != 0 || from == len(row) || row[from] != mark {
+	if wrong != 0 || int(from) == len(row) || row[from] != mark {
 		return false
 	}
-	cells[len(c.ends)] = row[from+1:]
+	cells[len(c.ends)] = span{from + 1, int32(len(row))}
 	return true
 }
 
@@ -234,20 +235,17 @@ func (c *delimitedCutter) miscounted(row []byte, n int, bad *badCell) {
 // swallows the rows behind it.
 func (c *delimitedCutter) splitQuoted(row []byte, bad *badCell) bool {
 	c.unquoted = c.unquoted[:0]
-	if cap(c.unquoted) < len(row) {
-		c.unquoted = make([]byte, 0, len(row)) // never grows below: cells point into it
-	}
 	n := 0
 	for more := true; more; n++ {
-		var cell []byte
+		start := len(c.unquoted)
 		var why string
-		cell, row, more, why = c.nextQuoted(row)
+		row, more, why = c.nextQuoted(row)
 		if why != "" {
 			bad.set(0, nil, why)
 			return false
 		}
 		if n < len(c.cells) {
-			c.cells[n] = cell
+			c.cells[n] = span{int32(start), int32(len(c.unquoted))}
 		}
 	}
 	if n != len(c.cells) {
@@ -257,19 +255,20 @@ func (c *delimitedCutter) splitQuoted(row []byte, bad *badCell) bool {
 	return true
 }
 
-func (c *delimitedCutter) nextQuoted(row []byte) (cell, rest []byte, more bool, why string) {
+// nextQuoted appends the first cell of row to unquoted.
+func (c *delimitedCutter) nextQuoted(row []byte) (rest []byte, more bool, why string) {
 	if len(row) == 0 || row[0] != '"' {
-		cell, rest, more = bytes.Cut(row, c.delimiter)
+		cell, rest, more := bytes.Cut(row, c.delimiter)
 		if bytes.IndexByte(cell, '"') >= 0 {
-			return nil, nil, false, "a quote inside a cell that is not quoted"
+			return nil, false, "a quote inside a cell that is not quoted"
 		}
-		return cell, rest, more, ""
+		c.unquoted = append(c.unquoted, cell...)
+		return rest, more, ""
 	}
-	start := len(c.unquoted)
 	for row = row[1:]; ; {
 		at := bytes.IndexByte(row, '"')
 		if at < 0 {
-			return nil, nil, false, whyOpenQuote
+			return nil, false, whyOpenQuote
 		}
 		c.unquoted = append(c.unquoted, row[:at]...)
 		row = row[at+1:]
@@ -280,50 +279,49 @@ func (c *delimitedCutter) nextQuoted(row []byte) (cell, rest []byte, more bool, 
 		}
 		break
 	}
-	cell = c.unquoted[start:]
 	switch {
 	case len(row) == 0:
-		return cell, nil, false, ""
+		return nil, false, ""
 	case bytes.HasPrefix(row, c.delimiter):
-		return cell, row[len(c.delimiter):], true, ""
+		return row[len(c.delimiter):], true, ""
 	}
-	return nil, nil, false, "text behind a closing quote"
+	return nil, false, "text behind a closing quote"
 }
 
-func (c *delimitedCutter) longCell(bad *badCell) {
-	for i, cell := range c.cells {
-		if len(cell) > maxCell {
+func (c *delimitedCutter) longCell(row []byte, bad *badCell) {
+	for i, s := range c.cells {
+		if cell := s.of(row); len(cell) > maxCell {
 			bad.set(i+1, cell[:80], fmt.Sprintf("a cell of more than %d bytes", maxCell))
 			bad.hold = max(bad.hold, holdIntact)
 		}
 	}
 }
 
-func (c *delimitedCutter) cutPrefix(bad *badCell) {
-	for i, cell := range c.cells {
-		if len(cell) < len(c.prefix) || string(cell[:len(c.prefix)]) != string(c.prefix) {
+func (c *delimitedCutter) cutPrefix(row []byte, bad *badCell) {
+	for i, s := range c.cells {
+		cell := s.of(row)
+		if !bytes.HasPrefix(cell, c.prefix) {
 			bad.set(i+1, cell, whyMark)
 			continue
 		}
-		c.cells[i] = cell[len(c.prefix):]
+		c.cells[i].from += int32(len(c.prefix))
 	}
 }
 
 // trimCells returns how many TABs it cut off.
-func (c *delimitedCutter) trimCells() (tabs int) {
-	for i, cell := range c.cells {
-		if len(cell) == 0 || !c.trim[cell[0]] && !c.trim[cell[len(cell)-1]] {
-			continue
-		}
-		start, end := 0, len(cell)
-		for start < end && c.trim[cell[start]] {
+func (c *delimitedCutter) trimCells(row []byte) (tabs int) {
+	for i, s := range c.cells {
+		start, end := s.from, s.to
+		for start < end && c.trim[row[start]] {
 			start++
 		}
-		for start < end && c.trim[cell[end-1]] {
+		for start < end && c.trim[row[end-1]] {
 			end--
 		}
-		c.cells[i] = cell[start:end]
-		tabs += countTabs(cell[:start]) + countTabs(cell[end:])
+		if start > s.from || end < s.to {
+			c.cells[i] = span{start, end}
+			tabs += countTabs(row[s.from:start]) + countTabs(row[end:s.to])
+		}
 	}
 	return tabs
 }
@@ -337,9 +335,9 @@ func countTabs(b []byte) (n int) {
 	return n
 }
 
-func (c *delimitedCutter) findTab(bad *badCell) {
-	for i, cell := range c.cells {
-		if bytes.IndexByte(cell, '\t') >= 0 {
+func (c *delimitedCutter) findTab(row []byte, bad *badCell) {
+	for i, s := range c.cells {
+		if cell := s.of(row); bytes.IndexByte(cell, '\t') >= 0 {
 			bad.set(i+1, cell, whyControl)
 		}
 	}

@@ -17,7 +17,7 @@ type fixedCutter struct {
 	fields     []fixedField
 	looked     []int // the fields whose content is looked at; the cells of the others stay empty
 	gb         bool
-	cells      [][]byte
+	cells      []span
 	decoded    []byte
 }
 
@@ -32,7 +32,7 @@ type fixedField struct {
 func newFixedCutter(p *plan) *fixedCutter {
 	f := p.format.Fixed
 	c := &fixedCutter{length: f.Length, separator: []byte(f.Separator), gb: p.format.Encoding == "gb18030",
-		cells: make([][]byte, len(f.Fields)), decoded: make([]byte, 0, 2*f.Length+4*len(f.Fields))}
+		cells: make([]span, len(f.Fields)), decoded: make([]byte, 0, 3*f.Length+4*len(f.Fields))}
 	at := 0
 	for i, field := range f.Fields {
 		col := &p.columns[i]
@@ -56,34 +56,41 @@ func newFixedCutter(p *plan) *fixedCutter {
 	return c
 }
 
-func (c *fixedCutter) cut(row []byte, bad *badCell) [][]byte {
+func (c *fixedCutter) cut(row []byte, bad *badCell) ([]byte, []span) {
 	if len(row) != c.length {
 		bad.set(0, nil, fmt.Sprintf("%d bytes where a row has %d", len(row), c.length))
 		bad.hold = max(bad.hold, holdCut)
-		return nil
+		return nil, nil
 	}
 	s := scanLine(row)
 	if s.control || s.tabs > 0 {
 		bad.set(0, nil, whyControl)
 	}
-	c.decoded = c.decoded[:0]
+	text := row
+	if c.gb && !s.ascii() {
+		c.decoded = append(c.decoded[:0], row...) // decoded fields come behind it
+	}
 	for _, i := range c.looked {
 		c.cells[i] = c.field(i, row, s, bad)
 	}
-	if !c.separated(row, bad) {
-		return nil
+	if c.gb && !s.ascii() {
+		text = c.decoded
 	}
-	return c.cells
+	if !c.separated(row, bad) {
+		return nil, nil
+	}
+	return text, c.cells
 }
 
-// field returns the content of a field without its padding, in UTF-8. A number
-// is padded with zeros, so a blank in it is damage and stays in it.
-func (c *fixedCutter) field(i int, row []byte, s scanned, bad *badCell) []byte {
+// field returns where the content of a field is, without its padding, in UTF-8.
+// A number is padded with zeros, so a blank in it is damage and stays in it.
+func (c *fixedCutter) field(i int, row []byte, s scanned, bad *badCell) span {
 	f := &c.fields[i]
-	cell := row[f.start:f.end]
+	start, cell := f.start, row[f.start:f.end]
 	switch {
 	case f.right:
 		cell = bytes.TrimLeft(cell, " ")
+		start = f.end - len(cell)
 	case !f.number:
 		cell = cutBlanks(cell)
 	case cell[len(cell)-1] == ' ' && len(cutBlanks(cell)) == 0:
@@ -92,10 +99,10 @@ func (c *fixedCutter) field(i int, row []byte, s scanned, bad *badCell) []byte {
 	if f.unsigned && digitsEnd(cell, 0) != len(cell) {
 		bad.set(i+1, cell, "a character that is not a digit")
 	}
-	if f.end <= s.first || f.start >= s.last {
-		return cell
+	if f.end > s.first && f.start < s.last {
+		return c.decode(i, start, cell, bad)
 	}
-	return c.decode(i, cell, bad)
+	return span{int32(start), int32(start + len(cell))}
 }
 
 // cutBlanks cuts the blanks behind a cell, of which most are.
@@ -110,14 +117,14 @@ func cutBlanks(cell []byte) []byte {
 	return cell[:n]
 }
 
-func (c *fixedCutter) decode(i int, cell []byte, bad *badCell) []byte {
+func (c *fixedCutter) decode(i, start int, cell []byte, bad *badCell) span {
 	if !c.gb {
 		if at, why := badUTF8(cell); at >= 0 {
 			bad.set(i+1, cell, why)
 		}
-		return cell
+		return span{int32(start), int32(start + len(cell))}
 	}
-	start := len(c.decoded)
+	start = len(c.decoded)
 	var at int
 	c.decoded, at = AppendGB18030(c.decoded, cell)
 	switch {
@@ -127,7 +134,7 @@ func (c *fixedCutter) decode(i int, cell []byte, bad *badCell) []byte {
 	default:
 		bad.set(i+1, cell, whyEncoding)
 	}
-	return c.decoded[start:]
+	return span{int32(start), int32(len(c.decoded))}
 }
 
 // separated checks that the bytes between the fields are what they have to be;

@@ -55,10 +55,10 @@ func (o *opened) peek() (merchant string, date bizday.Date) {
 		}
 		row, _ := b.cutLineEnd(line, false)
 		var bad badCell
-		if reader.cells = reader.cut.cut(row, &bad); reader.cells != nil {
+		if reader.line, reader.cells = reader.cut.cut(row, &bad); reader.cells != nil {
 			reader.read(&bad)
-			if col := o.plan.merchantCol; merchant == "" && col >= 0 && checkID(reader.cells[col], false, 64) == "" {
-				merchant = string(reader.cells[col])
+			if col := o.plan.merchantCol; merchant == "" && col >= 0 && checkID(reader.cell(col), false, 64) == "" {
+				merchant = string(reader.cell(col))
 			}
 			if col := o.plan.dayCol; date == bizday.None && col >= 0 && reader.valid[col] {
 				date = bizday.Date(reader.times[col])

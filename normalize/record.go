@@ -57,7 +57,7 @@ func (r *rowReader) record(line, offset int64, b *block, bad *badCell) {
 	r.text(&out.Remark, rule.remark)
 	b.stats.recorded(rule, amount, fee)
 	for _, col := range r.p.unique {
-		b.stats.unique.add(col, r.cells[col])
+		b.stats.unique.add(col, r.cell(col))
 	}
 	if r.p.dayCol >= 0 && !r.onDay() {
 		b.stats.otherDay++
@@ -76,13 +76,13 @@ func (r *rowReader) rule() *rule {
 // check looks at what the rule asks of the row.
 func (r *rowReader) check(rule *rule, bad *badCell) {
 	for _, col := range rule.need {
-		if len(r.cells[col]) == 0 {
+		if len(r.cell(col)) == 0 {
 			bad.set(col+1, nil, "a value is needed here")
 		}
 	}
 	for _, col := range rule.zero {
 		if r.amounts[col] != 0 {
-			bad.set(col+1, r.cells[col], "an amount that is zero in such a row")
+			bad.set(col+1, r.cell(col), "an amount that is zero in such a row")
 		}
 	}
 	if rule.sumEquals < 0 {
@@ -96,7 +96,7 @@ func (r *rowReader) check(rule *rule, bad *badCell) {
 		sum.Add(-r.amounts[col])
 	}
 	if v, err := sum.Int64(); err != nil || v != r.amounts[rule.sumEquals] {
-		bad.set(rule.sumEquals+1, r.cells[rule.sumEquals], "not the sum of the amounts beside it")
+		bad.set(rule.sumEquals+1, r.cell(rule.sumEquals), "not the sum of the amounts beside it")
 	}
 }
 
@@ -104,10 +104,10 @@ func (r *rowReader) check(rule *rule, bad *badCell) {
 func (r *rowReader) money(col int, sign int8, bad *badCell) int64 {
 	v := r.amounts[col]
 	if v < 0 && sign > 0 || v > 0 && sign < 0 {
-		bad.set(col+1, r.cells[col], whySign)
+		bad.set(col+1, r.cell(col), whySign)
 	}
 	if v == math.MinInt64 {
-		bad.set(col+1, r.cells[col], "does not fit in 64 bits")
+		bad.set(col+1, r.cell(col), "does not fit in 64 bits")
 	}
 	if v < 0 {
 		return -v
@@ -143,7 +143,7 @@ func (r *rowReader) event(rule *rule, bad *badCell) int64 {
 	}
 	t, why := r.zone.utc(bizday.Date(r.times[rule.event]), r.times[rule.clock])
 	if why != "" {
-		bad.set(rule.clock+1, r.cells[rule.clock], why)
+		bad.set(rule.clock+1, r.cell(rule.clock), why)
 	}
 	return t
 }
@@ -163,22 +163,24 @@ func (r *rowReader) onDay() bool {
 	return r.times[col] >= t.day.From-r.p.slack && r.times[col] < t.day.To+r.p.slack
 }
 
+func (r *rowReader) cell(col int) []byte { return r.cells[col].of(r.line) }
+
 // id appends the value of a column that needs no more looking at.
 func (r *rowReader) id(to *schemas.Text, col int) {
 	if col < 0 {
 		to.Ends = append(to.Ends, uint32(len(to.Bytes)))
 		return
 	}
-	appendShort(to, r.cells[col])
+	appendShort(to, r.cell(col))
 }
 
 // text appends what a person reads: unescaped, masked and bounded.
 func (r *rowReader) text(to *schemas.Text, col int) {
-	if col < 0 || len(r.cells[col]) == 0 {
+	if col < 0 || len(r.cell(col)) == 0 {
 		to.Ends = append(to.Ends, uint32(len(to.Bytes)))
 		return
 	}
-	c, cell := &r.p.columns[col], r.cells[col]
+	c, cell := &r.p.columns[col], r.cell(col)
 	if c.op != opText {
 		appendShort(to, cutText(cell, maxAttr))
 		return

@@ -75,7 +75,7 @@ func (r *reading) readSummary(o *opened) error {
 func (s *summaryFile) row(reader *rowReader, blk *block, raw []byte, line int64, next int) {
 	row, why := blk.cutLineEnd(raw, next == len(blk.buf) && blk.eof)
 	bad := badCell{reason: why}
-	if reader.cells = reader.cut.cut(row, &bad); reader.cells != nil {
+	if reader.line, reader.cells = reader.cut.cut(row, &bad); reader.cells != nil {
 		reader.read(&bad)
 	}
 	if bad.reason != "" {

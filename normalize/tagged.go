@@ -18,7 +18,7 @@ type taggedCutter struct {
 	separator []byte
 	tags      [][]byte
 	gb        bool
-	cells     [][]byte
+	cells     []span
 	seen      []bool
 	decoded   []byte
 }
@@ -26,24 +26,21 @@ type taggedCutter struct {
 func newTaggedCutter(p *plan) *taggedCutter {
 	f := p.format.Tagged
 	c := &taggedCutter{start: []byte(f.Start + f.Separator), separator: []byte(f.Separator),
-		gb: p.format.Encoding == "gb18030", cells: make([][]byte, len(f.Tags)), seen: make([]bool, len(f.Tags))}
+		gb: p.format.Encoding == "gb18030", cells: make([]span, len(f.Tags)), seen: make([]bool, len(f.Tags))}
 	for _, tag := range f.Tags {
 		c.tags = append(c.tags, []byte(tag))
 	}
 	return c
 }
 
-func (c *taggedCutter) cut(row []byte, bad *badCell) [][]byte {
+func (c *taggedCutter) cut(row []byte, bad *badCell) ([]byte, []span) {
 	clear(c.cells)
 	clear(c.seen)
 	c.decoded = c.decoded[:0]
-	if cap(c.decoded) < 2*len(row)+4 { // never grows below: cells point into it
-		c.decoded = make([]byte, 0, 2*len(row)+4)
-	}
 	if !bytes.HasPrefix(row, c.start) {
 		bad.set(0, nil, fmt.Sprintf("lines that stand before the first %q", c.start))
 		bad.hold = max(bad.hold, holdIntact)
-		return nil
+		return nil, nil
 	}
 	crlf := bytes.Contains(row, []byte("\r\n"))
 	for rest, more := row, true; more; {
@@ -60,10 +57,10 @@ func (c *taggedCutter) cut(row []byte, bad *badCell) [][]byte {
 			continue
 		}
 		if !c.line(line, bad) {
-			return nil
+			return nil, nil
 		}
 	}
-	return c.cells
+	return c.decoded, c.cells
 }
 
 // line puts one value into its cell. It is false if the line has no known tag.
@@ -101,17 +98,17 @@ func (c *taggedCutter) find(line []byte) (int, []byte) {
 	return -1, nil
 }
 
-func (c *taggedCutter) decode(i int, value []byte, bad *badCell) []byte {
-	if !c.gb {
-		if at, why := badUTF8(value); at >= 0 {
-			bad.set(i+1, value, why)
-		}
-		return value
+// decode appends a value to the text of the row, in UTF-8.
+func (c *taggedCutter) decode(i int, value []byte, bad *badCell) span {
+	start, at, why := len(c.decoded), 0, whyEncoding
+	if c.gb {
+		c.decoded, at = AppendGB18030(c.decoded, value)
+	} else {
+		c.decoded = append(c.decoded, value...)
+		at, why = badUTF8(value)
 	}
-	start := len(c.decoded)
-	var at int
-	if c.decoded, at = AppendGB18030(c.decoded, value); at >= 0 {
-		bad.set(i+1, value, whyEncoding)
+	if at >= 0 {
+		bad.set(i+1, value, why)
 	}
-	return c.decoded[start:]
+	return span{int32(start), int32(len(c.decoded))}
 }
