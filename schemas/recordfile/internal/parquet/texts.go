@@ -110,12 +110,12 @@ func (t *Texts) room(n int, size int64) error {
 	return nil
 }
 
-// grow makes room for n more values.
+// grow makes room for n more values, at least twice the room there was.
 func grow[T any](s []T, n int) []T {
 	if cap(s)-len(s) >= n {
 		return s
 	}
-	bigger := make([]T, len(s), len(s)+n+n/8)
+	bigger := make([]T, len(s), max(len(s)+n, 2*cap(s)))
 	copy(bigger, s)
 	return bigger
 }
