@@ -18,6 +18,9 @@ func (e *engine) exactKey(ctx context.Context) error {
 	several := e.join()
 	claims := e.claimsByKey(several)
 	e.pairSingles(several)
+	if err := e.settleClean(ctx, several, claims); err != nil {
+		return err
+	}
 	if err := e.keepOpen(ctx); err != nil {
 		return err
 	}

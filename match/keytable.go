@@ -123,6 +123,14 @@ func (t *keyTable) lookup(kind uint8, key string) int32 {
 	}
 }
 
+// after returns the next row of the same key, or none.
+func (t *keyTable) after(row int32) int32 {
+	if t.next == nil {
+		return none
+	}
+	return t.next[row]
+}
+
 // chain returns all rows of the key of a first row.
 func (t *keyTable) chain(head int32) []int32 {
 	rows := []int32{head}
