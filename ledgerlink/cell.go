@@ -165,7 +165,7 @@ func put(t *schemas.Text, v []byte) {
 	if len(v) <= 32 && cap(v) >= 32 && cap(t.Bytes)-n >= 32 {
 		*(*[32]byte)(t.Bytes[n : n+32]) = [32]byte(v[:32])
 		t.Bytes = t.Bytes[:n+len(v)]
-	} else {
+	} else if len(v) > 0 {
 		t.Bytes = append(t.Bytes, v...)
 	}
 	t.Ends = append(t.Ends, uint32(n+len(v)))
