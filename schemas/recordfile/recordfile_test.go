@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 
 	"tieout/internal/bizday"
 	"tieout/internal/fault"
@@ -277,15 +278,70 @@ func TestReaderServesSeveralGoroutines(t *testing.T) {
 }
 
 func TestCallersErrorComesBackAsItIs(t *testing.T) {
-	r := open(t, write(t, someRecords(7, 10), 10, Options{}))
+	defer goleak.VerifyNone(t)
+	r := open(t, write(t, someRecords(7, 500), 100, Options{RowGroupRows: 20}))
 	mine := errors.New("mine")
-	if err := r.Read(context.Background(), Keys, func(int64, *schemas.Batch) error { return mine }); err != mine {
-		t.Fatalf("got %v", err)
+	for _, r.Workers = range []int{1, 3} {
+		calls := 0
+		err := r.Read(context.Background(), Keys, func(int64, *schemas.Batch) error {
+			if calls++; calls == 7 {
+				return mine
+			}
+			return nil
+		})
+		if err != mine || calls != 7 {
+			t.Errorf("%d workers: got %v after %d calls", r.Workers, err, calls)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		err = r.Read(ctx, Keys, func(int64, *schemas.Batch) error { cancel(); return nil })
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%d workers, cancelled: got %v", r.Workers, err)
+		}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if err := r.Read(ctx, Keys, func(int64, *schemas.Batch) error { return nil }); !errors.Is(err, context.Canceled) {
-		t.Fatalf("got %v", err)
+}
+
+// full is a disk that takes so many bytes.
+type full int
+
+var errFull = errors.New("no space left")
+
+func (f *full) Write(b []byte) (int, error) {
+	if len(b) > int(*f) {
+		return 0, errFull
+	}
+	*f -= full(len(b))
+	return len(b), nil
+}
+
+// A full disk is told by the first call that meets it and by all later ones,
+// and nothing goes on in the background.
+func TestWriterTellsOfAFullDisk(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	batch := batches(someRecords(10, 1000))[0]
+	for room := 0; ; room += 20_000 {
+		disk := full(room)
+		w, err := NewWriter(&disk, Options{RowGroupRows: 300, Workers: 2})
+		if err != nil {
+			if !errors.Is(err, errFull) || room > 0 {
+				t.Fatalf("room %d: %v", room, err)
+			}
+			continue
+		}
+		var first error
+		for range 3 {
+			err := w.Batch(batch)
+			if first != nil && err == nil {
+				t.Fatalf("room %d: a batch was taken after %v", room, first)
+			}
+			first = errors.Join(first, err)
+		}
+		err = w.Close()
+		if first != nil && err == nil || err != nil && !errors.Is(err, errFull) {
+			t.Fatalf("room %d: close gave %v after %v", room, err, first)
+		}
+		if err == nil {
+			break
+		}
 	}
 }
 
