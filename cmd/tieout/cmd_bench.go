@@ -51,9 +51,10 @@ func (c *benchNightCmd) Run(a *app) error {
 	if err := cmp.Or(err, stop()); err != nil {
 		return err
 	}
-	if a.cli.JSON {
+	switch {
+	case a.cli.JSON:
 		err = a.printJSON(result)
-	} else {
+	case !a.cli.Quiet:
 		err = result.print(a)
 	}
 	if err != nil {

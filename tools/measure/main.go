@@ -4,17 +4,17 @@
 //
 // One day of a million payments, into the README:
 //
-//	go run ./tools/measure -rows 1000000 -readme README.md,README.zh-CN.md
+//	go run ./tools/measure -rows 1000000 -pages README.md,README.zh-CN.md
 //
 // The same files through tieout and through the SQL of other engines, in turns;
 // the folder holds gen, duckdb.mjs and clickhouse.mjs, with their packages
 // installed:
 //
-//	go run ./tools/measure -peers DIR -rows 1000000 -doc docs/benchmarks.md
+//	go run ./tools/measure -peers DIR -rows 1000000 -pages docs/benchmarks.md
 //
 // Nights of every channel and skew:
 //
-//	go run ./tools/measure -nights -rows 1000000 -doc docs/benchmarks.md
+//	go run ./tools/measure -nights -rows 1000000 -pages docs/benchmarks.md
 package main
 
 import (
@@ -37,23 +37,22 @@ func main() {
 	flag.IntVar(&m.runs, "runs", 5, "runs; the median counts")
 	flag.Int64Var(&m.limit, "limit", 512<<20, "bytes of peak memory that tieout must not pass; 0: no limit")
 	flag.StringVar(&m.data, "data", "", "folder with statement.csv, local.csv and truth.json; empty: make them")
-	readme := flag.String("readme", "", "files to write the result into, separated by commas; empty: print only")
+	pages := flag.String("pages", "", "files to write the result into, separated by commas; empty: print only")
 	peers := flag.String("peers", os.Getenv("PEERS"), "folder of the other engines' scripts; the environment variable PEERS is its default")
 	nights := flag.Bool("nights", false, "measure a night of every channel and skew")
-	doc := flag.String("doc", "", "page to write the table into; empty: print only")
 	flag.Parse()
 	work, err := os.MkdirTemp("", "tieout-measure-*")
 	if err != nil {
 		log.Fatal("measure: ", err)
 	}
-	m.work = work
+	m.work, m.pages = work, strings.FieldsFunc(*pages, func(c rune) bool { return c == ',' })
 	switch {
 	case *nights:
-		err = m.nights(*doc)
+		err = m.nights()
 	case *peers != "":
-		err = m.peers(*peers, *doc)
+		err = m.peers(*peers)
 	default:
-		err = m.day(strings.FieldsFunc(*readme, func(c rune) bool { return c == ',' }))
+		err = m.day()
 	}
 	if err := cmp.Or(err, os.RemoveAll(work)); err != nil {
 		log.Fatal("measure: ", err)
@@ -65,6 +64,7 @@ type measurement struct {
 	rows, runs int
 	limit      int64
 	data, work string
+	pages      []string
 }
 
 // build makes the program.
@@ -77,7 +77,7 @@ func (m *measurement) build() (tieout string, err error) {
 }
 
 // day measures tieout compare on one day, and writes a line into the READMEs.
-func (m *measurement) day(readme []string) error {
+func (m *measurement) day() error {
 	tieout, err := m.build()
 	if err != nil {
 		return err
@@ -99,12 +99,17 @@ func (m *measurement) day(readme []string) error {
 	r := median(all)
 	line := fmt.Sprintf("%d × %d rows: %.1f s wall, %.1f s CPU, %d MiB peak memory on %d cores; every planted difference found, no other",
 		r.statement, r.local, r.wall.Seconds(), r.cpu.Seconds(), r.peak>>20, cores())
-	fmt.Println(line)
 	if err := m.within(r); err != nil {
 		return err
 	}
-	for _, file := range readme {
-		if err := insert(file, "measured", line); err != nil {
+	return m.write("measured", line)
+}
+
+// write prints a result, and puts it between the marks of a name in the pages.
+func (m *measurement) write(name, text string) error {
+	fmt.Println(text)
+	for _, page := range m.pages {
+		if err := insert(page, name, text); err != nil {
 			return err
 		}
 	}

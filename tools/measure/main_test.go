@@ -14,7 +14,7 @@ func TestT15_AMillionRowsEachSide(t *testing.T) {
 		t.Skip("takes half a minute; run without -short")
 	}
 	m := measurement{rows: 1_000_000, runs: 1, limit: 512 << 20, work: t.TempDir()}
-	if err := m.day(nil); err != nil {
+	if err := m.day(); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -49,7 +49,7 @@ func (n *night) cpuByte() float64 {
 
 // nights measures tieout bench night for every channel and skew, in turns, and
 // writes the medians as a table.
-func (m *measurement) nights(doc string) error {
+func (m *measurement) nights() error {
 	tieout, err := m.build()
 	if err != nil {
 		return err
@@ -74,12 +74,7 @@ func (m *measurement) nights(doc string) error {
 		fmt.Fprintf(&b, "| %s | %s | %.2f | %.2f | %.2f | %d | %.2f | %.2f |\n", kind[0], kind[1], wall, middle(all[i], cpu), middle(all[i], cpu)/middle(all[0], cpu),
 			peak>>20, middle(all[i], (*night).cpuByte), middle(all[0], (*night).cpuByte)/middle(all[i], (*night).cpuByte))
 	}
-	table := strings.TrimSuffix(b.String(), "\n")
-	fmt.Println(table)
-	if doc == "" {
-		return nil
-	}
-	return insert(doc, "nights", table)
+	return m.write("nights", strings.TrimSuffix(b.String(), "\n"))
 }
 
 func runNight(tieout string, rows int, kind [2]string) (*night, error) {

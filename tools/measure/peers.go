@@ -29,7 +29,7 @@ var contenders = []contender{
 
 // peers measures all contenders on the same files, in turns, so that what
 // disturbs one disturbs the others, and writes the medians as a table.
-func (m *measurement) peers(dir, doc string) error {
+func (m *measurement) peers(dir string) error {
 	if why := missing(dir); why != "" {
 		log.Print("measure: the other engines are skipped: ", why)
 		return nil
@@ -65,12 +65,7 @@ func (m *measurement) peers(dir, doc string) error {
 	for i := range all {
 		medians[i] = median(all[i])
 	}
-	table := m.contest(medians)
-	fmt.Println(table)
-	if doc == "" {
-		return nil
-	}
-	return insert(doc, "peers "+strconv.Itoa(m.rows), table)
+	return m.write("peers "+strconv.Itoa(m.rows), m.contest(medians))
 }
 
 // missing says what of the scripts is not there, "" if nothing.
