@@ -1,0 +1,54 @@
+package match
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"tieout/schemas"
+)
+
+// An order paid in parts: each part goes to its counterpart, whatever the order
+// of the rows; one part that does not agree takes the whole order to the slow
+// way, with the same pairs.
+func TestOrdersPaidInParts(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 7))
+	in := baseInputs()
+	noon := in.Day.Of(in.Date).From + 12*3600*1_000_000
+	var local, channel memory
+	for order := range 400 {
+		for part := range 1 + r.IntN(4) {
+			l := schemas.Record{Kind: schemas.Payment, MerchantRef: fmt.Sprintf("M%04d", order), ChannelRef: fmt.Sprintf("C%04d-%d", order, part),
+				Status: schemas.Success, AmountMinor: 100, Currency: "CNY", EventTime: noon, BillDate: in.Date}
+			c := l
+			if order%5 == 0 && part == 1 {
+				l.Status = schemas.Unknown
+			}
+			local, channel = append(local, l), append(channel, c)
+		}
+	}
+	channel = mixed(r, channel)
+	in.Local, in.ChannelRows, in.Workers = local, channel, 2
+	e := newEngine(in)
+	e.parts = 4
+	got := &collector{}
+	res, err := e.run(context.Background(), got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	behind := 0
+	for _, o := range got.outcomes {
+		l, c := &local[o.Local.Row], &channel[o.Channel.Row]
+		want := schemas.Matched
+		if l.Status == schemas.Unknown {
+			want, behind = schemas.LocalBehind, behind+1
+		}
+		if l.ChannelRef != c.ChannelRef || o.Class != want || o.Pass != "exact_key" || o.Occurrence != 0 || o.Group != 0 {
+			t.Errorf("%s with %s: %+v", l.ChannelRef, c.ChannelRef, o)
+		}
+	}
+	if len(got.outcomes) != len(local) || behind == 0 || len(got.differences) != behind {
+		t.Errorf("%d outcomes of %d, %d differences of %d; %v", len(got.outcomes), len(local), len(got.differences), behind, res.Passes)
+	}
+}
