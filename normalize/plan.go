@@ -22,6 +22,9 @@ type plan struct {
 	exponent int
 
 	read   []int // columns whose cells are more than text
+	counts []int // totals that count every row
+	sums   []columnSum // totals of one column of every row
+	chosen []int // the other totals
 	unique []int // columns whose values do not repeat
 
 	merchantCol, currencyCol, dayCol, balanceCol int // -1: none
@@ -117,10 +120,12 @@ type total struct {
 	key      string
 	count    bool
 	when     selection
-	always   bool // when takes every row
 	sum      []int
 	decimals int
 }
+
+// columnSum is a total and its only column.
+type columnSum struct{ total, col int }
 
 func compile(def *channels.Definition, f *channels.Format, names []string) (*plan, error) {
 	exp, _ := def.Currency.Exponent()
@@ -318,10 +323,18 @@ func (p *plan) compileTotals(table map[string]channels.Total) {
 	slices.Sort(keys)
 	for _, k := range keys {
 		t := total{Total: table[k], key: k, count: table[k].Count, when: p.selection(table[k].When, table[k].NonZero)}
-		t.always, t.sum = t.when.all(), p.cols(table[k].Sum)
+		t.sum = p.cols(table[k].Sum)
 		if len(t.Sum) > 0 {
 			// A file can state a total of columns that it does not have: zero.
 			t.decimals = decimalsOf(p.def.Columns[p.format.Columns][t.Sum[0]], p.exponent)
+		}
+		switch i := len(p.totals); {
+		case t.count && t.when.all():
+			p.counts = append(p.counts, i)
+		case len(t.sum) == 1 && t.when.all():
+			p.sums = append(p.sums, columnSum{i, t.sum[0]})
+		default:
+			p.chosen = append(p.chosen, i)
 		}
 		p.totals = append(p.totals, t)
 		p.balanceSign = append(p.balanceSign, p.signInBalance(k))

@@ -272,33 +272,46 @@ func (r *rowReader) selected(s *selection) bool {
 func (r *rowReader) count(s *stats) bool {
 	known := true
 	s.movement = 0
-	for i := range r.p.totals {
-		t := &r.p.totals[i]
-		if r.cells == nil {
-			if t.count && t.always {
-				s.counts[i]++
-			}
-			known = false
-			continue
+	for _, i := range r.p.counts {
+		s.counts[i]++
+	}
+	if r.cells == nil {
+		known = len(r.p.totals) == 0
+	} else {
+		for _, t := range r.p.sums {
+			known = r.add(s, t.total, t.col) && known
 		}
-		if !t.always && !r.selected(&t.when) {
-			continue
-		}
-		if t.count {
-			s.counts[i]++
-			continue
-		}
-		for _, col := range t.sum {
-			if !r.valid[col] {
-				known = false
-				continue
-			}
-			s.sums[i].Add(r.amounts[col])
-			s.movement += int64(r.p.balanceSign[i]) * r.amounts[col]
+		for _, i := range r.p.chosen {
+			known = r.countChosen(s, i) && known
 		}
 	}
 	if !known {
 		s.unknown++
 	}
 	return known
+}
+
+// countChosen adds the row to a total that does not take every row, or several
+// columns of it.
+func (r *rowReader) countChosen(s *stats, i int) bool {
+	t, known := &r.p.totals[i], true
+	switch {
+	case !r.selected(&t.when):
+	case t.count:
+		s.counts[i]++
+	default:
+		for _, col := range t.sum {
+			known = r.add(s, i, col) && known
+		}
+	}
+	return known
+}
+
+func (r *rowReader) add(s *stats, total, col int) (known bool) {
+	if !r.valid[col] {
+		return false
+	}
+	s.sums[total].Add(r.amounts[col])
+	s.movement += int64(r.p.balanceSign[total]) * r.amounts[col]
+	return true
 }
