@@ -21,11 +21,11 @@ type plan struct {
 	totals   []total
 	exponent int
 
-	read   []int // columns whose cells are more than text
-	counts []int // totals that count every row
+	read   []int       // columns whose cells are more than text
+	counts []int       // totals that count every row
 	sums   []columnSum // totals of one column of every row
-	chosen []int // the other totals
-	unique []int // columns whose values do not repeat
+	chosen []int       // the other totals
+	unique []int       // columns whose values do not repeat
 
 	merchantCol, currencyCol, dayCol, balanceCol int // -1: none
 	slack                                        int64
