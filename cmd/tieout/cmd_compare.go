@@ -171,7 +171,7 @@ func (c *compareCmd) start(a *app, def *channels.Definition, watch steps) (*comp
 		w.steps = a.progress(format, w.date)
 	}
 	w.report = schemas.RunReport{Channel: def.Name, Account: w.account, Merchant: merchant, Date: w.date, RunID: "compare", Attempt: 1, Zone: def.Zone,
-		Versions: map[string]string{"program": version, "definition": def.Version}, FetchState: schemas.FetchFetched, Finished: a.now()}
+		Versions: map[string]string{"program": buildName(), "definition": def.Version}, FetchState: schemas.FetchFetched, Finished: a.now()}
 	return w, nil
 }
 

@@ -36,8 +36,8 @@ type versionCmd struct{}
 // Run is called by kong.
 func (*versionCmd) Run(a *app) error {
 	if a.cli.JSON {
-		return a.printJSON(map[string]any{"version": version})
+		return a.printJSON(map[string]any{"version": buildName()})
 	}
-	_, err := fmt.Fprintln(a.out, "tieout "+version)
+	_, err := fmt.Fprintln(a.out, "tieout "+buildName())
 	return err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -111,17 +112,19 @@ func (a *app) cascade(site *site, acct pipeline.Account, after bizday.Date) ([]r
 type replayCmd struct {
 	dates
 	accounts
-	Verify bool `help:"Compare with what was published, and keep nothing: identical, or the first thing that differs."`
+	Verify bool `help:"Compare with what was published, and keep nothing: identical, or the first thing that differs. What another version published is compared by content, not by bytes."`
 }
 
 // replayed is one day computed again.
 type replayed struct {
-	Date      bizday.Date `json:"date"`
-	Account   string      `json:"account"`
-	Run       string      `json:"run"`
-	Identical *bool       `json:"identical,omitempty"`
-	First     string      `json:"first_difference,omitempty"`
-	Kept      string      `json:"kept,omitempty"`
+	Date      bizday.Date              `json:"date"`
+	Account   string                   `json:"account"`
+	Run       string                   `json:"run"`
+	Identical *bool                    `json:"identical,omitempty"` // in content, if the versions differ
+	SameBytes *bool                    `json:"same_bytes,omitempty"`
+	Versions  []pipeline.VersionChange `json:"versions,omitempty"` // what differs
+	First     string                   `json:"first_difference,omitempty"`
+	Kept      string                   `json:"kept,omitempty"`
 }
 
 // Run is called by kong.
@@ -175,18 +178,39 @@ func (c *replayCmd) replay(a *app, site *site, acct pipeline.Account, date bizda
 		}
 		return r, err
 	}
-	first, run, err := site.pipeline.Replay(a.ctx, acct, date)
-	r.Run, r.First = run.ID, first
+	got, err := site.pipeline.Replay(a.ctx, acct, date)
+	r.Run = got.Run.ID
 	if err != nil {
 		return r, err
 	}
-	same := first == ""
-	if r.Identical = &same; !same {
-		stage, _, _ := strings.Cut(first, "/")
-		return r, fault.New("E-5081", fault.V{"what": "not identical", "account": acct.Name, "date": date, "stage": stage, "first": first}, nil)
+	same := got.First == ""
+	r.Identical, r.SameBytes, r.Versions, r.First = &same, &got.SameBytes, got.Versions, got.First
+	what, day := "not identical", fmt.Sprintf("%s %s %s", date, acct.Name, r.Run)
+	if len(got.Versions) > 0 {
+		was, is := versionsOf(got.Versions)
+		a.say(fmt.Sprintf("%s made with %s; computed again with %s", day, was, is), fmt.Sprintf("%s 由 %s 生成；现由 %s 重算", day, was, is))
+		what = "not identical in content, made by another version"
 	}
-	a.say(fmt.Sprintf("%s %s %s identical", date, acct.Name, run.ID), fmt.Sprintf("%s %s %s 完全一致", date, acct.Name, run.ID))
+	if !same {
+		stage, _, _ := strings.Cut(got.First, "/")
+		return r, fault.New("E-5081", fault.V{"what": what, "account": acct.Name, "date": date, "stage": stage, "first": got.First}, nil)
+	}
+	if got.SameBytes {
+		a.say(day+" identical", day+" 完全一致")
+		return r, nil
+	}
+	was, _ := versionsOf(got.Versions)
+	a.say(fmt.Sprintf("%s identical in content; made by %s, bytes differ", day, was), fmt.Sprintf("%s 内容一致；由 %s 生成，字节不同", day, was))
 	return r, nil
+}
+
+// versionsOf names what differs, as it was and as it is.
+func versionsOf(changes []pipeline.VersionChange) (was, is string) {
+	var old, now []string
+	for _, c := range changes {
+		old, now = append(old, c.Name+" "+cmp.Or(c.Was, "-")), append(now, c.Name+" "+cmp.Or(c.Is, "-"))
+	}
+	return strings.Join(old, ", "), strings.Join(now, ", ")
 }
 
 // undoCmd takes back the fixes of a run.

@@ -25,9 +25,6 @@ import (
 	"tieout/internal/fault"
 )
 
-// version is set by the release build: -ldflags "-X main.version=1.2.3".
-var version = "dev"
-
 func main() {
 	if err := keepPrivate(); err != nil {
 		fmt.Fprintln(os.Stderr, "tieout: core dumps cannot be switched off:", err)

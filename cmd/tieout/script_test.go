@@ -15,12 +15,17 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// clockVariable sets the clock of the program in scripts. It is read here, in
-// the test binary alone: the program that people get has no such switch.
-const clockVariable = "TIEOUT_SCRIPT_NOW"
+// clockVariable sets the clock of the program in scripts, versionVariable makes
+// it a release. They are read here, in the test binary alone: the program that
+// people get has no such switch.
+const (
+	clockVariable   = "TIEOUT_SCRIPT_NOW"
+	versionVariable = "TIEOUT_SCRIPT_VERSION"
+)
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"tieout": func() {
+		version = os.Getenv(versionVariable)
 		os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, scriptClock()))
 	}})
 }

@@ -106,7 +106,7 @@ func (s *site) openStores(a *app) error {
 	}
 	s.link = ledgerlink.NewLink(s.db, nil)
 	s.pipeline = &pipeline.Pipeline{
-		Lake: s.lake, Store: s.db, Table: table, Books: s.link, Now: a.now, Log: s.log, Program: version,
+		Lake: s.lake, Store: s.db, Table: table, Books: s.link, Now: a.now, Log: s.log, Program: buildName(),
 		Holder: holder(a.now()), Workers: runtime.GOMAXPROCS(0), Memory: a.cli.Memory.tables(), Report: reporter{},
 		Alert: alert.New(places, s.db, a.now, s.log),
 	}

@@ -71,6 +71,7 @@ var proofPhrases = []Text{
 	{"a manifest", "清单"},
 	{"the manifest was changed", "清单已被改动"},
 	{"not identical", "不一致"},
+	{"not identical in content, made by another version", "内容不一致，由其他版本生成"},
 
 	// Of a report.
 	{"report.json = differences.csv", "report.json = differences.csv"},

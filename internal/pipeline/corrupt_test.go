@@ -75,7 +75,7 @@ func (w *world) corrupt(path string) bool {
 // the file.
 func (w *world) replayNames(path string) bool {
 	w.t.Helper()
-	_, _, err := w.pipe.Replay(context.Background(), w.acct, day1)
+	_, err := w.pipe.Replay(context.Background(), w.acct, day1)
 	if err == nil {
 		return false
 	}

@@ -3,7 +3,9 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"maps"
 	"path/filepath"
+	"slices"
 
 	"tieout/internal/bizday"
 	"tieout/internal/fault"
@@ -12,25 +14,71 @@ import (
 	"tieout/schemas"
 )
 
+// Replayed is what came of computing a published day again.
+type Replayed struct {
+	Run       store.Run
+	Versions  []VersionChange // none: every byte must be the same; else the content must
+	First     string          // the first thing that differs, as stage/file:row; "" if nothing does
+	SameBytes bool            // of every file
+}
+
+// VersionChange is a version that decides a result and is not what it was when
+// the result was published.
+type VersionChange struct {
+	Name string `json:"name"` // program, definition, rules, decisions
+	Was  string `json:"was"`
+	Is   string `json:"is"`
+}
+
 // Replay computes a published day again, from the raw files and the recorded
-// export, lookups and answers, in a folder of its own that goes away. It returns
-// the name of the first thing that differs, or "" when every byte is the same. It
-// never becomes current and touches no book.
-func (p *Pipeline) Replay(ctx context.Context, acct Account, date bizday.Date) (first string, run store.Run, err error) {
-	run, err = p.recompute(ctx, acct, date, func(w *work) error {
-		for _, stage := range []string{StageNormalize, StageMatch, StageResolve} {
-			_, published, err := p.stageOf(w.previous, stage)
-			if err != nil {
-				return err
-			}
-			if f := firstDifference(published, w.manifests[stage]); f != "" {
-				first = stage + "/" + f
-				return nil
-			}
+// export, lookups and answers, in a folder of its own that goes away, and
+// compares. The same versions owe the same bytes; other versions may write
+// other files, and owe the same content. It never becomes current and touches
+// no book.
+func (p *Pipeline) Replay(ctx context.Context, acct Account, date bizday.Date) (r Replayed, err error) {
+	r.Run, err = p.recompute(ctx, acct, date, func(w *work) error { return w.compare(ctx, &r) })
+	return r, err
+}
+
+// compare holds what was computed again against what was published.
+func (w *work) compare(ctx context.Context, r *Replayed) error {
+	var was, is []stageFiles
+	r.SameBytes = true
+	for _, stage := range []string{StageNormalize, StageMatch, StageResolve} {
+		dir, published, err := w.p.stageOf(w.previous, stage)
+		if err != nil {
+			return err
 		}
-		return nil
-	})
-	return first, run, err
+		again := w.manifests[stage]
+		was, is = append(was, stageFiles{dir, published}), append(is, stageFiles{w.dir(stage), again})
+		r.Versions = noteVersions(r.Versions, published.Versions, again.Versions)
+		r.SameBytes = r.SameBytes && slices.Equal(published.Outputs, again.Outputs)
+	}
+	for i := range was {
+		first, err := firstDifference(was[i].m, is[i].m), error(nil)
+		if first != "" && len(r.Versions) > 0 {
+			first, err = contentDifference(ctx, was[i], is[i])
+		}
+		if err != nil {
+			return err
+		}
+		if first != "" {
+			r.First = was[i].m.Stage + "/" + first
+			return nil
+		}
+	}
+	return nil
+}
+
+// noteVersions adds the versions that differ, each once.
+func noteVersions(all []VersionChange, was, is map[string]string) []VersionChange {
+	for _, name := range slices.Sorted(maps.Keys(is)) {
+		c := VersionChange{name, was[name], is[name]}
+		if c.Was != c.Is && !slices.Contains(all, c) {
+			all = append(all, c)
+		}
+	}
+	return all
 }
 
 // Recompute is Replay that keeps its files, beside those of the published run,
@@ -68,7 +116,8 @@ func (p *Pipeline) recompute(ctx context.Context, acct Account, date bizday.Date
 	return run, errors.Join(err, free())
 }
 
-// computeAgain takes over what came from outside, and computes the rest.
+// computeAgain takes over what came from outside, and computes the rest. What is
+// taken over is used as it is, whatever version recorded it (see run).
 func (w *work) computeAgain(ctx context.Context) error {
 	for _, stage := range []string{StageFetch, StageExport, StageQuery} {
 		dir, m, err := w.p.stageOf(w.previous, stage)

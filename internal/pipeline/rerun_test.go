@@ -291,12 +291,12 @@ func TestReplayThatFailsLeavesNothing(t *testing.T) {
 	w.runAll(day1)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, _, err := w.pipe.Replay(ctx, w.acct, day1); err == nil {
+	if _, err := w.pipe.Replay(ctx, w.acct, day1); err == nil {
 		t.Error("a cancelled replay ends well")
 	}
 	w.fs = &badDisk{illness: illness{errno: syscall.ENOSPC, forever: true}, k: 30}
 	w.restart()
-	if _, _, err := w.pipe.Replay(context.Background(), w.acct, day1); fault.Of(err).Exit() != 41 {
+	if _, err := w.pipe.Replay(context.Background(), w.acct, day1); fault.Of(err).Exit() != 41 {
 		t.Errorf("a replay on a full disk: %v", err)
 	}
 	wantList(t, "temporary folders", names(t, filepath.Join(w.dir, "lake", "tmp")), nil)

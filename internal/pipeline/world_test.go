@@ -196,8 +196,8 @@ func (w *world) verify(from, to bizday.Date) {
 func (w *world) replay(dates ...bizday.Date) {
 	w.t.Helper()
 	for _, d := range dates {
-		if first, _, err := w.pipe.Replay(context.Background(), w.acct, d); err != nil || first != "" {
-			w.t.Errorf("replay of %s: first difference %q, %v", d, first, err)
+		if r, err := w.pipe.Replay(context.Background(), w.acct, d); err != nil || r.First != "" || !r.SameBytes || len(r.Versions) > 0 {
+			w.t.Errorf("replay of %s: %+v, %v", d, r, err)
 		}
 	}
 }
