@@ -44,7 +44,7 @@ func parsePlain(b []byte, exp int) (v uint64, ok bool) {
 
 // notDigits is 0 if the eight bytes are digits.
 func notDigits(w uint64) uint64 {
-	return ((w ^ zeros) | (w+6*ones ^ zeros)) & (0xF0 * ones)
+	return ((w ^ zeros) | (w + 6*ones ^ zeros)) & (0xF0 * ones)
 }
 
 // eightDigits returns the number that eight digits are, the first lowest: pairs,
