@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -372,4 +373,26 @@ func TestFaultS4_FlippedByte(t *testing.T) {
 	}
 	w.verify(day1, day1)
 	w.replay(day1)
+}
+
+// deafReporter cannot write a report.
+type deafReporter struct{}
+
+func (deafReporter) Write(context.Context, string, *schemas.RunReport, []fault.Lang) ([]schemas.FileUsed, error) {
+	return nil, errors.New("no reports today")
+}
+
+// A run that goes on after it was stopped ends at the stage at which a whole run
+// ends, although it found the stages done.
+func TestResumedRunEndsAtTheLastStage(t *testing.T) {
+	w := newWorld(t)
+	busyDays(w)
+	w.pipe.Report = deafReporter{}
+	if res, err := w.pipe.Run(context.Background(), w.acct, day1, pipeline.Options{}); err == nil || res.Run.Stage != pipeline.StageReport {
+		t.Fatalf("stage %q, %v", res.Run.Stage, err)
+	}
+	w.restart()
+	if res := w.run(day1, pipeline.Options{}, ""); res.Run.Stage != pipeline.StageReport || res.Run.Attempt != 1 {
+		t.Errorf("stage %q of attempt %d", res.Run.Stage, res.Run.Attempt)
+	}
 }

@@ -120,15 +120,15 @@ func (w *work) run(ctx context.Context, stage string, inputs []schemas.FileUsed,
 		w.progress.Skip(stage)
 		return recorded, nil
 	}
+	if err := w.enter(ctx, stage); err != nil {
+		return nil, err
+	}
 	want := &schemas.Manifest{Stage: stage, Account: w.acct.Name, Date: w.date.String(), Versions: w.versions(stage), Inputs: inputs, Counts: map[string]int64{}}
 	dir := w.dir(stage)
 	if have, err := readManifest(dir); err == nil && sameWork(have, want) && outputsWhole(dir, have) == nil {
 		w.progress.Skip(stage)
 		w.manifests[stage] = have
 		return have, nil
-	}
-	if err := w.enter(ctx, stage); err != nil {
-		return nil, err
 	}
 	w.progress.Begin(stage)
 	if err := os.RemoveAll(dir); err != nil {
