@@ -4,15 +4,10 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"hash/maphash"
-	"math"
-	"math/bits"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
-	"tieout/internal/bizday"
-	"tieout/internal/fault"
 	"tieout/schemas"
 )
 
@@ -20,19 +15,9 @@ import (
 // one row of each side bears, and agree in all that is compared. They are
 // paired here, part by part, in little memory, and are not looked at again. All
 // others are left to the passes, which need many looks at few rows.
-//
-// A part holds the rows of both sides whose kind and number hash alike, so that
-// rows that belong together stand in one part. The hash decides nothing else:
-// full numbers are compared.
 type agreed struct {
-	e     *engine
-	seed  maphash.Seed
-	shift int // of a hash, to its part
-	parts []part
-	store storage
-
-	local, channel *ledger // of all fresh rows
-	without        [2]side // rows without a number of ours
+	*Intake
+	e *engine
 }
 
 // part is the rows of both sides whose hashes begin alike, and what became of
@@ -47,137 +32,6 @@ type part struct {
 	rest           [2]side // rows left to the passes
 	sums           tallies
 	local, channel *ledger // of the pairs
-}
-
-// Parts are about so large that their tables fit into the caches.
-const (
-	partRows = 48 << 10
-	maxParts = 256
-)
-
-func newAgreed(e *engine) *agreed {
-	rows := max(e.in.Local.Rows(), e.in.ChannelRows.Rows())
-	n := 1
-	for int64(n)*partRows < rows && n < maxParts {
-		n *= 2
-	}
-	if e.parts > 0 {
-		n = e.parts // tests cut small days into many parts
-	}
-	a := &agreed{e: e, seed: maphash.MakeSeed(), shift: 64 - bits.Len(uint(n)-1), parts: make([]part, n), local: newLedger(), channel: newLedger()}
-	a.store.free, a.store.scratch = math.MaxInt64, e.in.Scratch
-	if e.in.Memory > 0 && e.in.Scratch != nil {
-		a.store.free = e.in.Memory / 4
-	}
-	for i := range a.parts {
-		p := &a.parts[i]
-		p.rows[onLocal].in, p.rows[onChannel].in, p.pairs.in = &a.store, &a.store, &a.store
-	}
-	return a
-}
-
-// partOf returns the part of a kind and number.
-func (a *agreed) partOf(kind schemas.Kind, key []byte) int {
-	if a.shift == 64 {
-		return 0
-	}
-	return int((maphash.Bytes(a.seed, key) ^ uint64(kind)*0x9e3779b97f4a7c15) >> a.shift)
-}
-
-// read sorts the rows of both sides into the parts.
-func (a *agreed) read(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(min(2, max(1, a.e.in.Workers)))
-	for which, set := range []RowSet{a.e.in.Local, a.e.in.ChannelRows} {
-		g.Go(func() (err error) {
-			defer recovered(&err)
-			return a.readSide(ctx, which, set)
-		})
-	}
-	return g.Wait()
-}
-
-func (a *agreed) readSide(ctx context.Context, which int, set RowSet) error {
-	if n := set.Rows(); n >= math.MaxInt32 {
-		return fault.New("E-4160", fault.V{"rows": n, "limit": math.MaxInt32}, nil)
-	}
-	rows := int64(0)
-	whole := a.local
-	if which == onChannel {
-		whole = a.channel
-	}
-	names := currencyCache{all: a.e.money}
-	err := set.Read(ctx, matchColumns, func(first int64, b *schemas.Batch) error {
-		if first != rows {
-			return fmt.Errorf("batch starts at row %d after %d rows", first, rows)
-		}
-		rows += int64(b.Len())
-		return a.sort(which, int32(first), b, &names, whole)
-	})
-	if err == nil && rows != set.Rows() {
-		err = fmt.Errorf("read %d rows of %d", rows, set.Rows())
-	}
-	return err
-}
-
-// sort puts the rows of a batch into their parts: the hot loop of reading.
-func (a *agreed) sort(which int, first int32, b *schemas.Batch, names *currencyCache, whole *ledger) error {
-	var x cells
-	for i := range b.Len() {
-		if err := x.of(b, i, names); err != nil {
-			return fmt.Errorf("row %d: %w", int(first)+i, err)
-		}
-		x.row = first + int32(i)
-		whole.count(x.currency, x.amount)
-		if len(x.key) == 0 {
-			if err := a.without[which].addFresh(&x); err != nil {
-				return err
-			}
-			continue
-		}
-		p := &a.parts[a.partOf(x.kind, x.key)]
-		pile := &p.rows[which]
-		buf, err := pile.room(maxPacked + len(x.key))
-		if err != nil {
-			return err
-		}
-		pile.open = x.pack(buf, p.last[which], a.e.day.From)
-		p.last[which] = x.row
-		p.count[which]++
-	}
-	return nil
-}
-
-// of takes a row out of a batch and refuses values that no stage before may
-// hand on.
-func (x *cells) of(b *schemas.Batch, i int, names *currencyCache) (err error) {
-	x.kind, x.status, x.amount, x.time, x.date = b.Kind[i], b.Status[i], b.AmountMinor[i], b.EventTime[i], bizday.None
-	if x.time == schemas.NoTime {
-		x.date = b.BillDate[i] // of rows with a time, it is never asked for
-	}
-	x.key = b.MerchantRef.At(i)
-	if x.kind != schemas.Payment {
-		if refund := b.RefundRef.At(i); len(refund) > 0 {
-			x.key = refund
-		}
-	}
-	if x.currency, err = names.code(b.Currency.At(i)); err != nil {
-		return err
-	}
-	if x.fee, err = feeOfRow(schemas.NullInt64{V: b.FeeMinor[i], Valid: b.FeeValid[i]}, b.FeeSub[i]); err != nil {
-		return err
-	}
-	return x.check()
-}
-
-func (x *cells) check() error {
-	switch {
-	case x.kind == 0 || x.status < schemas.Success || x.status > schemas.Reversed:
-		return fmt.Errorf("kind %s and status %s", x.kind, x.status)
-	case x.amount < 0:
-		return fmt.Errorf("the negative amount %d", x.amount)
-	}
-	return nil
 }
 
 // pair finds the pairs of all parts, several parts at a time.
@@ -345,7 +199,7 @@ func (a *agreed) unpack(s *side, p *pile, n int) error {
 			break
 		}
 		for at, end := 0, len(b); at < end; {
-			at += x.unpack(b[at:end+slack], a.e.day.From)
+			at += x.unpack(b[at:end+slack], a.base)
 			if err := s.addFresh(&x); err != nil {
 				return err
 			}

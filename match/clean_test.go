@@ -30,10 +30,9 @@ func TestOrdersPaidInParts(t *testing.T) {
 	}
 	channel = mixed(r, channel)
 	in.Local, in.ChannelRows, in.Workers = local, channel, 2
-	e := newEngine(in)
-	e.parts = 4
+	in.Intake = newIntake(4, in.Day.Of(in.Date), 0, nil)
 	got := &collector{}
-	res, err := e.run(context.Background(), got)
+	res, err := Run(context.Background(), in, got)
 	if err != nil {
 		t.Fatal(err)
 	}

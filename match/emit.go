@@ -51,8 +51,8 @@ func (e *engine) emit(ctx context.Context, out Sink) (Result, error) {
 	if res.Claims, err = e.claims(ctx); err != nil {
 		return Result{}, err
 	}
-	res.Proofs = append(proveSame("local", cameIn(e.agreed.local, e.local), local, e.money.names),
-		proveSame("channel", cameIn(e.agreed.channel, e.channel), channel, e.money.names)...)
+	res.Proofs = append(proveSame("local", cameIn(e.agreed.whole[onLocal], e.local), local, e.money.names),
+		proveSame("channel", cameIn(e.agreed.whole[onChannel], e.channel), channel, e.money.names)...)
 	res.Proofs = append(res.Proofs, e.proveCarry(schemas.Local, res.CarriedOut), e.proveCarry(schemas.Channel, res.CarriedOut))
 	res.Proofs = append(res.Proofs, e.proveDates(res.Totals)...)
 	return res, nil

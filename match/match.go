@@ -51,6 +51,10 @@ type Inputs struct {
 	Local       RowSet // our rows of the date and of the windows around it; of file sources, all rows
 	ChannelRows RowSet // the statement's rows
 
+	// Intake holds all rows of both sides, taken while they were written; nil:
+	// they are read. It serves one match.
+	Intake *Intake
+
 	CarriedLocal, CarriedChannel []schemas.Carried // what the day before carried out
 	Claims                       []schemas.Claim   // local rows that the runs of other days placed
 

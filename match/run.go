@@ -12,11 +12,7 @@ import (
 // Run matches one day. An error means that nothing of the result counts. What
 // does not add up is a proof that is not OK, not an error.
 func Run(ctx context.Context, in Inputs, out Sink) (Result, error) {
-	return newEngine(in).run(ctx, out)
-}
-
-func (e *engine) run(ctx context.Context, out Sink) (Result, error) {
-	in := &e.in
+	e := newEngine(in)
 	if err := e.load(ctx); err != nil {
 		return Result{}, fmt.Errorf("match %s %s: %w", in.Account, in.Date, err)
 	}
@@ -79,7 +75,6 @@ type engine struct {
 	seen       bizday.Interval // the bill date with its windows
 	compareFee [256]bool       // by kind
 
-	parts      int                  // of agreed; 0: by the number of rows
 	groups     int64                // groups given out
 	twins      map[int32]int32      // carried local row -> the fresh row that shows it again
 	claimed    map[int32]int32      // first row of a key -> a row of it that another run has placed
@@ -103,7 +98,7 @@ const (
 func newEngine(in Inputs) *engine {
 	day := in.Day.Of(in.Date)
 	e := &engine{
-		in: in, money: &currencies{}, day: day,
+		in: in, day: day,
 		seen:  bizday.Interval{From: day.From - in.Rules.WindowBefore.Microseconds(), To: day.To + in.Rules.WindowAfter.Microseconds()},
 		twins: map[int32]int32{}, claimed: map[int32]int32{}, taken: map[int32]taken{},
 		candidates: [2]map[int32][]int32{{}, {}},
@@ -111,14 +106,17 @@ func newEngine(in Inputs) *engine {
 	for _, k := range in.Rules.CompareFee {
 		e.compareFee[k] = true
 	}
+	if in.Intake == nil {
+		in.Intake = NewIntake(max(in.Local.Rows(), in.ChannelRows.Rows()), day, in.Memory, in.Scratch)
+	}
+	e.agreed, e.money = &agreed{in.Intake, e}, in.Intake.money
 	return e
 }
 
 // load reads both sides, pairs what agrees at the first look, and keeps the
 // rows that are left.
 func (e *engine) load(ctx context.Context) error {
-	e.agreed = newAgreed(e)
-	if err := e.agreed.read(ctx); err != nil {
+	if err := e.agreed.read(ctx, e.in.Workers, [2]RowSet{e.in.Local, e.in.ChannelRows}); err != nil {
 		return err
 	}
 	if err := e.agreed.pair(ctx); err != nil {

@@ -282,7 +282,7 @@ func TestProofsFire(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		want := cameIn(e.agreed.local, e.local)
+		want := cameIn(e.agreed.whole[onLocal], e.local)
 		spoil(e)
 		got := newLedger()
 		if err := e.outcomes(context.Background(), func(l, c int32, o schemas.Outcome, by passID) error {

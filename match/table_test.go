@@ -383,11 +383,14 @@ func run(t *testing.T, in Inputs, late []LateRow) *ran {
 		}
 	}
 	out := &ran{sink: &collector{}, byRow: map[string]schemas.Outcome{}, diffs: map[string]*schemas.Difference{}}
-	e := newEngine(in)
-	if in.Workers > 1 {
-		e.parts = 8 // as if the day were large
+	if in.Workers > 1 { // as if the day were large, and one side at hand
+		in.Intake = newIntake(8, in.Day.Of(in.Date), 0, nil)
+		err := in.ChannelRows.Read(context.Background(), recordfile.All, func(_ int64, b *schemas.Batch) error { return in.Intake.Channel(b) })
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
-	res, err := e.run(context.Background(), out.sink)
+	res, err := Run(context.Background(), in, out.sink)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -443,6 +446,7 @@ func answer(late []LateRow, keys []schemas.LookupKey) []LateRow {
 
 // lateAnswer repeats the question that Run asks, to name the rows of the answer.
 func lateAnswer(late []LateRow, in Inputs) []LateRow {
+	in.Intake = nil // it served its match
 	var asked []LateRow
 	in.Late = func(_ context.Context, keys []schemas.LookupKey) ([]LateRow, error) {
 		asked = answer(late, keys)

@@ -121,6 +121,7 @@ type comparison struct {
 	report  schemas.RunReport
 	lang    fault.Lang
 	memory  memory
+	intake  *match.Intake // takes the rows of both sides while they are written
 	steps   steps
 	failed  error              // why the two sides could not be compared
 	written []schemas.FileUsed // the reports
@@ -184,6 +185,15 @@ func (w *comparison) close() {
 	}
 }
 
+// rowsGuess is about how many rows the statement has.
+func (w *comparison) rowsGuess() int64 {
+	size := int64(0)
+	for _, f := range w.files() {
+		size += f.Size
+	}
+	return size / 256
+}
+
 // files are all that the statement consists of.
 func (w *comparison) files() []normalize.File {
 	var files []normalize.File
@@ -200,6 +210,9 @@ func (w *comparison) run(ctx context.Context) error {
 		w.steps.End(step, nil)
 		return err
 	}
+	scratch := lake.NewScratch(w.dir)
+	defer scratch.Close()
+	w.intake = match.NewIntake(w.rowsGuess(), w.def.Day().Of(w.date), w.memory.tables(), scratch)
 	exporting, stop := context.WithCancel(ctx)
 	defer stop()
 	var exported error
@@ -220,7 +233,7 @@ func (w *comparison) run(ctx context.Context) error {
 	}
 	w.report.Proofs = append(w.report.Proofs, w.report.Export.Proofs...)
 	w.steps.Begin(pipeline.StageMatch)
-	return end(pipeline.StageMatch, w.match(ctx, rules))
+	return end(pipeline.StageMatch, w.match(ctx, rules, scratch))
 }
 
 // statement writes statement.parquet and rejects.jsonl.
@@ -235,7 +248,7 @@ func (w *comparison) statement(ctx context.Context) error {
 		return err
 	}
 	defer rejects.Close()
-	sink := &compareSink{rejects: recordfile.NewLineWriter[schemas.Reject](rejects)}
+	sink := &compareSink{intake: w.intake, rejects: recordfile.NewLineWriter[schemas.Reject](rejects)}
 	err = w.records("statement.parquet", func(rec *recordfile.Writer) error {
 		sink.records = rec
 		st, err := normalize.Statement(ctx, normalize.Input{Definition: w.def, Account: w.account, Merchant: w.report.Merchant, Date: w.date, Files: w.files(), Workers: runtime.GOMAXPROCS(0)}, sink)
@@ -259,15 +272,21 @@ func (w *comparison) local(ctx context.Context, rules match.Rules) error {
 		return err
 	}
 	return w.records("local.parquet", func(rec *recordfile.Writer) error {
+		keep := func(b *schemas.Batch) error {
+			if err := w.intake.Local(b); err != nil {
+				return err
+			}
+			return rec.Batch(b)
+		}
 		exp, err := source.Export(ctx, ledgerlink.ExportRequest{Channel: w.def.Name, Account: w.account, Merchant: w.report.Merchant, Day: w.def.Day(), Date: w.date,
-			Before: rules.WindowBefore, After: rules.WindowAfter}, rec.Batch)
+			Before: rules.WindowBefore, After: rules.WindowAfter}, keep)
 		w.report.Export = &exp
 		return err
 	})
 }
 
 // match writes differences.jsonl and outcomes.parquet.
-func (w *comparison) match(ctx context.Context, rules match.Rules) error {
+func (w *comparison) match(ctx context.Context, rules match.Rules, scratch match.Scratch) error {
 	local, err := recordfile.OpenFile(filepath.Join(w.dir, "local.parquet"))
 	if err != nil {
 		return err
@@ -296,11 +315,9 @@ func (w *comparison) match(ctx context.Context, rules match.Rules) error {
 	if err != nil {
 		return err
 	}
-	scratch := lake.NewScratch(w.dir)
-	defer scratch.Close()
 	sink := &decidedSink{outcomes: writer, diffs: recordfile.NewLineWriter[schemas.Difference](diffs), table: table}
 	res, err := match.Run(ctx, match.Inputs{Account: w.account, Channel: w.def.Name, Date: w.date, Day: w.def.Day(), Local: local, ChannelRows: channel,
-		Rules: rules, Workers: runtime.GOMAXPROCS(0), Memory: w.memory.tables(), Scratch: scratch}, sink)
+		Rules: rules, Workers: runtime.GOMAXPROCS(0), Memory: w.memory.tables(), Scratch: scratch, Intake: w.intake}, sink)
 	if err := errors.Join(err, writer.Close(), sink.diffs.Close(), outcomes.Close(), diffs.Close()); err != nil {
 		return err
 	}
@@ -416,13 +433,19 @@ func (w *comparison) records(name string, fill func(*recordfile.Writer) error) e
 
 // compareSink takes what normalize gives.
 type compareSink struct {
+	intake  *match.Intake
 	records *recordfile.Writer
 	rejects *recordfile.LineWriter[schemas.Reject]
 	shown   []schemas.Reject
 }
 
 // Batch implements normalize.Sink.
-func (s *compareSink) Batch(b *schemas.Batch) error { return s.records.Batch(b) }
+func (s *compareSink) Batch(b *schemas.Batch) error {
+	if err := s.intake.Channel(b); err != nil {
+		return err
+	}
+	return s.records.Batch(b)
+}
 
 // Reject implements normalize.Sink; the first ones are kept for the pages.
 func (s *compareSink) Reject(r schemas.Reject) error {

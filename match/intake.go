@@ -1,0 +1,181 @@
+package match
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"math"
+	"math/bits"
+
+	"golang.org/x/sync/errgroup"
+
+	"tieout/internal/bizday"
+	"tieout/internal/fault"
+	"tieout/schemas"
+)
+
+// Intake deals the rows of both sides into parts, as the first look needs them.
+// A part holds the rows whose kind and number hash alike, so that rows that
+// belong together stand in one part. The hash decides nothing else: full
+// numbers are compared.
+//
+// Run makes one and reads both sides into it. A caller that has the rows in
+// hand anyway, because it writes them, can fill one on the way (Inputs.Intake):
+// then they are not read again.
+type Intake struct {
+	seed  maphash.Seed
+	shift int // of a hash, to its part
+	base  int64
+	parts []part
+	store storage
+	money *currencies
+
+	rows    [2]int64   // by side
+	whole   [2]*ledger // of all rows
+	without [2]side    // rows without a number of ours
+	names   [2]currencyCache
+	used    bool
+}
+
+// Parts are about so large that their tables fit into the caches.
+const (
+	partRows = 48 << 10
+	maxParts = 256
+)
+
+// NewIntake makes an intake for about so many rows a side; more or fewer only
+// make its parts larger or smaller. day is the bill date's. memory and scratch
+// are those of Inputs.
+func NewIntake(rows int64, day bizday.Interval, memory int64, scratch Scratch) *Intake {
+	parts := 1
+	for int64(parts)*partRows < rows && parts < maxParts {
+		parts *= 2
+	}
+	return newIntake(parts, day, memory, scratch)
+}
+
+func newIntake(parts int, day bizday.Interval, memory int64, scratch Scratch) *Intake {
+	in := &Intake{seed: maphash.MakeSeed(), shift: 64 - bits.Len(uint(parts)-1), base: day.From, parts: make([]part, parts), money: &currencies{},
+		whole: [2]*ledger{newLedger(), newLedger()}}
+	in.store.free, in.store.scratch = math.MaxInt64, scratch
+	if memory > 0 && scratch != nil {
+		in.store.free = memory / 4
+	}
+	for i := range in.parts {
+		p := &in.parts[i]
+		p.rows[onLocal].in, p.rows[onChannel].in, p.pairs.in = &in.store, &in.store, &in.store
+	}
+	for which := range in.names {
+		in.names[which].all = in.money
+	}
+	return in
+}
+
+// Local takes the next rows of our side, in the order of the row set. It may
+// run beside Channel. The batch is not kept.
+func (in *Intake) Local(b *schemas.Batch) error { return in.take(onLocal, b) }
+
+// Channel takes the next rows of the channel's side.
+func (in *Intake) Channel(b *schemas.Batch) error { return in.take(onChannel, b) }
+
+// partOf returns the part of a kind and number.
+func (in *Intake) partOf(kind schemas.Kind, key []byte) int {
+	if in.shift == 64 {
+		return 0
+	}
+	return int((maphash.Bytes(in.seed, key) ^ uint64(kind)*0x9e3779b97f4a7c15) >> in.shift)
+}
+
+// take puts the rows of a batch into their parts: the hot loop of reading.
+func (in *Intake) take(which int, b *schemas.Batch) error {
+	n := int64(b.Len())
+	if in.rows[which]+n >= math.MaxInt32 {
+		return fault.New("E-4160", fault.V{"rows": in.rows[which] + n, "limit": math.MaxInt32}, nil)
+	}
+	var x cells
+	for i := range b.Len() {
+		x.row = int32(in.rows[which]) + int32(i)
+		if err := x.of(b, i, &in.names[which]); err != nil {
+			return fmt.Errorf("row %d: %w", x.row, err)
+		}
+		in.whole[which].count(x.currency, x.amount)
+		if len(x.key) == 0 {
+			if err := in.without[which].addFresh(&x); err != nil {
+				return err
+			}
+			continue
+		}
+		p := &in.parts[in.partOf(x.kind, x.key)]
+		pile := &p.rows[which]
+		buf, err := pile.room(maxPacked + len(x.key))
+		if err != nil {
+			return err
+		}
+		pile.open = x.pack(buf, p.last[which], in.base)
+		p.last[which] = x.row
+		p.count[which]++
+	}
+	in.rows[which] += n
+	return nil
+}
+
+// read takes what the row sets hold and nobody has given yet.
+func (in *Intake) read(ctx context.Context, workers int, sets [2]RowSet) error {
+	if in.used {
+		return errors.New("an intake serves one match")
+	}
+	in.used = true
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(min(2, max(1, workers)))
+	for which, set := range sets {
+		g.Go(func() (err error) {
+			defer recovered(&err)
+			if in.rows[which] == 0 {
+				err = set.Read(ctx, matchColumns, func(first int64, b *schemas.Batch) error {
+					if first != in.rows[which] {
+						return fmt.Errorf("batch starts at row %d after %d rows", first, in.rows[which])
+					}
+					return in.take(which, b)
+				})
+			}
+			if err == nil && in.rows[which] != set.Rows() {
+				err = fmt.Errorf("took %d rows of %d", in.rows[which], set.Rows())
+			}
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+// of takes a row out of a batch and refuses values that no stage before may
+// hand on.
+func (x *cells) of(b *schemas.Batch, i int, names *currencyCache) (err error) {
+	x.kind, x.status, x.amount, x.time, x.date = b.Kind[i], b.Status[i], b.AmountMinor[i], b.EventTime[i], bizday.None
+	if x.time == schemas.NoTime {
+		x.date = b.BillDate[i] // of rows with a time, it is never asked for
+	}
+	x.key = b.MerchantRef.At(i)
+	if x.kind != schemas.Payment {
+		if refund := b.RefundRef.At(i); len(refund) > 0 {
+			x.key = refund
+		}
+	}
+	if x.currency, err = names.code(b.Currency.At(i)); err != nil {
+		return err
+	}
+	if x.fee, err = feeOfRow(schemas.NullInt64{V: b.FeeMinor[i], Valid: b.FeeValid[i]}, b.FeeSub[i]); err != nil {
+		return err
+	}
+	return x.check()
+}
+
+func (x *cells) check() error {
+	switch {
+	case x.kind == 0 || x.status < schemas.Success || x.status > schemas.Reversed:
+		return fmt.Errorf("kind %s and status %s", x.kind, x.status)
+	case x.amount < 0:
+		return fmt.Errorf("the negative amount %d", x.amount)
+	}
+	return nil
+}
