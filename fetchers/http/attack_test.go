@@ -329,6 +329,35 @@ func TestAttack22_ContentEncoding(t *testing.T) {
 	}
 }
 
+// TestAttack22_UnpackedByNobody: the transport does not unpack either, should a
+// request ever go out that does not ask for the bytes as they are.
+func TestAttack22_UnpackedByNobody(t *testing.T) {
+	s := newWeChatServer(t)
+	sent := gzipped(bill(300))
+	s.file = func(w nethttp.ResponseWriter, _ *nethttp.Request) bool {
+		w.Header().Set("Content-Encoding", "gzip")
+		w.Write(sent)
+		return true
+	}
+	s.links["live"] = true
+	wechat := s.client()
+	for name, client := range map[string]*nethttp.Client{"api": wechat.client.api, "file": wechat.client.file} {
+		r, err := nethttp.NewRequestWithContext(t.Context(), nethttp.MethodGet, s.srv.URL+"/v3/billdownload/file?token=live", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err != nil || !bytes.Equal(got, sent) || answer.Uncompressed {
+			t.Errorf("%s: %d bytes of %d, unpacked %t, %v", name, len(got), len(sent), answer.Uncompressed, err)
+		}
+	}
+}
+
 // TestCanary_NoSecretInErrorsOrLogs: all kinds of trouble, and servers that give
 // back what we sent them; no token, signature, nonce, header or key shows
 // anywhere.
