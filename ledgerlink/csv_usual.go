@@ -41,7 +41,7 @@ func (r *rowReader) usual(d []byte) int {
 	if r.plan == nil {
 		return 0
 	}
-	x, p, ok := &r.row, 0, true
+	x, p, ok := &r.row, 0, false
 	for i, field := range r.plan {
 		if i > 0 {
 			if d[p] != ',' {

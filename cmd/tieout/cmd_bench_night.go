@@ -368,11 +368,6 @@ func (c *calendar) rfc3339(b []byte, second int64) []byte {
 	return append(clock(append(append(b, c.dashed[second/86400]...), 'T'), second, ':'), "+08:00"...)
 }
 
-// digits appends "20261120150405".
-func (c *calendar) digits(b []byte, second int64) []byte {
-	return clock(append(b, c.compact[second/86400]...), second, 0)
-}
-
 // clock appends the time of day; a separator of 0 is none.
 func clock(b []byte, second int64, separator byte) []byte {
 	for i, part := range [3]int64{second / 3600 % 24, second / 60 % 60, second % 60} {

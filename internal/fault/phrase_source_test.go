@@ -121,8 +121,7 @@ type sourceText struct {
 // formats that it is part of.
 func texts(file *ast.File, errors bool) []sourceText {
 	var list []sourceText
-	var walk func(ast.Node) bool
-	walk = func(n ast.Node) bool {
+	walk := func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.ImportSpec, *ast.Field: // no text but tags
 			return false

@@ -25,7 +25,7 @@ func TestScratchLeavesNothing(t *testing.T) {
 	if left, _ := os.ReadDir(dir); len(left) != 0 {
 		t.Errorf("after the last there is %v", left)
 	}
-	if _, err := NewScratch(dir + "/nowhere").WriteAt(got, 0); fault.Of(err).Exit() != 41 {
+	if _, err := NewScratch(dir+"/nowhere").WriteAt(got, 0); fault.Of(err).Exit() != 41 {
 		t.Errorf("a folder that is not there: %v", err)
 	}
 }
