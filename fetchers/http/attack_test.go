@@ -332,17 +332,16 @@ func TestAttack22_ContentEncoding(t *testing.T) {
 // TestAttack22_UnpackedByNobody: the transport does not unpack either, should a
 // request ever go out that does not ask for the bytes as they are.
 func TestAttack22_UnpackedByNobody(t *testing.T) {
-	s := newWeChatServer(t)
 	sent := gzipped(bill(300))
-	s.file = func(w nethttp.ResponseWriter, _ *nethttp.Request) bool {
+	srv := httptest.NewTLSServer(nethttp.HandlerFunc(func(w nethttp.ResponseWriter, _ *nethttp.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
 		w.Write(sent)
-		return true
-	}
-	s.links["live"] = true
-	wechat := s.client()
+	}))
+	defer srv.Close()
+	wechat := newWeChatServer(t).client(func(c *WeChatConfig) { c.BaseURL, c.PrivateHosts, c.RootCAs = srv.URL, []string{hostOf(t, srv.URL)}, both(srv) })
+	defer wechat.Close()
 	for name, client := range map[string]*nethttp.Client{"api": wechat.client.api, "file": wechat.client.file} {
-		r, err := nethttp.NewRequestWithContext(t.Context(), nethttp.MethodGet, s.srv.URL+"/v3/billdownload/file?token=live", nil)
+		r, err := nethttp.NewRequestWithContext(t.Context(), nethttp.MethodGet, srv.URL, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
