@@ -34,6 +34,7 @@ var queriesMade = map[string]string{
 	"ledgerlink SQL.watermark":          "the query of the configuration",
 	"ledgerlink SQL.snapshot":           "a table of constants",
 	"ledgerlink SQL.rows":               "the query of the configuration, its named parameters made placeholders",
+	"ledgerlink SQL.hasFees":            "the query of the configuration, its named parameters made placeholders",
 	"ledgerlink SQL.totals":             "the query of the configuration, with column names of the configuration, quoted",
 }
 
