@@ -331,11 +331,25 @@ func TestFaultC09_HeaderChanged(t *testing.T) {
 	}
 }
 
+// rejectedRows demands that the proof of rows without a reject holds only if
+// there is none, and says how many there are.
+func rejectedRows(t *testing.T, st schemas.Statement, n int64) {
+	t.Helper()
+	i := slices.IndexFunc(st.Proofs, func(p schemas.Proof) bool { return p.Name == "rows.rejected" })
+	if i < 0 {
+		t.Fatal("no proof of rows without a reject")
+	}
+	if p := st.Proofs[i]; p.OK != (n == 0) || p.Got != fmt.Sprintf("%d rejected rows", n) || !p.Advisory {
+		t.Errorf("%+v with %d rejected rows", p, n)
+	}
+}
+
 func TestFaultC10_Encodings(t *testing.T) {
 	rows := wechatRows(5, 8)
 	rows[2].product = "坏\xFF字"
 	st, c, err := readWechat(t, wechatBill(rows))
 	want(t, st, err, "") // the row is rejected, its money is in the totals
+	rejectedRows(t, st, 1)
 	r := oneReject(t, c, "", "encoding")
 	if r.Line != 4 || r.Value == "" {
 		t.Errorf("the reject does not say where: %+v", r)
@@ -344,6 +358,7 @@ func TestFaultC10_Encodings(t *testing.T) {
 		rows[2].product = product
 		st, c, err = readWechat(t, wechatBill(rows))
 		want(t, st, err, "")
+		rejectedRows(t, st, 1)
 		if oneReject(t, c, "", ""); strings.Contains(string(canonical(st, c, err)), "\ufffd") {
 			t.Errorf("%s: U+FFFD was stored", name)
 		}
@@ -356,6 +371,7 @@ func TestFaultC10_Encodings(t *testing.T) {
 	}
 	st, c, err = readWechat(t, wechatBill(wechatRows(5, 8))[3:]) // without BOM
 	want(t, st, err, "")
+	rejectedRows(t, st, 0)
 	if len(c.records) != 5 {
 		t.Errorf("%d records without a byte order mark, want 5", len(c.records))
 	}
@@ -370,6 +386,7 @@ func TestFaultC10_GBKBadByte(t *testing.T) {
 			damaged := slices.Concat(detail[:at], bad, detail[at:])
 			st, c, err := read(t, normalize.Input{Definition: definition(t, "alipay"), Date: day, Files: []normalize.File{file("d", damaged), file("s", summary)}})
 			want(t, st, err, "")
+			rejectedRows(t, st, 1)
 			r := oneReject(t, c, "", "encoding")
 			if r.Line != 7 || len(c.records) != 3 {
 				t.Errorf("line %d rejected, %d records", r.Line, len(c.records))
@@ -434,7 +451,8 @@ func TestFaultC12_ControlCharacters(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			rows := wechatRows(5, 10)
 			rows[1].product = c.product
-			_, got, _ := readWechat(t, wechatBill(rows))
+			st, got, _ := readWechat(t, wechatBill(rows))
+			rejectedRows(t, st, int64(len(got.rejects)))
 			if len(got.rejects) == 0 || len(got.records) != 4 {
 				t.Fatalf("%d records, rejects %+v", len(got.records), got.rejects)
 			}
@@ -487,6 +505,17 @@ func TestFaultC13_Spreadsheet(t *testing.T) {
 			want(t, st, err, "E-2435")
 			oneReject(t, got, c.field, "spreadsheet")
 		})
+	}
+}
+
+// A statement that is not to be trusted may not even say of which day it is.
+func TestFaultC13_DayUnknown(t *testing.T) {
+	st := schemas.Statement{Channel: "wechat", Account: "shop", BillDate: bizday.None, Proofs: []schemas.Proof{
+		{Name: "rows.intact", Want: "0 rows that look edited or broken", Got: "1 rows that look edited or broken"}}}
+	for lang, want := range map[fault.Lang]string{fault.English: "wechat, account shop, day unknown: 0 rows", fault.Chinese: "wechat，账户 shop，日期不明：应为"} {
+		if m := normalize.Incomplete(st).Message(lang); !strings.Contains(m, want) {
+			t.Errorf("%q is not in %s", want, m)
+		}
 	}
 }
 

@@ -85,6 +85,9 @@ func orElse(s, other string) string {
 	return s
 }
 
+// dayOf writes the day of a statement for a message.
+func dayOf(date bizday.Date) string { return orElse(date.String(), "day unknown") }
+
 func lastRow(at *position) string {
 	if at.lastRow < 0 {
 		return ""
@@ -233,7 +236,7 @@ func (r *reading) finish() error {
 	totals, err := all.totals(r.in.Definition.Currency)
 	r.st.Totals = totals
 	if err != nil {
-		return fault.New("E-2438", fault.V{"channel": r.st.Channel, "account": r.st.Account, "date": r.st.BillDate}, err)
+		return fault.New("E-2438", fault.V{"channel": r.st.Channel, "account": r.st.Account, "date": dayOf(r.st.BillDate)}, err)
 	}
 	return nil
 }
@@ -259,7 +262,7 @@ func Incomplete(st schemas.Statement) *fault.Error {
 	if id == "" {
 		return nil
 	}
-	return fault.New(id, fault.V{"channel": st.Channel, "account": st.Account, "date": st.BillDate, "proof": strings.Join(names, ", "),
+	return fault.New(id, fault.V{"channel": st.Channel, "account": st.Account, "date": dayOf(st.BillDate), "proof": strings.Join(names, ", "),
 		"want": strings.Join(want, ", "), "got": strings.Join(got, ", "), "note": note}, nil)
 }
 

@@ -138,7 +138,7 @@ func (r *reading) arrange(files []*opened) ([]*opened, error) {
 }
 
 func (r *reading) partFault(reason string) error {
-	return fault.New("E-2131", fault.V{"channel": r.st.Channel, "account": r.st.Account, "date": r.st.BillDate, "reason": reason}, nil)
+	return fault.New("E-2131", fault.V{"channel": r.st.Channel, "account": r.st.Account, "date": dayOf(r.st.BillDate), "reason": reason}, nil)
 }
 
 func (r *reading) warn(format string, args ...any) {

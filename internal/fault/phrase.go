@@ -14,7 +14,7 @@ import (
 
 // spoken are the values of messages that are phrases. The others are names and
 // numbers, which are the same in every language.
-var spoken = map[string]bool{"reason": true, "note": true, "want": true, "got": true, "detail": true, "need": true, "limit": true, "why": true, "what": true,
+var spoken = map[string]bool{"reason": true, "note": true, "want": true, "got": true, "detail": true, "need": true, "limit": true, "why": true, "what": true, "date": true,
 	"part": true, "formats": true}
 
 // Both is a text that comes with its translation, such as one from a channel's

@@ -32,6 +32,7 @@ var proofPhrases = []Text{
 	{"{n} rows cannot be added up", "{n} 行无法计入合计"},
 	{"{n} bytes", "{n} 字节"},
 	{"{n} bytes: {rows} rows of {length} and their line ends", "{n} 字节：{rows} 行，每行 {length} 字节及行尾"},
+	{"day unknown", "日期不明"},
 	{"1 file", "1 个文件"},
 	{"no file", "没有文件"},
 	{"a part of the statement is missing", "缺少对账单的一个组成部分"},
