@@ -359,10 +359,14 @@ func (d *fixDecider) held(signed int64) string {
 	switch {
 	case signed == 0 || d.c.CaseID == "":
 		return "an amount out of suspense is not zero and belongs to a case"
+	case signed > 0 && d.v.Received == 0:
+		return fmt.Sprintf("case %s has no receipts in suspense", d.c.CaseID)
+	case signed < 0 && d.v.Paid == 0:
+		return fmt.Sprintf("case %s has no payments in suspense", d.c.CaseID)
 	case signed > 0 && signed > d.v.Received:
-		return fmt.Sprintf("case %s holds %s received", d.c.CaseID, money.Both(d.v.Received, money.Currency(d.f.Currency)))
+		return fmt.Sprintf("case %s has only %s of receipts in suspense", d.c.CaseID, money.Both(d.v.Received, money.Currency(d.f.Currency)))
 	case signed < 0 && -signed > d.v.Paid:
-		return fmt.Sprintf("case %s holds %s paid", d.c.CaseID, money.Both(d.v.Paid, money.Currency(d.f.Currency)))
+		return fmt.Sprintf("case %s has only %s of payments in suspense", d.c.CaseID, money.Both(d.v.Paid, money.Currency(d.f.Currency)))
 	}
 	return ""
 }

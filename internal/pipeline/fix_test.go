@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"tieout/internal/fault"
 	"tieout/internal/pipeline"
 	"tieout/schemas"
 )
@@ -149,4 +150,27 @@ func TestT17_FixContradicted(t *testing.T) {
 			w.replay(day1)
 		})
 	}
+}
+
+// A night whose suspense was released by a later attempt is not undone, and the
+// message says what is missing.
+func TestUndoOfWhatMovedOn(t *testing.T) {
+	w := newWorld(t)
+	w.play(day1, cleanDay+"\nM1  10.00  12:00:00  open  paid")
+	w.books.silent = errTimeout
+	first := w.run(day1, pipeline.Options{}, "")
+	w.books.silent = nil
+	w.run(day1, pipeline.Options{Force: true, From: pipeline.StageExport}, "")
+	before := w.state()
+	_, err := w.pipe.Undo(context.Background(), first.Run, "ada", "a drill")
+	if idOf(err) != "E-1181" {
+		t.Fatal(err)
+	}
+	if m := fault.Of(err).Message(fault.English); !strings.Contains(m, "has no receipts in suspense") {
+		t.Error(m)
+	}
+	if m := fault.Of(err).Message(fault.Chinese); !strings.Contains(m, "没有挂账收款") {
+		t.Error(m)
+	}
+	wantState(t, "an undo that is refused", before, w.state())
 }
