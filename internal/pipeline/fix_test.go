@@ -174,3 +174,19 @@ func TestUndoOfWhatMovedOn(t *testing.T) {
 	}
 	wantState(t, "an undo that is refused", before, w.state())
 }
+
+// A night is undone once: its case is open again, the books hold, and a second
+// time there is nothing to take back.
+func TestUndoTwice(t *testing.T) {
+	w := newWorld(t)
+	w.play(day1, cleanDay+"\nM1  10.00  12:00:00  open  paid")
+	run := w.run(day1, pipeline.Options{}, "").Run
+	for i, want := range []int{1, 0} {
+		done, err := w.pipe.Undo(context.Background(), run, "ada", "a drill")
+		if err != nil || len(done) != want {
+			t.Errorf("undo %d: %d fixes, want %d: %+v, %v", i+1, len(done), want, done, err)
+		}
+		wantList(t, "open cases", w.openCases(), []string{"M1 STATUS_MISMATCH_LOCAL_BEHIND - P1"})
+		w.verify(day1, day1)
+	}
+}

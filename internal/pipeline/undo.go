@@ -14,7 +14,8 @@ import (
 // Undo takes back every fix of a run by compensating entries, the last one
 // first. Nothing is updated or deleted. If the books say of any fix that its
 // money was used since, nothing at all is undone and E-1181 lists what used it.
-// Running it again goes on where it stopped.
+// Running it again goes on where it stopped; what was taken back before is not
+// listed again.
 func (p *Pipeline) Undo(ctx context.Context, run store.Run, who, reason string) ([]schemas.FixDone, error) {
 	lease, err := p.Store.Acquire(ctx, run.Account+"|"+run.BillDate.String(), p.Holder, leaseTTL)
 	if err != nil {
@@ -29,7 +30,7 @@ func (p *Pipeline) Undo(ctx context.Context, run store.Run, who, reason string) 
 	var fixes []schemas.Fix
 	var keys []string
 	for _, a := range applied {
-		if a.ReversedBy == "" && a.Kind != schemas.FixReverse {
+		if a.Kind != schemas.FixReverse {
 			fixes = append(fixes, reverseOf(a.Fix, run, who))
 			keys = append(keys, a.Key)
 		}
@@ -46,7 +47,9 @@ func (p *Pipeline) Undo(ctx context.Context, run store.Run, who, reason string) 
 		if err != nil {
 			return done, err
 		}
-		done = append(done, schemas.FixDone{Fix: f, Result: r})
+		if r.State != "ALREADY_APPLIED" {
+			done = append(done, schemas.FixDone{Fix: f, Result: r})
+		}
 		if r.State == "REFUSED" {
 			return done, undoRefused(run, []string{f.Key + ": " + r.Reason})
 		}
