@@ -8,8 +8,9 @@
 // batches or on the number of workers.
 //
 // A page holds chunkRows rows in all columns, so it unpacks straight into a
-// batch, and one row costs one page. A row group is packed, and unpacked, by
-// one worker, while the caller fills or uses another.
+// batch, and one row costs one page, of which only its own values are put
+// together. A row group is packed, and unpacked, by one worker, while the
+// caller fills or uses another.
 //
 // Called by normalize and ledgerlink (which write records), by match (which
 // reads them by column), by the pipeline and by the reports.

@@ -14,17 +14,20 @@ import (
 type page struct {
 	column     *parquet.Column
 	encoding   parquet.Encoding
-	body       []byte // behind the presence flags
-	rows       int
-	present    int     // rows with a value
-	flags      []uint8 // 1 where a row has one; nil if all have
+	body       []byte  // behind the presence flags
+	values     int     // that the body holds
+	rows       int     // that are read
+	present    int     // of them, those with a value
+	flags      []uint8 // 1 where a row that is read has one; nil if all have
+	places     []int32 // of the values that are read; nil if all are
 	dictionary *dictionary
 
-	spareFlags []uint8
-	codes      []uint32
-	ints       []int64
-	days       []int64
-	joined     parquet.Texts
+	spareFlags, pickedFlags []uint8
+	spareRows, sparePlaces  []int32
+	codes                   []uint32
+	ints                    []int64
+	days                    []int64
+	joined                  parquet.Texts
 }
 
 // dictionary holds what the codes of a column chunk stand for.
@@ -40,14 +43,15 @@ var (
 
 // start reads the presence flags of a page.
 func (p *page) start(c *parquet.Column, from *parquet.Page, body []byte) (err error) {
-	p.column, p.encoding, p.body, p.rows, p.present, p.flags = c, from.Encoding, body, from.Rows, from.Rows, nil
-	if !c.Optional {
-		return nil
+	p.column, p.encoding, p.body, p.rows, p.present = c, from.Encoding, body, from.Rows, from.Rows
+	p.flags, p.places = nil, nil
+	if c.Optional {
+		p.flags, p.present, p.body, err = parquet.Presence(body, p.rows, p.spareFlags)
+		if p.flags != nil {
+			p.spareFlags = p.flags
+		}
 	}
-	p.flags, p.present, p.body, err = parquet.Presence(body, p.rows, p.spareFlags)
-	if p.flags != nil {
-		p.spareFlags = p.flags
-	}
+	p.values = p.present
 	return err
 }
 
@@ -81,7 +85,12 @@ func (p *page) readCodes() (err error) {
 	if len(p.body) == 0 || p.dictionary.len() == 0 {
 		return errShort
 	}
-	p.codes, err = parquet.Codes(p.codes[:0], p.body[1:], p.present, uint(p.body[0]), uint64(p.dictionary.len()-1))
+	packed, width, most := p.body[1:], uint(p.body[0]), uint64(p.dictionary.len()-1)
+	if p.places != nil {
+		p.codes, err = parquet.PickCodes(p.codes[:0], packed, p.values, width, most, p.places)
+	} else {
+		p.codes, err = parquet.Codes(p.codes[:0], packed, p.values, width, most)
+	}
 	return err
 }
 
@@ -92,13 +101,19 @@ func (p *page) numbers(to []int64) ([]int64, error) {
 	}
 	switch p.encoding {
 	case parquet.DeltaBinary:
-		to, rest, err := parquet.Int64s(to, p.body, p.present)
+		if p.places != nil {
+			return parquet.PickInts(to, p.body, p.values, p.places)
+		}
+		to, rest, err := parquet.Int64s(to, p.body, p.values)
 		if err == nil && len(rest) > 0 {
 			err = errors.New("bytes are left over in a page")
 		}
 		return to, err
 	case parquet.Plain:
-		return parquet.PlainInts(to, p.body, p.present, width(p.column))
+		if p.places != nil {
+			return parquet.PickPlainInts(to, p.body, p.values, width(p.column), p.places)
+		}
+		return parquet.PlainInts(to, p.body, p.values, width(p.column))
 	case parquet.RLEDictionary:
 		if err := p.readCodes(); err != nil {
 			return to, err
@@ -163,10 +178,14 @@ func (p *page) join(t *parquet.Texts) error {
 	case p.present == 0:
 		t.Nulls(p.rows)
 		return nil
+	case p.encoding == parquet.DeltaByteArray && p.places != nil:
+		return t.PickDeltas(p.body, p.values, p.places, p.rows, p.flags)
 	case p.encoding == parquet.DeltaByteArray:
-		return t.Deltas(p.body, p.rows, p.present, p.flags)
+		return t.Deltas(p.body, p.rows, p.values, p.flags)
+	case p.encoding == parquet.Plain && p.places != nil:
+		return t.PickPlain(p.body, p.values, p.places, p.rows, p.flags)
 	case p.encoding == parquet.Plain:
-		return t.Plain(p.body, p.rows, p.present, p.flags)
+		return t.Plain(p.body, p.rows, p.values, p.flags)
 	case p.encoding == parquet.RLEDictionary:
 		if err := p.readCodes(); err != nil {
 			return err

@@ -70,54 +70,34 @@ func (r *Reader) Read(ctx context.Context, cols Columns, fn func(first int64, b 
 	})
 }
 
-// Fetch returns whole rows by their numbers, which must be sorted; it unpacks
-// only the pages that hold them.
-func (r *Reader) Fetch(ctx context.Context, idx []int64) ([]schemas.Record, error) {
+// ReadRows does the same for the rows of a sorted list alone; at is the place
+// in the list of the batch's first row. It unpacks only the pages that hold
+// them, and of these only the values asked for.
+func (r *Reader) ReadRows(ctx context.Context, cols Columns, idx []int64, fn func(at int, b *schemas.Batch) error) error {
 	if !slices.IsSorted(idx) {
-		return nil, fmt.Errorf("fetch rows of %s: the row numbers are not sorted", r.table.name)
+		return fmt.Errorf("read rows of %s: the row numbers are not sorted", r.table.name)
 	}
 	if n := len(idx); n > 0 && (idx[0] < 0 || idx[n-1] >= r.Rows()) {
-		return nil, fmt.Errorf("fetch rows of %s: rows %d to %d of %d", r.table.name, idx[0], idx[n-1], r.Rows())
+		return fmt.Errorf("read rows of %s: rows %d to %d of %d", r.table.name, idx[0], idx[n-1], r.Rows())
 	}
-	s, err := r.table.scanner(All)
+	return r.table.pick(ctx, cols, idx, (*chunk).reset, func(at int, c *chunk, n int) error {
+		return c.each(cols, n, func(from int, b *schemas.Batch) error { return fn(at+from, b) })
+	})
+}
+
+// Fetch returns whole rows by their numbers, which must be sorted.
+func (r *Reader) Fetch(ctx context.Context, idx []int64) ([]schemas.Record, error) {
+	records := make([]schemas.Record, 0, len(idx))
+	err := r.ReadRows(ctx, All, idx, func(_ int, b *schemas.Batch) error {
+		for i := range b.Len() {
+			records = append(records, b.Row(i))
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	records := make([]schemas.Record, 0, len(idx))
-	base := int64(0)
-	for g := range r.table.footer.Groups {
-		rows := r.table.footer.Groups[g].Rows
-		mine, _ := slices.BinarySearch(idx, base+rows)
-		if mine > 0 {
-			take := idx[:mine]
-			err := s.scan(ctx, g, chunksOf(take, base, rows), &chunk{}, func(first int64, c *chunk, n int) (*chunk, error) {
-				for len(take) > 0 && take[0] < base+first+int64(n) {
-					records = append(records, c.record(int(take[0]-base-first)))
-					take = take[1:]
-				}
-				c.reset()
-				return c, nil
-			})
-			if err != nil {
-				return nil, err
-			}
-			idx = idx[mine:]
-		}
-		base += rows
-	}
 	return records, nil
-}
-
-// chunksOf returns the chunks of a row group that hold sorted rows of the file.
-func chunksOf(idx []int64, base, rows int64) []span {
-	var spans []span
-	for _, i := range idx {
-		from := (i - base) / chunkRows * chunkRows
-		if n := len(spans); n == 0 || spans[n-1].from != from {
-			spans = append(spans, span{from, min(from+chunkRows, rows)})
-		}
-	}
-	return spans
 }
 
 // each hands out the chunk as batches that have one channel, account and
@@ -140,12 +120,6 @@ func (c *chunk) each(cols Columns, n int, fn func(from int, b *schemas.Batch) er
 		from = to
 	}
 	return nil
-}
-
-// record copies one row out of a chunk of all columns.
-func (c *chunk) record(row int) schemas.Record {
-	c.rows.Channel, c.rows.Account, c.rows.Source = c.channel.at(row).value, c.account.at(row).value, c.source.at(row).value
-	return c.rows.Row(row)
 }
 
 // part copies rows [from, to) of the columns that were read.

@@ -237,6 +237,97 @@ func TestFetch(t *testing.T) {
 	}
 }
 
+// drawn draws sorted rows of a file: single ones, some of them twice, and
+// stretches that may span pages and row groups.
+func drawn(rng *rand.Rand, rows int64) (idx []int64) {
+	for row := rng.Int64N(40); row < rows; row += 1 + rng.Int64N(1<<rng.IntN(14)) {
+		stretch := int64(1)
+		if rng.IntN(30) == 0 {
+			stretch = rng.Int64N(2 * chunkRows)
+		}
+		for end := min(row+stretch, rows); row < end; row++ {
+			idx = append(idx, row)
+		}
+		if rng.IntN(20) == 0 {
+			idx = append(idx, row-1)
+		}
+	}
+	return idx
+}
+
+// Whatever rows and columns are asked for: what comes is what Read has there.
+func TestReadRowsGivesWhatReadGives(t *testing.T) {
+	records := someRecords(12, 3*chunkRows+500)
+	for i := range records {
+		records[i].Source = fmt.Sprintf("%064x", i/6000)
+		records[i].Account = []string{"", "2"}[i/9000%2]
+		if i/2000%2 == 0 { // pages with few refunds, and pages of one word
+			records[i].RefundRef, records[i].Bank, records[i].Kind = "", "OTHERS", schemas.Payment
+		}
+	}
+	arrow, err := os.ReadFile("testdata/arrow-go.parquet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(12, 12))
+	for name, data := range map[string][]byte{"ours": write(t, records, 5000, Options{RowGroupRows: 2*chunkRows - 77}), "arrow": arrow} {
+		r := open(t, data)
+		all := readAll(t, r)
+		var columns schemas.Batch
+		for i := range all {
+			columns.Append(&all[i])
+		}
+		for range 15 {
+			idx := drawn(rng, r.Rows())
+			checkRows(t, r, Columns(rng.IntN(int(All)+1)), idx, &columns)
+			got, err := r.Fetch(context.Background(), idx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, row := range idx {
+				if got[i] != all[row] {
+					t.Fatalf("%s: row %d (-want +got):\n%s", name, row, cmp.Diff(all[row], got[i]))
+				}
+			}
+		}
+	}
+}
+
+// checkRows reads the rows idx and holds them against all rows.
+func checkRows(t *testing.T, r *Reader, cols Columns, idx []int64, want *schemas.Batch) {
+	t.Helper()
+	seen := 0
+	err := r.ReadRows(context.Background(), cols, idx, func(at int, b *schemas.Batch) error {
+		if at != seen {
+			t.Fatalf("a batch at place %d, not %d", at, seen)
+		}
+		n := 0
+		for i, text := range texts(b) {
+			for j := range text.Len() {
+				if row := int(idx[at+j]); string(text.At(j)) != string(texts(want)[i].At(row)) {
+					t.Fatalf("row %d: text column %d is %q, not %q", row, i, text.At(j), texts(want)[i].At(row))
+				}
+			}
+			n = max(n, text.Len())
+		}
+		for i, v := range b.AmountMinor {
+			if v != want.AmountMinor[idx[at+i]] {
+				t.Fatalf("row %d: amount %d", idx[at+i], v)
+			}
+		}
+		for i, v := range b.EventTime {
+			if v != want.EventTime[idx[at+i]] {
+				t.Fatalf("row %d: time %d", idx[at+i], v)
+			}
+		}
+		seen += max(n, len(b.Status), len(b.AmountMinor), len(b.EventTime), len(b.Line), len(b.FeeSub))
+		return nil
+	})
+	if err != nil || cols != 0 && seen != len(idx) {
+		t.Fatalf("columns %b: %d of %d rows, %v", cols, seen, len(idx), err)
+	}
+}
+
 // Rows that lie far apart in one row group are reached by skipping the pages between.
 func TestFetchFarApart(t *testing.T) {
 	records := someRecords(11, 4*chunkRows+3*chunkRows)
@@ -385,6 +476,7 @@ func TestFaultZ07_DamagedParquet(t *testing.T) {
 			bad[rng.IntN(len(bad))] ^= 1 << rng.IntN(8)
 		}
 		got, err := tryRead(bad)
+		checkFetched(t, bad, want)
 		if err != nil {
 			if f := fault.Of(err); f.ID != "E-4260" {
 				t.Fatalf("try %d: %v", i, err)
@@ -398,6 +490,29 @@ func TestFaultZ07_DamagedParquet(t *testing.T) {
 	}
 	if damagedFiles < 200 {
 		t.Errorf("only %d of 400 damaged files were refused", damagedFiles)
+	}
+}
+
+// checkFetched fetches some rows of a damaged file, which need not be those that
+// the damage hit.
+func checkFetched(t *testing.T, data []byte, want []schemas.Record) {
+	t.Helper()
+	r, err := Open(bytes.NewReader(data))
+	if err != nil || r.Rows() != int64(len(want)) {
+		return // told by the reader of all rows
+	}
+	idx := []int64{5, 6, 299, 300, 422, 699}
+	got, err := r.Fetch(context.Background(), idx)
+	if err != nil {
+		if f := fault.Of(err); f.ID != "E-4260" {
+			t.Fatal(err)
+		}
+		return
+	}
+	for i, row := range idx {
+		if got[i] != want[row] {
+			t.Errorf("row %d is silently wrong (-want +got):\n%s", row, cmp.Diff(want[row], got[i]))
+		}
 	}
 }
 
@@ -423,13 +538,23 @@ func tryRead(data []byte) (got []schemas.Record, err error) {
 	if (err == nil) != (err2 == nil) || err == nil && !slices.Equal(got, again) {
 		return nil, fmt.Errorf("one worker and three differ: %w, %w", err, err2)
 	}
-	if n := int64(len(got)); err == nil && n > 0 {
-		fetched, err := r.Fetch(context.Background(), []int64{0, n / 2, n - 1})
-		if err != nil || !slices.Equal(fetched, []schemas.Record{got[0], got[n/2], got[n-1]}) {
-			return nil, fmt.Errorf("fetched rows differ: %w", err)
-		}
+	idx, some := everyThird(r.Rows(), got)
+	fetched, err3 := r.Fetch(context.Background(), idx)
+	if err == nil && (err3 != nil || !slices.Equal(fetched, some)) {
+		return nil, fmt.Errorf("fetched rows differ: %w", err3)
 	}
 	return got, err
+}
+
+// everyThird picks rows of a file, and what they are if all rows are known.
+func everyThird(rows int64, all []schemas.Record) (idx []int64, some []schemas.Record) {
+	for i := rows / 7 % 3; i < min(rows, 1000); i += 3 {
+		idx = append(idx, i)
+		if rows == int64(len(all)) {
+			some = append(some, all[i])
+		}
+	}
+	return idx, some
 }
 
 func TestOpenRefusesOtherParquet(t *testing.T) {

@@ -96,27 +96,25 @@ func (t *tableReader[B]) scanner(set Columns) (*scanner[B], error) {
 	return s, nil
 }
 
-// scan reads the spans of row group g in order, in chunks of at most
-// chunkRows rows. fn gets the row group's row number of the chunk's first row,
-// and gives the chunk for the next rows.
-func (s *scanner[B]) scan(ctx context.Context, g int, spans []span, b *B, fn func(first int64, b *B, n int) (*B, error)) error {
+// scan reads row group g in chunks of at most chunkRows rows. fn gets the row
+// group's row number of the chunk's first row, and gives the chunk for the next
+// rows.
+func (s *scanner[B]) scan(ctx context.Context, g int, b *B, fn func(first int64, b *B, n int) (*B, error)) error {
 	if err := s.open(g); err != nil {
 		return s.table.damaged(err)
 	}
-	for _, sp := range spans {
-		for at := sp.from; at < sp.to; {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			n := min(sp.to-at, chunkRows)
-			if err := s.read(b, at, n); err != nil {
-				return s.table.damaged(err)
-			}
-			var err error
-			if b, err = fn(at, b, int(n)); err != nil {
-				return err
-			}
-			at += n
+	rows := s.table.footer.Groups[g].Rows
+	for at := int64(0); at < rows; at += chunkRows {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n := min(rows-at, chunkRows)
+		if err := s.read(b, at, n); err != nil {
+			return s.table.damaged(err)
+		}
+		var err error
+		if b, err = fn(at, b, int(n)); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -176,11 +174,8 @@ func (c *columnScanner[B]) read(s *scanner[B], b *B, at, n int64) error {
 			at, n = end, n-(end-at)
 			continue
 		}
-		for len(c.pages) > 0 && c.at+int64(c.pages[0].Rows) <= at {
-			c.at, c.pages = c.at+int64(c.pages[0].Rows), c.pages[1:]
-		}
-		if len(c.pages) == 0 {
-			return errShort
+		if err := c.seek(at); err != nil {
+			return err
 		}
 		rows := int64(c.pages[0].Rows)
 		to := b
@@ -190,7 +185,10 @@ func (c *columnScanner[B]) read(s *scanner[B], b *B, at, n int64) error {
 			c.kept = span{c.at, c.at + rows}
 			to = &c.spare
 		}
-		if err := c.unpackPage(s, to); err != nil {
+		if err := c.startPage(s); err != nil {
+			return err
+		}
+		if err := c.column.read(&s.page, to); err != nil {
 			return err
 		}
 		if whole {
@@ -200,19 +198,26 @@ func (c *columnScanner[B]) read(s *scanner[B], b *B, at, n int64) error {
 	return nil
 }
 
-// unpackPage appends the next page.
-func (c *columnScanner[B]) unpackPage(s *scanner[B], to *B) error {
+// seek drops the pages before the one that holds a row.
+func (c *columnScanner[B]) seek(row int64) error {
+	for len(c.pages) > 0 && c.at+int64(c.pages[0].Rows) <= row {
+		c.at, c.pages = c.at+int64(c.pages[0].Rows), c.pages[1:]
+	}
+	if len(c.pages) == 0 {
+		return errShort
+	}
+	return nil
+}
+
+// startPage unpacks the next page.
+func (c *columnScanner[B]) startPage(s *scanner[B]) error {
 	p := &c.pages[0]
 	body, err := s.unpack.Unpack(p, c.codec)
 	if err != nil {
 		return err
 	}
-	if err := s.page.start(&c.column.Column, p, body); err != nil {
-		return err
-	}
 	s.page.dictionary = &c.dictionary
-	c.at, c.pages = c.at+int64(p.Rows), c.pages[1:]
-	return c.column.read(&s.page, to)
+	return s.page.start(&c.column.Column, p, body)
 }
 
 // piece is a chunk on its way from a worker to the caller.
@@ -293,8 +298,7 @@ func (s *scanner[B]) stream(ctx context.Context, g int, base int64, spare chan *
 			return ctx.Err()
 		}
 	}
-	all := []span{{0, s.table.footer.Groups[g].Rows}}
-	err := s.scan(ctx, g, all, get(spare), func(first int64, b *B, n int) (*B, error) {
+	err := s.scan(ctx, g, get(spare), func(first int64, b *B, n int) (*B, error) {
 		if err := send(piece[B]{first: base + first, chunk: b, rows: n}); err != nil {
 			return nil, err
 		}
@@ -330,8 +334,7 @@ func (t *tableReader[B]) eachAlone(ctx context.Context, set Columns, reset func(
 	}
 	b, base := new(B), int64(0)
 	for g := range t.footer.Groups {
-		rows := t.footer.Groups[g].Rows
-		err := s.scan(ctx, g, []span{{0, rows}}, b, func(first int64, b *B, n int) (*B, error) {
+		err := s.scan(ctx, g, b, func(first int64, b *B, n int) (*B, error) {
 			err := fn(base+first, b, n)
 			reset(b)
 			return b, err
@@ -339,7 +342,7 @@ func (t *tableReader[B]) eachAlone(ctx context.Context, set Columns, reset func(
 		if err != nil {
 			return err
 		}
-		base += rows
+		base += t.footer.Groups[g].Rows
 	}
 	return nil
 }

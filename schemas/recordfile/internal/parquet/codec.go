@@ -77,17 +77,20 @@ func (w *ChunkWriter) Flush(dst []byte) ([]byte, Chunk) {
 	return dst, c
 }
 
+// A zstd frame of bytes as they are: its head, the size of the content in four
+// bytes, and blocks of at most 128 KiB behind three bytes each.
+const (
+	storedHead  = "\x28\xb5\x2f\xfd\xa0" // one segment, and a content size of four bytes
+	storedBlock = 128 << 10
+	lastOfFrame = 1
+)
+
 // appendStored appends a zstd frame of bytes as they are.
 func appendStored(dst, body []byte) []byte {
-	const (
-		oneSegment  = 0xa0 // and a content size of four bytes
-		largest     = 128 << 10
-		lastOfFrame = 1
-	)
-	dst = append(dst, 0x28, 0xb5, 0x2f, 0xfd, oneSegment)
+	dst = append(dst, storedHead...)
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(body)))
 	for {
-		n := min(len(body), largest)
+		n := min(len(body), storedBlock)
 		head := uint32(n) << 3
 		if n == len(body) {
 			head |= lastOfFrame
@@ -98,6 +101,17 @@ func appendStored(dst, body []byte) []byte {
 			return dst
 		}
 	}
+}
+
+// stored finds so many bytes in a frame that appendStored made of one block.
+func stored(frame []byte, size int) (body []byte, ok bool) {
+	const head = len(storedHead) + 4 + 3
+	if len(frame) != head+size || size > storedBlock || string(frame[:len(storedHead)]) != storedHead {
+		return nil, false
+	}
+	content := binary.LittleEndian.Uint32(frame[len(storedHead):])
+	block := binary.LittleEndian.Uint32(frame[head-4:]) >> 8
+	return frame[head:], content == uint32(size) && block == uint32(size)<<3|lastOfFrame
 }
 
 func (w *ChunkWriter) body(i int) []byte {
@@ -147,6 +161,9 @@ func NewUnpacker() (*Unpacker, error) {
 func (u *Unpacker) Unpack(p *Page, codec Codec) ([]byte, error) {
 	if codec == Uncompressed {
 		return p.Body, nil
+	}
+	if body, ok := stored(p.Body, p.Size); ok {
+		return body, nil
 	}
 	if cap(u.buf) < p.Size {
 		u.buf = make([]byte, 0, p.Size+p.Size/4)

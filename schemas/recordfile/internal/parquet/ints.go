@@ -116,53 +116,82 @@ func appendWideBits(dst []byte, values *[miniValues]int64, least int64, w uint) 
 
 var errCount = errors.New("a page holds another number of values than its header says")
 
-// Int64s appends the n numbers at the start of b to dst, and returns what
-// follows them. Blocks may have any size that the format allows.
-func Int64s(dst []int64, b []byte, n int) ([]int64, []byte, error) {
+// intsHead is what stands before the blocks.
+type intsHead struct {
+	first      int64
+	parts, per int // miniblocks of a block, and values of a miniblock
+}
+
+// readIntsHead reads the head of n numbers. Blocks may have any size that the
+// format allows.
+func readIntsHead(b []byte, n int) (h intsHead, rest []byte, err error) {
 	var head [3]uint64
 	for i := range head {
 		v, size := binary.Uvarint(b)
 		if size <= 0 {
-			return dst, nil, errCut
+			return h, nil, errCut
 		}
 		head[i], b = v, b[size:]
 	}
-	last, size := binary.Varint(b)
+	first, size := binary.Varint(b)
 	if size <= 0 {
-		return dst, nil, errCut
+		return h, nil, errCut
 	}
-	b = b[size:]
 	block, parts := head[0], head[1]
 	if block == 0 || block > 1<<16 || parts == 0 || parts > 512 || block%parts != 0 || block/parts%8 != 0 {
-		return dst, nil, fmt.Errorf("blocks of %d values in %d parts", block, parts)
+		return h, nil, fmt.Errorf("blocks of %d values in %d parts", block, parts)
 	}
 	if head[2] != uint64(n) {
-		return dst, nil, errCount
+		return h, nil, errCount
 	}
-	if n == 0 {
-		return dst, b, nil
+	return intsHead{first: first, parts: int(parts), per: int(block / parts)}, b[size:], nil
+}
+
+// block reads the head of a block: its smallest difference, and the width of
+// each miniblock.
+func (h *intsHead) block(b []byte) (least int64, widths, rest []byte, err error) {
+	least, size := binary.Varint(b)
+	if size <= 0 || len(b)-size < h.parts {
+		return 0, nil, nil, errCut
 	}
+	return least, b[size : size+h.parts], b[size+h.parts:], nil
+}
+
+// packed returns the bytes of a miniblock of values of w bits.
+func (h *intsHead) packed(b []byte, w byte) (size int, err error) {
+	if size = h.per / 8 * int(w); w > 64 || size > len(b) {
+		return 0, errCut
+	}
+	return size, nil
+}
+
+// Int64s appends the n numbers at the start of b to dst, and returns what
+// follows them.
+func Int64s(dst []int64, b []byte, n int) ([]int64, []byte, error) {
+	head, b, err := readIntsHead(b, n)
+	if err != nil || n == 0 {
+		return dst, b, err
+	}
+	last := head.first
 	dst = append(grow(dst, n), last)
 	for n--; n > 0; {
-		least, size := binary.Varint(b)
-		if size <= 0 || len(b)-size < int(parts) {
-			return dst, nil, errCut
+		least, widths, rest, err := head.block(b)
+		if err != nil {
+			return dst, nil, err
 		}
-		widths := b[size : size+int(parts)]
-		b = b[size+int(parts):]
+		b = rest
 		for _, w := range widths {
 			if n == 0 {
 				break
 			}
-			per := int(block / parts)
-			packed := per / 8 * int(w)
-			if w > 64 || packed > len(b) {
-				return dst, nil, errCut
+			size, err := head.packed(b, w)
+			if err != nil {
+				return dst, nil, err
 			}
-			take := min(n, per)
+			take := min(n, head.per)
 			dst = appendSums(dst, b, take, uint(w), least, last)
 			last = dst[len(dst)-1]
-			b, n = b[packed:], n-take
+			b, n = b[size:], n-take
 		}
 	}
 	return dst, b, nil
@@ -180,12 +209,7 @@ func appendSums(dst []int64, b []byte, n int, w uint, least, last int64) []int64
 		}
 		return dst
 	}
-	// A value is taken from one load of 8 bytes, which holds it whole up to 57
-	// bits; the last ones, behind which there are no 8 bytes, are taken slowly.
-	quick := 0
-	if w <= 57 && len(b) >= 8 {
-		quick = min(n, ((len(b)-8)*8+7)/int(w)+1)
-	}
+	quick := min(n, quickValues(b, w))
 	mask := uint64(1)<<w - 1
 	bit := uint(0)
 	for i := range to[:quick] {
@@ -200,6 +224,16 @@ func appendSums(dst []int64, b []byte, n int, w uint, least, last int64) []int64
 		to[i] = last
 	}
 	return dst
+}
+
+// quickValues is how many values of w bits can be taken from one load of 8
+// bytes, which holds a value whole up to 57 bits; the last ones, behind which
+// there are no 8 bytes, are taken slowly.
+func quickValues(b []byte, w uint) int {
+	if w == 0 || w > 57 || len(b) < 8 {
+		return 0
+	}
+	return ((len(b)-8)*8+7)/int(w) + 1
 }
 
 // bitsAt takes w bits that begin at a bit of b.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 )
 
 // AppendPresence writes which of n rows have a value: present of them do, and
@@ -37,8 +38,13 @@ func Presence(b []byte, n int, buf []byte) (flags []byte, present int, rest []by
 		return nil, 0, nil, errCut
 	}
 	levels, rest := b[4:4+size], b[4+size:]
-	if v, runs := oneRun(levels, n, 1); runs && v == 1 {
-		return nil, n, rest, nil
+	if v, runs := oneRun(levels, n, 1); runs {
+		if v == 1 {
+			return nil, n, rest, nil
+		}
+		flags = grow(buf[:0], n)[:n]
+		clear(flags)
+		return flags, 0, rest, nil
 	}
 	if mask, ok := oneMask(levels, n); ok {
 		return spread(grow(buf[:0], n+7), mask, n), ones(mask, n), rest, nil
@@ -139,53 +145,76 @@ func oneRun(b []byte, n int, w uint) (v uint64, ok bool) {
 	return bitsAt(b[size:], 0, w), true
 }
 
+// run is a stretch of values, all equal or bit-packed.
+type run struct {
+	count int
+	equal bool
+	value uint64 // of equal ones
+	bits  []byte // of the others, and what follows
+}
+
+// nextRun reads the head of a run of values of w bits, of which n are left.
+func nextRun(b []byte, n int, w uint) (r run, rest []byte, err error) {
+	if w > 32 {
+		return r, nil, fmt.Errorf("codes of %d bits", w)
+	}
+	head, size := binary.Uvarint(b)
+	if size <= 0 {
+		return r, nil, errCut
+	}
+	b = b[size:]
+	if head&1 == 0 {
+		bytes := int(w+7) / 8
+		if bytes > len(b) {
+			return r, nil, errCut
+		}
+		if head == 0 {
+			return r, nil, errCode
+		}
+		return run{count: int(min(head>>1, uint64(n))), equal: true, value: bitsAt(b, 0, w)}, b[bytes:], nil
+	}
+	groups := head >> 1
+	if groups == 0 || groups > uint64(n+7)/8 || groups*uint64(w) > uint64(len(b)) {
+		return r, nil, errCut
+	}
+	return run{count: min(int(groups)*8, n), bits: b}, b[groups*uint64(w):], nil
+}
+
 // Codes appends n values of w bits, in runs and bit-packed, none above most.
 func Codes[C ~uint8 | ~uint32](dst []C, b []byte, n int, w uint, most uint64) ([]C, error) {
-	if w > 32 {
-		return dst, fmt.Errorf("codes of %d bits", w)
-	}
 	for n > 0 {
-		head, size := binary.Uvarint(b)
-		if size <= 0 {
-			return dst, errCut
+		r, rest, err := nextRun(b, n, w)
+		if err != nil {
+			return dst, err
 		}
-		b = b[size:]
-		if head&1 == 0 {
-			bytes, count := int(w+7)/8, int(min(head>>1, uint64(n)))
-			if bytes > len(b) {
-				return dst, errCut
-			}
-			v := bitsAt(b, 0, w)
-			if count == 0 || v > most {
-				return dst, errCode
-			}
-			for range count {
-				dst = append(dst, C(v))
-			}
-			b, n = b[bytes:], n-count
-			continue
-		}
-		groups := head >> 1
-		if groups == 0 || groups > uint64(n+7)/8 || groups*uint64(w) > uint64(len(b)) {
-			return dst, errCut
-		}
-		count := min(int(groups)*8, n)
 		at := len(dst)
-		dst = append(dst, make([]C, count)...)
-		if !unpackCodes(dst[at:], b, w, most) {
+		dst = slices.Grow(dst, r.count)[:at+r.count]
+		switch {
+		case r.equal && r.value <= most:
+			fill(dst[at:], C(r.value))
+		case r.equal || !unpackCodes(dst[at:], r.bits, w, most):
 			return dst, errCode
 		}
-		b, n = b[int(groups)*int(w):], n-count
+		b, n = rest, n-r.count
 	}
 	return dst, nil
 }
 
+// fill sets all values, a stretch twice as long each time.
+func fill[C any](to []C, v C) {
+	if len(to) == 0 {
+		return
+	}
+	to[0] = v
+	for n := 1; n < len(to); n *= 2 {
+		copy(to[n:], to[:n])
+	}
+}
+
 // unpackCodes takes values of w bits; false if one is above most.
 func unpackCodes[C ~uint8 | ~uint32](to []C, b []byte, w uint, most uint64) bool {
-	quick, n := 0, len(to)
-	if w > 0 && len(b) >= 8 {
-		quick = min(n, ((len(b)-8)*8+7)/int(w)+1)
-	}
+	n := len(to)
+	quick := min(n, quickValues(b, w))
 	mask, largest, bit := uint64(1)<<w-1, uint64(0), uint(0)
 	for i := range to[:quick] {
 		at := bit >> 3

@@ -242,11 +242,20 @@ func FuzzDecoders(f *testing.F) {
 	f.Add(new(TextPacker).Append(nil, []uint32{3, 6}, []byte("abcabd")), uint16(2), uint8(1))
 	f.Fuzz(func(t *testing.T, b []byte, count uint16, width uint8) {
 		n := int(count)
-		if got, _, err := Int64s(nil, b, n); err == nil && len(got) != n {
-			t.Errorf("%d numbers, not %d", len(got), n)
+		at := somePlaces(rand.New(rand.NewPCG(uint64(count), uint64(width))), n)
+		numbers, _, err := Int64s(nil, b, n)
+		if err == nil && len(numbers) != n {
+			t.Errorf("%d numbers, not %d", len(numbers), n)
 		}
-		if got, err := Codes[uint32](nil, b, n, uint(width), 5); err == nil && (len(got) != n || n > 0 && slices.Max(got) > 5) {
-			t.Errorf("%d codes, not %d, or too large ones", len(got), n)
+		if got, err2 := PickInts(nil, b, n, at); err == nil {
+			samePicks(t, numbers, got, at, err2)
+		}
+		codes, err := Codes[uint32](nil, b, n, uint(width), 5)
+		if err == nil && (len(codes) != n || n > 0 && slices.Max(codes) > 5) {
+			t.Errorf("%d codes, not %d, or too large ones", len(codes), n)
+		}
+		if got, err2 := PickCodes(nil, b, n, uint(width), 5, at); err == nil {
+			samePicks(t, codes, got, at, err2)
 		}
 		flags, present, rest, err := Presence(b, n, nil)
 		if err == nil {
@@ -258,6 +267,8 @@ func FuzzDecoders(f *testing.F) {
 			if texts.Plain(rest, n, present, flags) == nil && texts.Len() != n {
 				t.Errorf("%d plain texts, not %d", texts.Len(), n)
 			}
+			samePickedTexts(t, (*Texts).Deltas, (*Texts).PickDeltas, rest, present)
+			samePickedTexts(t, (*Texts).Plain, (*Texts).PickPlain, rest, present)
 		}
 		pages, _ := ParsePages(b, Zstd, int64(n))
 		u, err := NewUnpacker()

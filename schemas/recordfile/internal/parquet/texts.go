@@ -131,14 +131,8 @@ func (t *Texts) Nulls(n int) {
 
 // Deltas appends n rows out of a DELTA_BYTE_ARRAY page of present values;
 // flags as Presence gives them.
-func (t *Texts) Deltas(b []byte, n, present int, flags []uint8) (err error) {
-	if t.prefix, b, err = Int64s(t.prefix[:0], b, present); err != nil {
-		return err
-	}
-	if t.rest, b, err = Int64s(t.rest[:0], b, present); err != nil {
-		return err
-	}
-	size, err := t.sizes(int64(len(b)))
+func (t *Texts) Deltas(b []byte, n, present int, flags []uint8) error {
+	b, size, err := t.lengths(b, present)
 	if err != nil {
 		return err
 	}
@@ -151,6 +145,19 @@ func (t *Texts) Deltas(b []byte, n, present int, flags []uint8) (err error) {
 		t.joinSome(b, flags)
 	}
 	return nil
+}
+
+// lengths reads the lengths of the prefixes and rests of a page and checks
+// them; tails are the rests, and size what the values take.
+func (t *Texts) lengths(b []byte, values int) (tails []byte, size int64, err error) {
+	if t.prefix, b, err = Int64s(t.prefix[:0], b, values); err != nil {
+		return nil, 0, err
+	}
+	if t.rest, b, err = Int64s(t.rest[:0], b, values); err != nil {
+		return nil, 0, err
+	}
+	size, err = t.sizes(int64(len(b)))
+	return b, size, err
 }
 
 // sizes checks the lengths against each other and the bytes that are there,
