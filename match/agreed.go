@@ -215,7 +215,7 @@ func (a *agreed) unpack(s *side, p *pile, n int) error {
 // shows is theirs, whatever it is.
 func (e *engine) agree(locals *side, l int32, channels *side, c int32) verdict {
 	t, d := locals.time[l], locals.billDate(l)
-	if e.nearEdge(t, d) || e.dateOff(t, d) {
+	if !e.in.Alone && e.nearEdge(t, d) || e.dateOff(t, d) {
 		return verdict{}
 	}
 	var p compared

@@ -169,6 +169,9 @@ func (e *engine) dates(s *side, row int32) (firstSeen, breakOn bizday.Date) {
 // claims collects the placed rows that other runs may meet. Of fresh rows only
 // the channel's number must be read; the rest is at hand.
 func (e *engine) claims(ctx context.Context) ([]schemas.Claim, error) {
+	if e.in.Alone {
+		return nil, nil
+	}
 	s := e.local
 	mine := func(row int32) bool {
 		return s.class[row] != 0 && consumes(s.class[row]) && !s.isCarried(row) && (s.isLate(row) || e.nearEdge(s.time[row], s.billDate(row)))

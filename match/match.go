@@ -58,6 +58,10 @@ type Inputs struct {
 	CarriedLocal, CarriedChannel []schemas.Carried // what the day before carried out
 	Claims                       []schemas.Claim   // local rows that the runs of other days placed
 
+	// Alone says that no other day is matched beside this one: nobody asks for
+	// Result.Claims, and they are not made.
+	Alone bool
+
 	// Late finds local rows by number, whatever their date. It is called at
 	// most once, with sorted keys. nil: there is no such lookup.
 	Late func(ctx context.Context, keys []schemas.LookupKey) ([]LateRow, error)

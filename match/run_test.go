@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 
+	gocmp "github.com/google/go-cmp/cmp"
+
 	"tieout/internal/fault"
 	"tieout/internal/money"
 	"tieout/schemas"
@@ -142,6 +144,33 @@ func TestT14_SameBytesFromAnyWorkers(t *testing.T) {
 	in.Local, in.ChannelRows = local, channel
 	if !bytes.Equal(want, written(t, in)) {
 		t.Error("other batches give other bytes")
+	}
+}
+
+// A day that stands alone has the same outcomes and differences, and no claims.
+func TestADayAlone(t *testing.T) {
+	local, channel := largeDay(20_000, 5)
+	in := baseInputs()
+	in.Local, in.ChannelRows = local, channel
+	among, alone := &collector{}, &collector{}
+	first, err := Run(context.Background(), in, among)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Alone = true
+	res, err := Run(context.Background(), in, alone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(first.Claims) == 0 || len(res.Claims) != 0 {
+		t.Errorf("%d claims among others, %d alone", len(first.Claims), len(res.Claims))
+	}
+	first.Claims = nil
+	if diff := gocmp.Diff(first, res); diff != "" {
+		t.Error(diff)
+	}
+	if !slices.Equal(among.outcomes, alone.outcomes) || plainDifferences(among) != plainDifferences(alone) {
+		t.Error("a day alone has other outcomes")
 	}
 }
 

@@ -317,7 +317,7 @@ func (w *comparison) match(ctx context.Context, rules match.Rules, scratch match
 	}
 	sink := &decidedSink{outcomes: writer, diffs: recordfile.NewLineWriter[schemas.Difference](diffs), table: table}
 	res, err := match.Run(ctx, match.Inputs{Account: w.account, Channel: w.def.Name, Date: w.date, Day: w.def.Day(), Local: local, ChannelRows: channel,
-		Rules: rules, Workers: runtime.GOMAXPROCS(0), Memory: w.memory.tables(), Scratch: scratch, Intake: w.intake}, sink)
+		Rules: rules, Workers: runtime.GOMAXPROCS(0), Memory: w.memory.tables(), Scratch: scratch, Intake: w.intake, Alone: true}, sink)
 	if err := errors.Join(err, writer.Close(), sink.diffs.Close(), outcomes.Close(), diffs.Close()); err != nil {
 		return err
 	}
