@@ -256,7 +256,7 @@ func drawn(rng *rand.Rand, rows int64) (idx []int64) {
 }
 
 // Whatever rows and columns are asked for: what comes is what Read has there.
-func TestReadRowsGivesWhatReadGives(t *testing.T) {
+func TestRowsOfAListAreWhatReadGives(t *testing.T) {
 	records := someRecords(12, 3*chunkRows+500)
 	for i := range records {
 		records[i].Source = fmt.Sprintf("%064x", i/6000)
@@ -297,7 +297,7 @@ func TestReadRowsGivesWhatReadGives(t *testing.T) {
 func checkRows(t *testing.T, r *Reader, cols Columns, idx []int64, want *schemas.Batch) {
 	t.Helper()
 	seen := 0
-	err := r.ReadRows(context.Background(), cols, idx, func(at int, b *schemas.Batch) error {
+	err := r.readRows(context.Background(), cols, idx, func(at int, b *schemas.Batch) error {
 		if at != seen {
 			t.Fatalf("a batch at place %d, not %d", at, seen)
 		}
