@@ -110,6 +110,7 @@ func (b *block) decode(r *rowReader) {
 }
 
 func (b *block) reset(r *rowReader) {
+	r.group.reset()
 	b.batch.Reset()
 	b.rejects = b.rejects[:0]
 	b.stats.reset()
@@ -120,6 +121,10 @@ func (b *block) rows(r *rowReader) error {
 	at, err := b.open()
 	for err == nil && at >= 0 && b.base+int64(at) < b.end {
 		at, err = b.next(r, at)
+	}
+	// What is wrong with the rows that wait comes before what has stopped here.
+	if err := r.flush(b); err != nil {
+		return err
 	}
 	return err
 }
@@ -187,9 +192,8 @@ func (b *block) next(r *rowReader, at int) (int, error) {
 	row, why := b.cutLineEnd(whole, next == len(b.buf) && b.eof)
 	offset := b.base + int64(at)
 	b.lastRow = offset
-	r.row(row, first, offset, b, why)
-	if len(b.rejects) > maxBlockRejects {
-		return -1, fault.New("E-2437", fault.V{"file": b.body.file.Name, "offset": offset}, nil)
+	if err := r.take(row, first, offset, b, why); err != nil {
+		return -1, err
 	}
 	return next, nil
 }

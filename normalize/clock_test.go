@@ -81,7 +81,7 @@ func TestSameDay_AgainstNewReader(t *testing.T) {
 			if rng.IntN(3) == 0 {
 				cell[rng.IntN(len(cell))] = "0123456789-: TZ/"[rng.IntN(16)]
 			}
-			if r.sameDay(&c, cell, 0) {
+			if _, ok := r.sameDay(&c, cell, 0); ok {
 				remembered++
 			}
 			one, other := fresh(), badCell{}

@@ -22,6 +22,7 @@ type plan struct {
 	exponent int
 
 	read   []int       // columns whose cells are more than text
+	used   []int       // columns whose cells are looked at
 	counts []int       // totals that count every row
 	sums   []columnSum // totals of one column of every row
 	chosen []int       // the other totals
@@ -162,6 +163,12 @@ func compile(def *channels.Definition, f *channels.Format, names []string) (*pla
 				c.warnBit = 1 << len(p.rules)
 			}
 			p.rules = append(p.rules, c)
+		}
+	}
+	for i, c := range p.columns {
+		needed := func(r rule) bool { return slices.Contains(r.need, i) }
+		if c.op != opSkip || slices.Contains(p.unique, i) || slices.ContainsFunc(p.rules, needed) {
+			p.used = append(p.used, i)
 		}
 	}
 	p.compileTotals(def.Totals[f.Totals])

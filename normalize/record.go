@@ -23,7 +23,10 @@ func (r *rowReader) record(line, offset int64, b *block, bad *badCell) {
 	if rule.settle >= 0 {
 		settle = r.money(rule.settle, rule.settleSign, bad)
 	}
-	event := r.event(rule, bad)
+	event, why := r.event(rule, func(col int) (int64, bool) { return r.times[col], r.valid[col] })
+	if why != "" {
+		bad.set(rule.clock+1, r.cell(rule.clock), why)
+	}
 	if bad.reason != "" {
 		return
 	}
@@ -31,7 +34,10 @@ func (r *rowReader) record(line, offset int64, b *block, bad *badCell) {
 	if rule.statusBy >= 0 {
 		status = rule.statuses[r.words[rule.statusBy]]
 	}
-	fee, sub := r.fee(rule)
+	var fee, sub int64
+	if rule.fee >= 0 {
+		fee, sub = r.t.fee(rule, r.amounts[rule.fee])
+	}
 	out := &b.batch
 	out.Kind = append(out.Kind, rule.kind)
 	r.id(&out.MerchantRef, rule.merchantRef)
@@ -55,11 +61,11 @@ func (r *rowReader) record(line, offset int64, b *block, bad *badCell) {
 	r.text(&out.Bank, rule.bank)
 	r.text(&out.Product, rule.product)
 	r.text(&out.Remark, rule.remark)
-	b.stats.recorded(rule, amount, fee)
+	b.stats.recorded(rule, []int64{amount}, []int64{fee})
 	for _, col := range r.p.unique {
 		b.stats.unique.add(col, r.cell(col))
 	}
-	if r.p.dayCol >= 0 && !r.onDay() {
+	if col := r.p.dayCol; col >= 0 && !r.onDay(r.times[col], r.valid[col]) {
 		b.stats.otherDay++
 	}
 }
@@ -85,25 +91,28 @@ func (r *rowReader) check(rule *rule, bad *badCell) {
 			bad.set(col+1, r.cell(col), "an amount that is zero in such a row")
 		}
 	}
-	if rule.sumEquals < 0 {
-		return
-	}
-	var sum money.Sum
-	for _, col := range rule.sumPlus {
-		sum.Add(r.amounts[col])
-	}
-	for _, col := range rule.sumMinus {
-		sum.Add(-r.amounts[col])
-	}
-	if v, err := sum.Int64(); err != nil || v != r.amounts[rule.sumEquals] {
+	if rule.sumEquals >= 0 && !rule.addsUp(func(col int) int64 { return r.amounts[col] }) {
 		bad.set(rule.sumEquals+1, r.cell(rule.sumEquals), "not the sum of the amounts beside it")
 	}
+}
+
+// addsUp tells whether the amounts of a row add up.
+func (rule *rule) addsUp(amount func(col int) int64) bool {
+	var sum money.Sum
+	for _, col := range rule.sumPlus {
+		sum.Add(amount(col))
+	}
+	for _, col := range rule.sumMinus {
+		sum.Add(-amount(col))
+	}
+	v, err := sum.Int64()
+	return err == nil && v == amount(rule.sumEquals)
 }
 
 // money returns the absolute amount of a column, whose sign the rule knows.
 func (r *rowReader) money(col int, sign int8, bad *badCell) int64 {
 	v := r.amounts[col]
-	if v < 0 && sign > 0 || v > 0 && sign < 0 {
+	if wrongSign(v, sign) {
 		bad.set(col+1, r.cell(col), whySign)
 	}
 	if v == math.MinInt64 {
@@ -115,14 +124,10 @@ func (r *rowReader) money(col int, sign int8, bad *badCell) int64 {
 	return v
 }
 
-// fee returns the fee in minor units and the rest in millionths, positive when
-// we pay it. Both parts carry the sign.
-func (r *rowReader) fee(rule *rule) (minor, sub int64) {
-	if rule.fee < 0 {
-		return 0, 0
-	}
-	v := r.amounts[rule.fee]
-	if rule.feeNegate || rule.feeBySummary && r.t.feeSign < 0 {
+// fee returns a printed fee in minor units and the rest in millionths, positive
+// when we pay it. Both parts carry the sign.
+func (t *target) fee(rule *rule, v int64) (minor, sub int64) {
+	if rule.feeNegate || rule.feeBySummary && t.feeSign < 0 {
 		v = -v
 	}
 	scale := powers[rule.feeDecimals]
@@ -131,36 +136,42 @@ func (r *rowReader) fee(rule *rule) (minor, sub int64) {
 
 var powers = [...]int64{1, 10, 100, 1_000, 10_000, 100_000, 1_000_000}
 
-func (r *rowReader) event(rule *rule, bad *badCell) int64 {
-	if rule.event < 0 || !r.valid[rule.event] {
-		return schemas.NoTime
+// event returns when a row happened. time returns the value of a column of time,
+// if the row has one.
+func (r *rowReader) event(rule *rule, time func(col int) (t int64, ok bool)) (int64, string) {
+	if rule.event < 0 {
+		return schemas.NoTime, ""
+	}
+	t, ok := time(rule.event)
+	if !ok {
+		return schemas.NoTime, ""
 	}
 	if r.p.columns[rule.event].op == opTime {
-		return r.times[rule.event]
+		return t, ""
 	}
-	if rule.clock < 0 || !r.valid[rule.clock] {
-		return schemas.NoTime
+	if rule.clock < 0 {
+		return schemas.NoTime, ""
 	}
-	t, why := r.zone.utc(bizday.Date(r.times[rule.event]), r.times[rule.clock])
-	if why != "" {
-		bad.set(rule.clock+1, r.cell(rule.clock), why)
+	micros, ok := time(rule.clock)
+	if !ok {
+		return schemas.NoTime, ""
 	}
-	return t
+	return r.zone.utc(bizday.Date(t), micros)
 }
 
-// onDay tells whether the row belongs to the bill date.
-func (r *rowReader) onDay() bool {
-	col, t := r.p.dayCol, r.t
+// onDay tells whether a row with this time, or date, belongs to the bill date.
+func (r *rowReader) onDay(t int64, valid bool) bool {
+	to, slack := r.t, r.p.slack
 	switch {
-	case t.date == bizday.None:
+	case to.date == bizday.None:
 		return true
-	case !r.valid[col]:
+	case !valid:
 		return false
-	case r.p.columns[col].op == opDate:
-		d := r.times[col] - int64(t.date)
-		return max(d, -d) <= (r.p.slack+day-1)/day
+	case r.p.columns[r.p.dayCol].op == opDate:
+		d := t - int64(to.date)
+		return max(d, -d) <= (slack+day-1)/day
 	}
-	return r.times[col] >= t.day.From-r.p.slack && r.times[col] < t.day.To+r.p.slack
+	return t >= to.day.From-slack && t < to.day.To+slack
 }
 
 func (r *rowReader) cell(col int) []byte { return r.cells[col].of(r.line) }
@@ -174,14 +185,17 @@ func (r *rowReader) id(to *schemas.Text, col int) {
 	appendShort(to, r.cell(col))
 }
 
-// text appends what a person reads: unescaped, masked and bounded.
 func (r *rowReader) text(to *schemas.Text, col int) {
-	if col < 0 || len(r.cell(col)) == 0 {
+	if col < 0 {
 		to.Ends = append(to.Ends, uint32(len(to.Bytes)))
 		return
 	}
-	c, cell := &r.p.columns[col], r.cell(col)
-	if c.op != opText {
+	r.p.columns[col].appendText(to, r.cell(col))
+}
+
+// appendText appends what a person reads: unescaped, masked and bounded.
+func (c *column) appendText(to *schemas.Text, cell []byte) {
+	if c.op != opText || len(cell) == 0 {
 		appendShort(to, cutText(cell, maxAttr))
 		return
 	}

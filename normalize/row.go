@@ -3,7 +3,6 @@ package normalize
 import (
 	"bytes"
 	"math"
-	"slices"
 
 	"tieout/internal/bizday"
 	"tieout/internal/money"
@@ -48,17 +47,17 @@ type rowReader struct {
 	cells    []span
 	amounts  []int64
 	times    []int64
-	days     []dayCell   // of columns with a date
-	before   []shortCell // of the row before
+	days     []dayCell // of columns with a date
 	words    []uint8
 	valid    []bool  // amounts and times
 	bad      badCell // of the row in hand; here so that no row allocates one
+	group    group   // of rows that wait
 }
 
 func newRowReader(p *plan, t *target, c cutter) *rowReader {
 	n := len(p.columns)
 	return &rowReader{p: p, t: t, cut: c, zone: zone{loc: p.def.Day().Zone}, currency: append(make([]byte, 0, 32), p.def.Currency...),
-		amounts: make([]int64, n), times: make([]int64, n), days: make([]dayCell, n), before: slices.Repeat([]shortCell{{length: -1}}, n), words: make([]uint8, n), valid: make([]bool, n)}
+		amounts: make([]int64, n), times: make([]int64, n), days: make([]dayCell, n), words: make([]uint8, n), valid: make([]bool, n), group: newGroup(p)}
 }
 
 // row reads one row into the block: a record, or a reject. line counts within
@@ -84,37 +83,11 @@ func (r *rowReader) row(raw []byte, line, offset int64, b *block, why string) {
 	}
 }
 
-// read turns the cells into numbers, times and words. A short cell that the row
-// before had too needs no reading: what came of it still stands in its place. So
-// it is with half of the cells, zeros and states.
+// read turns the cells into numbers, times and words.
 func (r *rowReader) read(bad *badCell) {
 	for _, i := range r.p.read {
-		cell, before := r.cells[i].of(r.line), &r.before[i]
-		if len(cell) > 8 || cap(cell) < 8 {
-			before.length = -1
-			r.readCell(i, cell, bad)
-			continue
-		}
-		text := word(cell[:8]) << (64 - 8*uint(len(cell)))
-		if text == before.text && len(cell) == before.length {
-			if before.absent {
-				r.cells[i] = span{}
-			}
-			continue
-		}
-		r.readCell(i, cell, bad)
-		*before = shortCell{text: text, length: len(cell), absent: r.cells[i] == span{}}
-		if bad.reason != "" {
-			before.length = -1
-		}
+		r.readCell(i, r.cell(i), bad)
 	}
-}
-
-// shortCell is a cell of up to eight bytes in which nothing was wrong.
-type shortCell struct {
-	text   uint64
-	length int  // -1: the cell was longer, or something was wrong
-	absent bool // its text means that there is no value
 }
 
 func (r *rowReader) readCell(i int, cell []byte, bad *badCell) {
@@ -128,7 +101,9 @@ func (r *rowReader) readCell(i int, cell []byte, bad *badCell) {
 	case opAmount:
 		r.valid[i] = r.amount(c, cell, i, bad)
 	case opWord:
-		r.words[i] = c.word(cell, i, bad)
+		if r.words[i] = c.word(cell); r.words[i] == noWord {
+			bad.set(i+1, cell, "a word that the channel's documents do not have")
+		}
 	case opTime, opDate, opClock:
 		r.valid[i] = r.time(c, cell, i, bad)
 	case opMerchant:
@@ -142,11 +117,15 @@ func (r *rowReader) readCell(i int, cell []byte, bad *badCell) {
 			bad.hold = max(bad.hold, holdCurrency)
 		}
 	case opCount:
-		v, why := money.ParseDigits(cell, 0)
-		if r.amounts[i], r.valid[i] = v, why == "" && v >= 0; !r.valid[i] {
+		if r.amounts[i], r.valid[i] = parseCount(cell); !r.valid[i] {
 			bad.set(i+1, cell, "not a count")
 		}
 	}
+}
+
+func parseCount(cell []byte) (n int64, ok bool) {
+	n, why := money.ParseDigits(cell, 0)
+	return n, why == "" && n >= 0
 }
 
 // absent tells whether the cell of an id says that there is none.
@@ -160,35 +139,42 @@ func (c *column) absent(cell []byte) bool {
 }
 
 func (r *rowReader) amount(c *column, cell []byte, i int, bad *badCell) bool {
-	var v int64
-	var why string
+	v, why := c.parseAmount(cell)
+	r.amounts[i] = v
+	if why != "" {
+		bad.set(i+1, cell, findAmountDamage(cell, why))
+		return false
+	}
+	if wrongSign(v, c.sign) {
+		bad.set(i+1, cell, whySign)
+	}
+	return true
+}
+
+// parseAmount reads the amount of a cell; it is 0 if that cannot be read.
+func (c *column) parseAmount(cell []byte) (v int64, why string) {
 	switch {
 	case len(cell) == 0 && c.optional:
-		r.amounts[i] = 0
-		return true
+		return 0, ""
 	case c.cd:
 		v, why = parseCD(cell, c.decimals)
 	default:
 		v, why = money.ParseDigits(cell, c.decimals)
 	}
 	if why != "" {
-		r.amounts[i] = 0
-		bad.set(i+1, cell, findAmountDamage(cell, why))
-		return false
+		return 0, why
 	}
 	if c.absolute && v < 0 && v != math.MinInt64 {
 		v = -v
 	}
-	r.amounts[i] = v
-	if v < 0 && c.sign > 0 || v > 0 && c.sign < 0 {
-		bad.set(i+1, cell, whySign)
-	}
-	return true
+	return v, ""
 }
+
+func wrongSign(v int64, sign int8) bool { return v < 0 && sign > 0 || v > 0 && sign < 0 }
 
 const whySign = "the sign that this column never has"
 
-func (c *column) word(cell []byte, i int, bad *badCell) uint8 {
+func (c *column) word(cell []byte) uint8 {
 	for k, w := range c.words {
 		if string(w) == string(cell) {
 			return uint8(k)
@@ -197,7 +183,6 @@ func (c *column) word(cell []byte, i int, bad *badCell) uint8 {
 	if c.open {
 		return otherWord
 	}
-	bad.set(i+1, cell, "a word that the channel's documents do not have")
 	return noWord
 }
 
@@ -205,8 +190,19 @@ func (r *rowReader) time(c *column, cell []byte, i int, bad *badCell) bool {
 	if len(cell) == 0 && c.optional {
 		return false
 	}
-	if r.sameDay(c, cell, i) {
-		return true
+	t, why := r.parseTime(c, cell, i)
+	if why != "" {
+		bad.set(i+1, cell, why)
+		return false
+	}
+	r.times[i] = t
+	return true
+}
+
+// parseTime reads a time, a date or a time of day.
+func (r *rowReader) parseTime(c *column, cell []byte, i int) (t int64, why string) {
+	if t, ok := r.sameDay(c, cell, i); ok {
+		return t, ""
 	}
 	w, why := c.layout.parse(cell)
 	if why == "" && c.op != opClock && w.year == 0 {
@@ -215,41 +211,35 @@ func (r *rowReader) time(c *column, cell []byte, i int, bad *badCell) bool {
 	if why == "" {
 		switch c.op {
 		case opTime:
-			r.times[i], why = r.zone.utc(w.date(), w.micros())
+			t, why = r.zone.utc(w.date(), w.micros())
 		case opDate:
-			r.times[i] = int64(w.date())
+			t = int64(w.date())
 		case opClock:
-			r.times[i] = w.micros()
+			t = w.micros()
 		}
 	}
-	if why != "" {
-		bad.set(i+1, cell, why)
-		return false
-	}
-	if c.dated > 0 {
+	if why == "" && c.dated > 0 {
 		r.days[i].keep(cell[:c.dated], w.date())
 	}
-	return true
+	return t, why
 }
 
 // sameDay reads a cell that has the date of the one before. It is false if it
 // has not, or if anything is wrong.
-func (r *rowReader) sameDay(c *column, cell []byte, i int) bool {
+func (r *rowReader) sameDay(c *column, cell []byte, i int) (t int64, ok bool) {
 	before := &r.days[i]
 	if c.dated == 0 || len(cell) != c.layout.length || string(cell[:c.dated]) != string(before.text) {
-		return false
+		return 0, false
 	}
 	if c.op == opDate {
-		r.times[i] = int64(before.date)
-		return true
+		return int64(before.date), true
 	}
 	micros, ok := c.layout.clock(cell)
 	if !ok {
-		return false
+		return 0, false
 	}
 	t, why := r.zone.utc(before.date, micros)
-	r.times[i] = t
-	return why == ""
+	return t, why == ""
 }
 
 // selected tells whether the row fits all conditions.

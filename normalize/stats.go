@@ -37,13 +37,16 @@ func (s *stats) reset() {
 	*s = stats{counts: counts, sums: sums, unique: s.unique[:0]}
 }
 
-func (s *stats) recorded(r *rule, amount, fee int64) {
+// recorded counts records that a rule has made, by their amounts and fees.
+func (s *stats) recorded(r *rule, amounts, fees []int64) {
 	k := &s.kinds[r.kind]
-	k.rows++
-	k.minor.Add(amount)
-	k.fee.Add(fee)
-	if r.feeBySummary && fee != 0 {
-		s.signedFees++
+	k.rows += int64(len(amounts))
+	k.minor.AddAll(amounts)
+	k.fee.AddAll(fees)
+	for _, fee := range fees {
+		if r.feeBySummary && fee != 0 {
+			s.signedFees++
+		}
 	}
 	s.warned |= r.warnBit
 }

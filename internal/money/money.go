@@ -61,6 +61,18 @@ func (s *Sum) Add(v int64) {
 	s.hi += v>>63 + int64(carry)
 }
 
+// AddAll adds amounts, fewer than 2^31 of them: the sum of their halves fits in
+// 64 bits, so that no addition needs a carry.
+func (s *Sum) AddAll(amounts []int64) {
+	var high, low int64
+	for _, v := range amounts {
+		high += v >> 32
+		low += v & (1<<32 - 1)
+	}
+	s.Add(low)
+	s.Merge(Sum{hi: high >> 32, lo: uint64(high) << 32})
+}
+
 // Merge adds another sum.
 func (s *Sum) Merge(o Sum) {
 	var carry uint64

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"math/big"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -180,5 +181,28 @@ func BenchmarkParseDigits(b *testing.B) {
 	b.SetBytes(int64(len(in)))
 	for b.Loop() {
 		ParseDigits(in, 2)
+	}
+}
+
+func TestSum_AddAllIsEachAdded(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 9))
+	special := []int64{math.MinInt64, math.MaxInt64, -1, 0, 1, 1 << 32, -(1 << 32), 1<<32 - 1, math.MinInt64 + 1}
+	for range 10_000 {
+		amounts := make([]int64, rng.IntN(70))
+		for i := range amounts {
+			if amounts[i] = int64(rng.Uint64()); rng.IntN(2) == 0 {
+				amounts[i] = special[rng.IntN(len(special))]
+			}
+		}
+		var all, each Sum
+		all.Add(math.MaxInt64)
+		each.Add(math.MaxInt64)
+		all.AddAll(amounts)
+		for _, v := range amounts {
+			each.Add(v)
+		}
+		if all != each {
+			t.Fatalf("%v: %+v, want %+v", amounts, all, each)
+		}
 	}
 }

@@ -1,0 +1,176 @@
+package normalize
+
+import (
+	"math/bits"
+
+	"tieout/internal/fault"
+)
+
+// groupRows is how many rows are read together: one bit of a word for each, and
+// their cells stay in the nearest cache.
+const groupRows = 64
+
+// group holds rows of a block that wait to be read together, column by column:
+// a loop that knows what it reads guesses no branch, where a row asks each of
+// its cells what it is. What a loop does not take for granted makes the row
+// odd: it goes alone through rowReader.row, which knows every reason, and comes
+// out at its place in the file. Cells,
+// numbers, valid and words are indexed by column.
+type group struct {
+	n     int
+	rows  [groupRows]waiting
+	texts [groupRows][]byte // that the cells are parts of
+	cells [][groupRows]span
+	made  []byte // texts that are not the file's own bytes
+
+	odd     uint64 // one bit a row
+	rules   [groupRows]*rule
+	numbers [][groupRows]int64 // amounts and times
+	valid   []uint64           // times, one bit a row
+	words   [][groupRows]uint8
+	events  [groupRows]int64
+}
+
+// waiting is one row of a group.
+type waiting struct {
+	raw          []byte
+	line, offset int64
+	why          string // what is already known to be wrong
+}
+
+func newGroup(p *plan) group {
+	n := len(p.columns)
+	return group{cells: make([][groupRows]span, n), numbers: make([][groupRows]int64, n), valid: make([]uint64, n), words: make([][groupRows]uint8, n)}
+}
+
+// all has the bit of each row.
+func (g *group) all() uint64 { return 1<<uint(g.n) - 1 }
+
+func (g *group) cell(col, i int) []byte { return g.cells[col][i].of(g.texts[i]) }
+
+// take takes the next row of a block; why is what is already known to be wrong
+// with it. Its memory must stay as it is until flush.
+func (r *rowReader) take(raw []byte, line, offset int64, b *block, why string) error {
+	if r.p.balanceCol >= 0 {
+		// A running balance is followed from row to row.
+		return r.alone(&waiting{raw: raw, line: line, offset: offset, why: why}, b)
+	}
+	g, i := &r.group, r.group.n
+	g.n++
+	g.rows[i] = waiting{raw: raw, line: line, offset: offset, why: why}
+	bad := &r.bad
+	*bad = badCell{reason: why}
+	text, cells := r.cut.cut(raw, bad)
+	g.texts[i] = g.keep(raw, text)
+	for _, col := range r.p.used {
+		if bad.reason == "" {
+			g.cells[col][i] = cells[col]
+		} else {
+			g.cells[col][i] = span{}
+		}
+	}
+	if bad.reason != "" {
+		g.odd |= 1 << uint(i)
+	}
+	if g.n == groupRows {
+		return r.flush(b)
+	}
+	return nil
+}
+
+// keep copies a text that the cutter made, since the next row takes its place.
+func (g *group) keep(raw, text []byte) []byte {
+	if len(text) == 0 || len(raw) > 0 && &text[0] == &raw[0] {
+		return text
+	}
+	at := len(g.made)
+	g.made = append(g.made, text...)
+	return g.made[at:]
+}
+
+// flush reads the rows that wait. Neighbours that the same rule makes records
+// of go into the block together.
+func (r *rowReader) flush(b *block) error {
+	g := &r.group
+	r.readGroup()
+	r.ruleGroup()
+	r.countGroup(&b.stats)
+	for i := 0; i < g.n; {
+		if g.rules[i] == nil {
+			if err := r.alone(&g.rows[i], b); err != nil {
+				return err
+			}
+			i++
+			continue
+		}
+		end := i + 1
+		for end < g.n && g.rules[end] == g.rules[i] {
+			end++
+		}
+		r.recordGroup(g.rules[i], i, end, b)
+		i = end
+	}
+	g.reset()
+	return nil
+}
+
+func (g *group) reset() { g.n, g.odd, g.made = 0, 0, g.made[:0] }
+
+// alone reads one row by itself.
+func (r *rowReader) alone(w *waiting, b *block) error {
+	r.row(w.raw, w.line, w.offset, b, w.why)
+	if len(b.rejects) > maxBlockRejects {
+		return fault.New("E-2437", fault.V{"file": b.body.file.Name, "offset": w.offset}, nil)
+	}
+	return nil
+}
+
+// readGroup turns the cells into numbers, times and words.
+func (r *rowReader) readGroup() {
+	for _, col := range r.p.read {
+		switch c := &r.p.columns[col]; c.op {
+		case opID:
+			r.group.readIDs(c, col)
+		case opAmount:
+			r.group.readAmounts(c, col)
+		case opCount:
+			r.group.readCounts(c, col)
+		case opWord:
+			r.group.readWords(c, col)
+		case opTime, opDate, opClock:
+			r.readTimes(c, col)
+		case opMerchant:
+			if len(r.t.merchant) > 0 {
+				r.group.compare(r.t.merchant, col)
+			}
+		case opCurrency:
+			r.group.compare(r.currency, col)
+		}
+	}
+}
+
+// ruleGroup gives each row its rule. A row without one is odd, and so is one
+// with which the rule finds fault.
+func (r *rowReader) ruleGroup() {
+	g := &r.group
+	left := g.all() &^ g.odd
+	clear(g.rules[:g.n])
+	for i := range r.p.rules {
+		rule := &r.p.rules[i]
+		taken := g.selected(&rule.when, left)
+		left &^= taken
+		taken &^= r.checkGroup(rule, taken)
+		for rest := taken; rest != 0; rest &= rest - 1 {
+			g.rules[bits.TrailingZeros64(rest)] = rule
+		}
+		if left == 0 {
+			break
+		}
+	}
+	g.odd = g.all()
+	for i, rule := range g.rules[:g.n] {
+		if rule != nil {
+			g.odd &^= 1 << uint(i)
+		}
+	}
+}

@@ -1,0 +1,130 @@
+package normalize
+
+import "bytes"
+
+// The loops over the cells of one column. Each leaves a row that it does not
+// understand, or that is wrong, to the row's own path.
+
+func (g *group) readIDs(c *column, col int) {
+	cells := &g.cells[col]
+	for i := range g.n {
+		cell := cells[i].of(g.texts[i])
+		if c.absent(cell) {
+			cells[i] = span{}
+		} else if checkID(cell, c.digits, c.max) != "" {
+			g.odd |= 1 << uint(i)
+		}
+	}
+}
+
+// readAmounts reads a short amount only if the row before has another one:
+// zeros stand one below the other.
+func (g *group) readAmounts(c *column, col int) {
+	out, before, length, v := &g.numbers[col], uint64(0), -1, int64(0)
+	for i := range g.rows[:g.n] {
+		cell := g.cell(col, i)
+		if len(cell) <= 8 && cap(cell) >= 8 {
+			if text := word(cell[:8]) << (64 - 8*uint(len(cell))); text != before || length != len(cell) {
+				before, length = text, len(cell)
+			} else {
+				out[i] = v
+				continue
+			}
+		} else {
+			length = -1
+		}
+		var why string
+		if v, why = c.parseAmount(cell); why != "" || wrongSign(v, c.sign) {
+			g.odd |= 1 << uint(i)
+			length = -1
+		}
+		out[i] = v
+	}
+}
+
+func (g *group) readCounts(c *column, col int) {
+	for i := range g.rows[:g.n] {
+		v, ok := parseCount(g.cell(col, i))
+		g.numbers[col][i] = v
+		if !ok {
+			g.odd |= 1 << uint(i)
+		}
+	}
+}
+
+// readWords looks a word up only if it is not that of the row before.
+func (g *group) readWords(c *column, col int) {
+	out, before, w := &g.words[col], []byte(nil), c.word(nil)
+	for i := range g.rows[:g.n] {
+		if cell := g.cell(col, i); string(cell) != string(before) {
+			w, before = c.word(cell), cell
+		}
+		if out[i] = w; w == noWord {
+			g.odd |= 1 << uint(i)
+		}
+	}
+}
+
+func (r *rowReader) readTimes(c *column, col int) {
+	g, valid := &r.group, uint64(0)
+	for i := range g.rows[:g.n] {
+		cell := g.cell(col, i)
+		if len(cell) == 0 && c.optional {
+			continue
+		}
+		t, why := r.parseTime(c, cell, col)
+		if why != "" {
+			g.odd |= 1 << uint(i)
+		}
+		g.numbers[col][i] = t
+		valid |= 1 << uint(i)
+	}
+	g.valid[col] = valid
+}
+
+// compare finds the rows that do not have the value that all must have.
+func (g *group) compare(value []byte, col int) {
+	for i := range g.rows[:g.n] {
+		if !bytes.Equal(g.cell(col, i), value) {
+			g.odd |= 1 << uint(i)
+		}
+	}
+}
+
+// empty has the bits of the rows without a value in the column.
+func (g *group) empty(col int) (rows uint64) {
+	for i := range g.rows[:g.n] {
+		if s := g.cells[col][i]; s.from == s.to {
+			rows |= 1 << uint(i)
+		}
+	}
+	return rows
+}
+
+// nonzero has the bits of the rows whose amount in the column is not zero.
+func (g *group) nonzero(col int) (rows uint64) {
+	for i, v := range g.numbers[col][:g.n] {
+		if v != 0 {
+			rows |= 1 << uint(i)
+		}
+	}
+	return rows
+}
+
+// selected returns those of the rows that fit all conditions.
+func (g *group) selected(s *selection, rows uint64) uint64 {
+	for _, c := range s.words {
+		if rows == 0 {
+			return 0
+		}
+		fit := uint64(0)
+		for i, w := range g.words[c.col][:g.n] {
+			fit |= c.set >> (w & 63) & 1 << uint(i)
+		}
+		rows &= fit
+	}
+	for _, col := range s.nonzero {
+		rows &= g.nonzero(col)
+	}
+	return rows
+}

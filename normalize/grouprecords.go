@@ -1,0 +1,157 @@
+package normalize
+
+import (
+	"math"
+	"math/bits"
+	"slices"
+
+	"tieout/schemas"
+)
+
+// checkGroup returns those of the rows with which the rule finds fault, and
+// tells when the others happened.
+func (r *rowReader) checkGroup(rule *rule, rows uint64) (odd uint64) {
+	if rows == 0 {
+		return 0
+	}
+	g := &r.group
+	for _, col := range rule.need {
+		odd |= g.empty(col)
+	}
+	for _, col := range rule.zero {
+		odd |= g.nonzero(col)
+	}
+	odd |= g.unfit(rule.amount, rule.amountSign)
+	if rule.settle >= 0 {
+		odd |= g.unfit(rule.settle, rule.settleSign)
+	}
+	for rest := rows &^ odd; rest != 0; rest &= rest - 1 {
+		i := bits.TrailingZeros64(rest)
+		t, why := r.event(rule, func(col int) (int64, bool) { return g.numbers[col][i], g.valid[col]>>uint(i)&1 != 0 })
+		g.events[i] = t
+		if why != "" || rule.sumEquals >= 0 && !rule.addsUp(func(col int) int64 { return g.numbers[col][i] }) {
+			odd |= 1 << uint(i)
+		}
+	}
+	return odd & rows
+}
+
+// unfit has the bits of the rows whose amount has the wrong sign, or is too
+// large to lose it.
+func (g *group) unfit(col int, sign int8) (rows uint64) {
+	for i, v := range g.numbers[col][:g.n] {
+		if wrongSign(v, sign) || v == math.MinInt64 {
+			rows |= 1 << uint(i)
+		}
+	}
+	return rows
+}
+
+// recordGroup appends the rows from first to end, which stand next to each other
+// and have this rule.
+func (r *rowReader) recordGroup(rule *rule, first, end int, b *block) {
+	g, out, n := &r.group, &b.batch, end-first
+	out.Kind = fill(out.Kind, rule.kind, n)
+	r.appendIDs(&out.MerchantRef, rule.merchantRef, first, end)
+	r.appendIDs(&out.RefundRef, rule.refundRef, first, end)
+	r.appendIDs(&out.ChannelRef, rule.channelRef, first, end)
+	r.appendIDs(&out.ChannelRefundRef, rule.channelRefundRef, first, end)
+	if rule.statusBy < 0 {
+		out.Status = fill(out.Status, rule.status, n)
+	} else {
+		for _, w := range g.words[rule.statusBy][first:end] {
+			out.Status = append(out.Status, rule.statuses[w])
+		}
+	}
+	r.appendTexts(&out.StatusRaw, rule.statusRaw, first, end)
+	out.AmountMinor = g.appendAbsolute(out.AmountMinor, rule.amount, first, end)
+	for range n {
+		appendShort(&out.Currency, r.currency)
+	}
+	out.SettleMinor = g.appendAbsolute(out.SettleMinor, rule.settle, first, end)
+	out.SettleValid = fill(out.SettleValid, rule.settle >= 0, n)
+	r.appendFees(rule, first, end, b)
+	out.FeeValid = fill(out.FeeValid, rule.fee >= 0, n)
+	out.EventTime = append(out.EventTime, g.events[first:end]...)
+	out.BillDate = fill(out.BillDate, r.t.date, n)
+	for i := range g.rows[first:end] {
+		out.Line = append(out.Line, g.rows[first+i].line)
+		out.Offset = append(out.Offset, g.rows[first+i].offset)
+	}
+	r.appendTexts(&out.TradeType, rule.tradeType, first, end)
+	r.appendTexts(&out.Bank, rule.bank, first, end)
+	r.appendTexts(&out.Product, rule.product, first, end)
+	r.appendTexts(&out.Remark, rule.remark, first, end)
+	b.stats.recorded(rule, out.AmountMinor[len(out.AmountMinor)-n:], out.FeeMinor[len(out.FeeMinor)-n:])
+	for _, col := range r.p.unique {
+		for i := first; i < end; i++ {
+			b.stats.unique.add(col, g.cell(col, i))
+		}
+	}
+	if col := r.p.dayCol; col >= 0 {
+		for i := first; i < end; i++ {
+			if !r.onDay(g.numbers[col][i], g.valid[col]>>uint(i)&1 != 0) {
+				b.stats.otherDay++
+			}
+		}
+	}
+}
+
+// fill appends a value n times.
+func fill[T any](to []T, v T, n int) []T {
+	to = slices.Grow(to, n)
+	at := len(to)
+	to = to[:at+n]
+	for i := range to[at:] {
+		to[at+i] = v
+	}
+	return to
+}
+
+// appendIDs appends the values of a column that need no more looking at.
+func (r *rowReader) appendIDs(to *schemas.Text, col, first, end int) {
+	if col < 0 {
+		to.Ends = fill(to.Ends, uint32(len(to.Bytes)), end-first)
+		return
+	}
+	for i := first; i < end; i++ {
+		appendShort(to, r.group.cell(col, i))
+	}
+}
+
+// appendTexts appends what a person reads.
+func (r *rowReader) appendTexts(to *schemas.Text, col, first, end int) {
+	if col < 0 {
+		to.Ends = fill(to.Ends, uint32(len(to.Bytes)), end-first)
+		return
+	}
+	c := &r.p.columns[col]
+	for i := first; i < end; i++ {
+		c.appendText(to, r.group.cell(col, i))
+	}
+}
+
+// appendAbsolute appends amounts without their sign, which the rule knows.
+func (g *group) appendAbsolute(to []int64, col, first, end int) []int64 {
+	if col < 0 {
+		return fill(to, 0, end-first)
+	}
+	for _, v := range g.numbers[col][first:end] {
+		to = append(to, max(v, -v))
+	}
+	return to
+}
+
+func (r *rowReader) appendFees(rule *rule, first, end int, b *block) {
+	out := &b.batch
+	if rule.fee < 0 {
+		out.FeeMinor = fill(out.FeeMinor, 0, end-first)
+		out.FeeSub = fill(out.FeeSub, 0, end-first)
+		return
+	}
+	for _, v := range r.group.numbers[rule.fee][first:end] {
+		fee, sub := r.t.fee(rule, v)
+		out.FeeMinor = append(out.FeeMinor, fee)
+		out.FeeSub = append(out.FeeSub, sub)
+	}
+}
