@@ -13,20 +13,51 @@ import (
 const demoChunk = 800
 
 // traffic carries out operations in time order, some hundreds at a time: the
-// order is opened in our books, the channel takes the money and notifies us,
-// and what it answers at once goes into our books.
+// orders are opened in our books, the channel takes the money and notifies us,
+// and what it answers at once goes into our books. While the channel takes the
+// money of some orders, the next ones are opened.
 func (w *demoWorld) traffic(ctx context.Context, ops []channelsim.Op) error {
-	for len(ops) > 0 {
-		n := min(demoChunk, len(ops))
-		if err := w.chunk(ctx, ops[:n]); err != nil {
+	opened := w.open(ctx, nil)
+	for next := []channelsim.Op(nil); len(ops) > 0 || len(next) > 0; {
+		now := next
+		next, ops = ops[:min(demoChunk, len(ops))], ops[min(demoChunk, len(ops)):]
+		if err := <-opened; err != nil {
 			return err
 		}
-		ops = ops[n:]
+		opened = w.open(ctx, next)
+		if err := w.chunk(ctx, now); err != nil {
+			<-opened
+			return err
+		}
 	}
-	return nil
+	return <-opened
 }
 
+// open opens the orders of payments in our books, and closes those whose payer
+// took too long, in the background.
+func (w *demoWorld) open(ctx context.Context, ops []channelsim.Op) <-chan error {
+	var commands []paycore.Command
+	for _, op := range ops {
+		if isRefund(op) || op.Local.Step == channelsim.StepNone {
+			continue
+		}
+		commands = append(commands, paycore.CreatePayment{Merchant: op.Merchant, OrderNo: "O" + op.MerchantRef, PayNo: op.MerchantRef, Channel: op.Channel,
+			Account: w.accountName(op.Channel), AmountMinor: op.Local.AmountMinor, Currency: "CNY", At: micros(op.Local.CreatedAt)})
+		if op.Local.Step == channelsim.StepClose {
+			commands = append(commands, paycore.ClosePayment{PayNo: op.MerchantRef, At: micros(op.Local.At), Detail: "the payer took too long"})
+		}
+	}
+	done := make(chan error, 1)
+	go func() { done <- w.do(ctx, commands) }()
+	return done
+}
+
+func isRefund(op channelsim.Op) bool { return op.RefundRef != "" || op.Refund != nil }
+
 func (w *demoWorld) chunk(ctx context.Context, ops []channelsim.Op) error {
+	if len(ops) == 0 {
+		return nil
+	}
 	last := ops[len(ops)-1].At
 	if last.After(w.clock.now()) {
 		w.clock.set(last)
@@ -36,7 +67,7 @@ func (w *demoWorld) chunk(ctx context.Context, ops []channelsim.Op) error {
 	}
 	var pays, refunds []channelsim.Op
 	for _, op := range ops {
-		if op.RefundRef != "" || op.Refund != nil {
+		if isRefund(op) {
 			refunds = append(refunds, op)
 		} else {
 			pays = append(pays, op)
@@ -48,23 +79,14 @@ func (w *demoWorld) chunk(ctx context.Context, ops []channelsim.Op) error {
 	return w.refunds(ctx, refunds)
 }
 
+// payments are of orders that are open.
 func (w *demoWorld) payments(ctx context.Context, ops []channelsim.Op) error {
-	var before, after []paycore.Command
+	var after []paycore.Command
 	var asked []channelsim.PayRequest
 	for _, op := range ops {
-		if op.Local.Step != channelsim.StepNone {
-			before = append(before, paycore.CreatePayment{Merchant: op.Merchant, OrderNo: "O" + op.MerchantRef, PayNo: op.MerchantRef, Channel: op.Channel,
-				Account: w.accountName(op.Channel), AmountMinor: op.Local.AmountMinor, Currency: "CNY", At: micros(op.Local.CreatedAt)})
-		}
-		if op.Local.Step == channelsim.StepClose {
-			before = append(before, paycore.ClosePayment{PayNo: op.MerchantRef, At: micros(op.Local.At), Detail: "the payer took too long"})
-		}
 		if op.Pay != nil {
 			asked = append(asked, *op.Pay)
 		}
-	}
-	if err := w.do(ctx, before); err != nil {
-		return err
 	}
 	answers, err := w.sim.PayBatch(ctx, asked)
 	if err != nil {
