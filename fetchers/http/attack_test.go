@@ -338,7 +338,9 @@ func TestAttack22_UnpackedByNobody(t *testing.T) {
 		w.Write(sent)
 	}))
 	defer srv.Close()
-	wechat := newWeChatServer(t).client(func(c *WeChatConfig) { c.BaseURL, c.PrivateHosts, c.RootCAs = srv.URL, []string{hostOf(t, srv.URL)}, both(srv) })
+	wechat := newWeChatServer(t).client(func(c *WeChatConfig) {
+		c.BaseURL, c.PrivateHosts, c.RootCAs = srv.URL, []string{hostOf(t, srv.URL)}, both(srv)
+	})
 	defer wechat.Close()
 	for name, client := range map[string]*nethttp.Client{"api": wechat.client.api, "file": wechat.client.file} {
 		r, err := nethttp.NewRequestWithContext(t.Context(), nethttp.MethodGet, srv.URL, nil)
