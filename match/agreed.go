@@ -109,13 +109,10 @@ func (j *joiner) join(p *part, special []specialKey) error {
 	before := pairRows{}
 	for l := range j.local.rows() {
 		c := j.mate[l]
-		if j.marked[l] || c == none {
-			if err := p.rest[onLocal].addRow(&j.local, l); err != nil {
-				return err
-			}
-			continue
+		v := verdict{}
+		if c != none && !j.marked[l] {
+			v = j.a.e.agree(&j.local, l, &j.channel, c)
 		}
-		v := j.a.e.agree(&j.local, l, &j.channel, c)
 		if v.class != schemas.Matched {
 			j.marked[l] = true
 			if err := p.rest[onLocal].addRow(&j.local, l); err != nil {
@@ -218,12 +215,7 @@ func (e *engine) agree(locals *side, l int32, channels *side, c int32) verdict {
 	if !e.in.Alone && e.nearEdge(t, d) || e.dateOff(t, d) {
 		return verdict{}
 	}
-	var p compared
-	p.local.status, p.local.amount, p.local.currency = locals.status[l], locals.amount[l], locals.currency[l]
-	p.channel.status, p.channel.amount, p.channel.currency = channels.status[c], channels.amount[c], channels.currency[c]
-	if p.compareFee = e.compareFee[locals.kind[l]]; p.compareFee {
-		p.local.fee, p.channel.fee = locals.fees.at(l), channels.fees.at(c)
-	}
+	p := e.compared(locals, l, channels, c)
 	return judge(&p)
 }
 
@@ -252,24 +244,39 @@ func (a *agreed) rest(which int) (*side, error) {
 	return all, nil
 }
 
-// has tells whether a local row with this number, time and amount stands in a
-// pair. It reads a part anew: it is asked for few rows.
-func (a *agreed) has(r *schemas.Record) (bool, error) {
-	key := r.Key()
-	if key == "" {
-		return false, nil
+// paired tells which of some local records stand in a pair: the same number,
+// time and amount. nil is none. Their numbers are not among the rows that were
+// left. Each of their parts is read once.
+func (a *agreed) paired(records []*schemas.Record) ([]bool, error) {
+	found := make([]bool, len(records))
+	asked := make([]map[specialKey][]int, len(a.parts)) // by part: the records of a number
+	for i, r := range records {
+		if r == nil || r.Key() == "" {
+			continue
+		}
+		at := a.partOf(r.Kind, []byte(r.Key()))
+		if asked[at] == nil {
+			asked[at] = map[specialKey][]int{}
+		}
+		k := specialKey{r.Kind, r.Key()}
+		asked[at][k] = append(asked[at][k], i)
 	}
 	var s side
-	p := &a.parts[a.partOf(r.Kind, []byte(key))]
-	if err := a.unpack(&s, &p.rows[onLocal], p.count[onLocal]); err != nil {
-		return false, err
-	}
-	for l := range s.rows() {
-		if s.kind[l] == r.Kind && string(s.key(l)) == key {
-			return s.time[l] == r.EventTime && s.amount[l] == r.AmountMinor, nil
+	for at, keys := range asked {
+		if keys == nil {
+			continue
+		}
+		p := &a.parts[at]
+		if err := a.unpack(&s, &p.rows[onLocal], p.count[onLocal]); err != nil {
+			return nil, err
+		}
+		for l := range s.rows() {
+			for _, i := range keys[specialKey{s.kind[l], string(s.key(l))}] {
+				found[i] = found[i] || s.time[l] == records[i].EventTime && s.amount[l] == records[i].AmountMinor
+			}
 		}
 	}
-	return false, nil
+	return found, nil
 }
 
 // pairs counts the pairs.

@@ -90,13 +90,21 @@ type lateRef struct {
 // our own sets hold already is neither: it was there for every pass before, and
 // where one of them placed it with a channel row, it is taken.
 func (e *engine) sortLate(rows []LateRow) (free, others []lateRef, err error) {
+	elsewhere := make([]*schemas.Record, len(rows)) // whose number no row left to the passes bears
+	for i := range rows {
+		if r := &rows[i].Record; e.table.lookup(uint8(r.Kind), r.Key()) == none {
+			elsewhere[i] = r
+		}
+	}
+	paired, err := e.agreed.paired(elsewhere)
+	if err != nil {
+		return nil, nil, err
+	}
 	for i := range rows {
 		r := &rows[i].Record
 		ref := lateRef{at: int32(i), row: none, run: rows[i].ClaimedBy, record: r}
-		mine, placed, err := e.ownCopy(r)
-		if err != nil {
-			return nil, nil, err
-		}
+		mine, placed := e.ownCopy(r)
+		mine, placed = mine || paired[i], placed || paired[i]
 		switch {
 		case mine && !placed && rows[i].ClaimedBy == "":
 			continue
@@ -114,24 +122,23 @@ func (e *engine) sortLate(rows []LateRow) (free, others []lateRef, err error) {
 	return free, others, nil
 }
 
-// ownCopy finds the row in our own sets that a late row shows again, and
-// whether it stands with a channel row.
-func (e *engine) ownCopy(r *schemas.Record) (mine, placed bool, err error) {
+// ownCopy looks for a late row among the rows that are left to the passes:
+// whether one of them is the same, and stands with a channel row.
+func (e *engine) ownCopy(r *schemas.Record) (mine, placed bool) {
 	head := e.table.lookup(uint8(r.Kind), r.Key())
 	if head == none {
-		paired, err := e.agreed.has(r)
-		return paired, paired, err
+		return false, false
 	}
 	for _, l := range e.table.chain(head) {
 		if e.local.time[l] != r.EventTime || e.local.amount[l] != r.AmountMinor {
 			continue
 		}
 		if e.local.mate[l] != none {
-			return true, true, nil
+			return true, true
 		}
 		mine = true
 	}
-	return mine, false, nil
+	return mine, false
 }
 
 // lateGroups brings together open channel rows and free late rows of the same
