@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 )
 
 // keptStatements bounds the prepared statements of one connection; the program
@@ -64,6 +65,40 @@ func (c *connection) PrepareContext(ctx context.Context, query string) (driver.S
 	}
 	return &statement{sqliteStmt: s.(sqliteStmt), conn: c, query: query}, nil
 }
+
+// ExecContext implements driver.ExecerContext: a statement is taken for no
+// longer than it runs, so that the next transaction of a group finds it idle.
+func (c *connection) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	s, err := c.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	return s.(*statement).ExecContext(ctx, args)
+}
+
+// QueryContext implements driver.QueryerContext.
+func (c *connection) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	s, err := c.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.(*statement).QueryContext(ctx, args)
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	return &rows{r, s}, nil
+}
+
+// rows gives its statement back when it is closed.
+type rows struct {
+	driver.Rows
+	of driver.Stmt
+}
+
+// Close implements driver.Rows.
+func (r *rows) Close() error { return errors.Join(r.Rows.Close(), r.of.Close()) }
 
 // Prepare implements driver.Conn.
 func (c *connection) Prepare(query string) (driver.Stmt, error) {

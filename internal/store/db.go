@@ -14,6 +14,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"modernc.org/sqlite"
@@ -28,6 +29,10 @@ type DB struct {
 	writer *sql.DB // for transactions, one connection
 	now    func() time.Time
 	path   string
+
+	mu      sync.Mutex
+	waiting []*member // of the next group, first come first
+	working bool      // somebody works through waiting
 }
 
 // idleReaders is how many connections are kept for the next read: the runs of
@@ -78,31 +83,6 @@ func (db *DB) prepare(ctx context.Context, path string, migrate bool) error {
 		}
 	}
 	return nil
-}
-
-// tx runs one business transaction. A busy database or a serialization failure
-// repeats the whole transaction, at most five times; then it is E-4001. A full
-// disk is E-4101, a damaged database E-4202.
-func (db *DB) tx(ctx context.Context, do func(*sql.Tx) error) error {
-	var err error
-	for range 5 {
-		if err = db.once(ctx, do); err == nil || !busy(err) {
-			return db.explain(err)
-		}
-	}
-	return fault.New("E-4001", fault.V{}, err)
-}
-
-func (db *DB) once(ctx context.Context, do func(*sql.Tx) error) error {
-	t, err := db.writer.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer t.Rollback() // after Commit it does nothing
-	if err := do(t); err != nil {
-		return err
-	}
-	return t.Commit()
 }
 
 func busy(err error) bool {

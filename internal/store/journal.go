@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,6 +32,12 @@ func journalID(ch *paycore.Change) string {
 	return ""
 }
 
+// What a payment or a refund writes is one statement a table.
+var (
+	insertPostings = insertRows(`posting (txn, leg, account, currency, amount_minor)`, ``)
+	insertAccounts = insertRows(`ledger_account (name, type)`, ` ON CONFLICT (name) DO NOTHING`)
+)
+
 // post books the entries of a change: postings first, then the row that seals
 // them. No entries, no transaction.
 func (b *books) post(ch *paycore.Change, row journalRow) error {
@@ -40,12 +47,17 @@ func (b *books) post(ch *paycore.Change, row journalRow) error {
 	if err := paycore.Balanced(ch.Entries); err != nil {
 		return fmt.Errorf("post %s: %w", row.id, err)
 	}
-	for i, e := range ch.Entries {
-		if err := b.account(e.Account); err != nil {
-			return err
+	if err := b.addAccounts(ch.Entries); err != nil {
+		return err
+	}
+	leg := 0
+	for part := range slices.Chunk(ch.Entries, len(insertPostings)) {
+		args := make([]any, 0, 5*len(insertPostings))
+		for _, e := range part {
+			leg++
+			args = append(args, row.id, leg, e.Account, e.Currency, e.Minor)
 		}
-		if _, err := b.exec(`INSERT INTO posting (txn, leg, account, currency, amount_minor) VALUES ($1, $2, $3, $4, $5)`,
-			row.id, i+1, e.Account, e.Currency, e.Minor); err != nil {
+		if _, err := b.exec(insertPostings[len(part)-1], args...); err != nil {
 			return wrap(err, "post %s", row.id)
 		}
 	}
@@ -55,16 +67,22 @@ func (b *books) post(ch *paycore.Change, row journalRow) error {
 	return wrap(err, "seal %s", row.id)
 }
 
-// account adds a ledger account when it is first used.
-func (b *books) account(name string) error {
-	if b.accounts[name] {
-		return nil
+// addAccounts adds the ledger accounts that are used for the first time.
+func (b *books) addAccounts(entries []paycore.Entry) error {
+	for part := range slices.Chunk(entries, len(insertAccounts)) {
+		args := make([]any, 0, 2*len(insertAccounts))
+		for _, e := range part {
+			if !b.accounts[e.Account] {
+				b.accounts[e.Account] = true
+				args = append(args, e.Account, accountType(e.Account))
+			}
+		}
+		if n := len(args) / 2; n > 0 {
+			if _, err := b.exec(insertAccounts[n-1], args...); err != nil {
+				return wrap(err, "add accounts of %s", args[0])
+			}
+		}
 	}
-	_, err := b.exec(`INSERT INTO ledger_account (name, type) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, name, accountType(name))
-	if err != nil {
-		return wrap(err, "add account %s", name)
-	}
-	b.accounts[name] = true
 	return nil
 }
 

@@ -100,7 +100,11 @@ func openWriter(path string) (*sql.DB, error) {
 }
 
 func open(path string, short bool) (*sql.DB, error) {
-	inner, err := sqlite.NewConnector("file:" + path + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)" +
+	temp := "DEFAULT"
+	if short {
+		temp = "MEMORY" // what a savepoint needs to go back is little, and gone soon
+	}
+	inner, err := sqlite.NewConnector("file:" + path + "?_pragma=temp_store(" + temp + ")&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)" +
 		"&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&_pragma=cache_size(-32768)&_pragma=wal_autocheckpoint(8192)&_txlock=immediate")
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)

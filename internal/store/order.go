@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"tieout/internal/paycore"
 )
@@ -59,24 +60,36 @@ func (b *books) stmt(query string) (*sql.Stmt, error) {
 
 // exec returns the number of rows that it changed.
 func (b *books) exec(query string, args ...any) (int64, error) {
-	s, err := b.stmt(query)
-	if err != nil {
-		return 0, err
-	}
-	r, err := s.ExecContext(b.ctx, args...)
+	r, err := b.t.ExecContext(b.ctx, query, args...)
 	if err != nil {
 		return 0, err
 	}
 	return r.RowsAffected()
 }
 
+// insertRows returns the statements that insert one row, two rows, …
+func insertRows(into, onConflict string) (statements [8]string) {
+	columns := strings.Count(into, ",") + 1
+	var values strings.Builder
+	for i := range statements {
+		for c := range columns {
+			before := ", "
+			switch {
+			case c == 0 && i == 0:
+				before = " VALUES ("
+			case c == 0:
+				before = "), ("
+			}
+			fmt.Fprintf(&values, "%s$%d", before, i*columns+c+1)
+		}
+		statements[i] = "INSERT INTO " + into + values.String() + ")" + onConflict
+	}
+	return statements
+}
+
 // one scans a single row; false means that there is none.
 func (b *books) one(query string, args []any, into ...any) (bool, error) {
-	s, err := b.stmt(query)
-	if err != nil {
-		return false, err
-	}
-	err = s.QueryRowContext(b.ctx, args...).Scan(into...)
+	err := b.t.QueryRowContext(b.ctx, query, args...).Scan(into...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"slices"
 
 	"tieout/internal/paycore"
 )
@@ -13,6 +14,8 @@ type logTail struct {
 	seq  int64
 	hash string
 }
+
+var insertEvents = insertRows(`order_event (seq, at_us, subject, ref, from_state, to_state, cause, detail, hash)`, ``)
 
 // log appends lines to the log of state moves.
 func (b *books) log(at int64, moves ...paycore.Move) error {
@@ -27,13 +30,15 @@ func (b *books) log(at int64, moves ...paycore.Move) error {
 		b.tail = &t
 	}
 	next := *b.tail
-	for _, m := range moves {
-		next.seq++
-		next.hash = eventHash(next.hash, next.seq, at, m)
-		_, err := b.exec(`INSERT INTO order_event (seq, at_us, subject, ref, from_state, to_state, cause, detail, hash)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, next.seq, at, m.Subject, m.Ref, m.From, m.To, m.Cause, m.Detail, next.hash)
-		if err != nil {
-			return wrap(err, "log %s %s", m.Subject, m.Ref)
+	for part := range slices.Chunk(moves, len(insertEvents)) {
+		args := make([]any, 0, 9*len(part))
+		for _, m := range part {
+			next.seq++
+			next.hash = eventHash(next.hash, next.seq, at, m)
+			args = append(args, next.seq, at, m.Subject, m.Ref, m.From, m.To, m.Cause, m.Detail, next.hash)
+		}
+		if _, err := b.exec(insertEvents[len(part)-1], args...); err != nil {
+			return wrap(err, "log %s %s", part[0].Subject, part[0].Ref)
 		}
 	}
 	b.tail = &next
