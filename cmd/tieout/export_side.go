@@ -106,11 +106,8 @@ func (d datedFile) Export(ctx context.Context, req ledgerlink.ExportRequest, giv
 	return src.Export(ctx, req, give)
 }
 
-// Lookup implements pipeline.Local.
-func (d datedFile) Lookup(ctx context.Context, req ledgerlink.ExportRequest, keys []schemas.LookupKey) ([]schemas.Record, error) {
-	src, err := d.open(req)
-	if err != nil {
-		return nil, err
-	}
-	return src.Lookup(ctx, req, keys)
+// Lookup implements pipeline.Local: all rows of a file are in its export
+// already, and the file may be gone by now.
+func (d datedFile) Lookup(context.Context, ledgerlink.ExportRequest, []schemas.LookupKey) ([]schemas.Record, error) {
+	return nil, ledgerlink.ErrNoLookup
 }

@@ -8,7 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
+	"os"
 
 	"tieout/internal/crashpoint"
 	"tieout/internal/fault"
@@ -177,7 +177,7 @@ func (w *work) resultDigest() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// takeOver links the finished stages before From of the current attempt into
+// takeOver puts the finished stages before From of the current attempt into
 // this one, so that a rerun from a later stage works on the same inputs.
 func (w *work) takeOver() error {
 	if w.opt.From == "" || !w.had {
@@ -187,30 +187,42 @@ func (w *work) takeOver() error {
 		if stage == w.opt.From {
 			return nil
 		}
-		from := w.p.Lake.RunDir(w.date.String(), w.acct.Name, w.previous.Attempt, stage)
-		m, err := readManifest(from)
-		if err != nil {
-			return fault.New("E-4201", fault.V{"path": filepath.Join(from, manifestFile), "want": "a manifest", "got": "none that can be read"}, err)
-		}
-		if _, err := readManifest(w.dir(stage)); err == nil {
-			continue // taken over before a crash
-		}
-		if err := w.copyStage(from, stage, m); err != nil {
+		if err := w.take(stage); err != nil {
 			return err
 		}
 	}
 	return fault.New("E-6401", fault.V{"command": "rerun", "reason": "--from " + w.opt.From + " is not a stage"}, nil)
 }
 
-func (w *work) copyStage(from, stage string, m *schemas.Manifest) error {
-	out := &output{lake: w.lake, dir: w.dir(stage), manifest: &schemas.Manifest{Stage: stage, Account: m.Account, Date: m.Date, Versions: m.Versions,
+// take puts a finished stage of the published attempt into this one. What is
+// taken is used as it is, whatever version recorded it (see run).
+func (w *work) take(stage string) error {
+	from, m, err := w.p.stageOf(w.previous, stage)
+	if err != nil {
+		return err
+	}
+	if have, err := readManifest(w.dir(stage)); err == nil && digest(have) == m.Digest && outputsWhole(w.dir(stage), have) == nil {
+		w.manifests[stage] = have // taken before a crash
+		return nil
+	}
+	w.manifests[stage], err = w.copyStage(from, m)
+	return err
+}
+
+// copyStage stores the outputs and the manifest of a stage of another attempt.
+func (w *work) copyStage(from string, m *schemas.Manifest) (*schemas.Manifest, error) {
+	dir := w.dir(m.Stage)
+	if err := os.RemoveAll(dir); err != nil {
+		return nil, fault.New("E-4101", fault.V{"path": dir, "reason": err.Error()}, err)
+	}
+	out := &output{lake: w.lake, dir: dir, manifest: &schemas.Manifest{Stage: m.Stage, Account: m.Account, Date: m.Date, Versions: m.Versions,
 		Inputs: m.Inputs, Counts: m.Counts, Totals: m.Totals, Proofs: m.Proofs}}
 	for _, o := range m.Outputs {
 		if err := out.copy(from, m, o.Name); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return out.finish()
+	return out.manifest, out.finish()
 }
 
 // copy stores an output of another attempt as one of this.

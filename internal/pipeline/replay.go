@@ -116,18 +116,10 @@ func (p *Pipeline) recompute(ctx context.Context, acct Account, date bizday.Date
 	return run, errors.Join(err, free())
 }
 
-// computeAgain takes over what came from outside, and computes the rest. What is
-// taken over is used as it is, whatever version recorded it (see run).
+// computeAgain takes over what came from outside, and computes the rest.
 func (w *work) computeAgain(ctx context.Context) error {
 	for _, stage := range []string{StageFetch, StageExport, StageQuery} {
-		dir, m, err := w.p.stageOf(w.previous, stage)
-		if err != nil {
-			return err
-		}
-		if err := w.copyStage(dir, stage, m); err != nil {
-			return err
-		}
-		if w.manifests[stage], err = readManifest(w.dir(stage)); err != nil {
+		if err := w.take(stage); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"tieout/internal/fault"
 	"tieout/internal/pipeline"
 	"tieout/internal/store"
+	"tieout/ledgerlink"
 	"tieout/schemas"
 )
 
@@ -395,4 +397,49 @@ func TestResumedRunEndsAtTheLastStage(t *testing.T) {
 	if res := w.run(day1, pipeline.Options{}, ""); res.Run.Stage != pipeline.StageReport || res.Run.Attempt != 1 {
 		t.Errorf("stage %q of attempt %d", res.Run.Stage, res.Run.Attempt)
 	}
+}
+
+// A rerun from a stage takes the stages before it as they are, also when another
+// version of the program does it: our books are not asked again.
+func TestRerunFromAStageTakesTheOnesBefore(t *testing.T) {
+	w := newWorld(t)
+	busyDays(w)
+	w.run(day1, pipeline.Options{}, "")
+	w.pipe.Program, w.acct.Local = "newer", lookupOnly{w.acct.Local}
+	res := w.run(day1, pipeline.Options{Force: true, From: pipeline.StageMatch}, "")
+	for stage, version := range map[string]string{pipeline.StageNormalize: "test", pipeline.StageExport: "test", pipeline.StageMatch: "newer"} {
+		body, err := os.ReadFile(filepath.Join(w.lake.RunDir(day1.String(), accountName, res.Run.Attempt, stage), "manifest.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var m schemas.Manifest
+		if err := json.Unmarshal(body, &m); err != nil || m.Versions["program"] != version {
+			t.Errorf("%s is of program %q, want %q (%v)", stage, m.Versions["program"], version, err)
+		}
+	}
+	w.verify(day1, day1)
+	// From the stage itself on, everything is done again.
+	if _, err := w.pipe.Run(context.Background(), w.acct, day1, pipeline.Options{Force: true, From: pipeline.StageExport}); !errors.Is(err, errNoExport) {
+		t.Errorf("from export: %v", err)
+	}
+}
+
+// What is taken over is what was published, or nothing is.
+func TestRerunFromAStageRefusesADamagedFile(t *testing.T) {
+	w := newWorld(t)
+	busyDays(w)
+	w.run(day1, pipeline.Options{}, "")
+	undo := flipByte(t, w.published(day1, pipeline.StageExport, "local.parquet"))
+	w.run(day1, pipeline.Options{Force: true, From: pipeline.StageMatch}, "E-4201")
+	undo()
+	w.run(day1, pipeline.Options{Force: true, From: pipeline.StageMatch}, "")
+}
+
+// lookupOnly is our books without an export.
+type lookupOnly struct{ pipeline.Local }
+
+var errNoExport = errors.New("our books were asked for an export")
+
+func (lookupOnly) Export(context.Context, ledgerlink.ExportRequest, func(*schemas.Batch) error) (schemas.Export, error) {
+	return schemas.Export{}, errNoExport
 }

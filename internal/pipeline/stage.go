@@ -110,15 +110,16 @@ func writeLines[T any](o *output, name string, items []T) error {
 
 // run performs one stage, or skips it when its manifest is whole and its inputs
 // and versions are the same. do writes files through out and fills in counts,
-// totals and proofs of the manifest. A replay never does what it has recorded: it
-// would ask the outside again.
+// totals and proofs of the manifest. A stage that was taken from another attempt
+// is done again only if its inputs are others now; a replay never does it again:
+// it would ask the outside.
 func (w *work) run(ctx context.Context, stage string, inputs []schemas.FileUsed, do func(ctx context.Context, out *output) error) (*schemas.Manifest, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if recorded := w.manifests[stage]; w.replaying && recorded != nil {
+	if taken := w.manifests[stage]; taken != nil && (w.replaying || slices.Equal(taken.Inputs, inputs)) {
 		w.progress.Skip(stage)
-		return recorded, nil
+		return taken, nil
 	}
 	if err := w.enter(ctx, stage); err != nil {
 		return nil, err

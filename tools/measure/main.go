@@ -15,6 +15,10 @@
 // Nights of every channel and skew:
 //
 //	go run ./tools/measure -nights -rows 1000000 -pages docs/benchmarks.md
+//
+// A night of a whole site, and the same night matched again:
+//
+//	go run ./tools/measure -rerun -rows 1000000 -pages docs/benchmarks.md
 package main
 
 import (
@@ -40,6 +44,7 @@ func main() {
 	pages := flag.String("pages", "", "files to write the result into, separated by commas; empty: print only")
 	peers := flag.String("peers", os.Getenv("PEERS"), "folder of the other engines' scripts; the environment variable PEERS is its default")
 	nights := flag.Bool("nights", false, "measure a night of every channel and skew")
+	rerun := flag.Bool("rerun", false, "measure a night of a site, and the same night matched again")
 	flag.Parse()
 	work, err := os.MkdirTemp("", "tieout-measure-*")
 	if err != nil {
@@ -49,6 +54,8 @@ func main() {
 	switch {
 	case *nights:
 		err = m.nights()
+	case *rerun:
+		err = m.rerun()
 	case *peers != "":
 		err = m.peers(*peers)
 	default:
@@ -82,11 +89,8 @@ func (m *measurement) day() error {
 	if err != nil {
 		return err
 	}
-	if m.data == "" {
-		m.data = filepath.Join(m.work, "night")
-		if _, err := run(tieout, "--quiet", "bench", "night", "--rows", fmt.Sprint(m.rows), "--keep", m.data); err != nil {
-			return err
-		}
+	if err := m.synthetic(tieout); err != nil {
+		return err
 	}
 	var all []result
 	for range m.runs {
@@ -103,6 +107,16 @@ func (m *measurement) day() error {
 		return err
 	}
 	return m.write("measured", line)
+}
+
+// synthetic makes the files of a night, if none are given.
+func (m *measurement) synthetic(tieout string) error {
+	if m.data != "" {
+		return nil
+	}
+	m.data = filepath.Join(m.work, "night")
+	_, err := run(tieout, "--quiet", "bench", "night", "--rows", fmt.Sprint(m.rows), "--keep", m.data)
+	return err
 }
 
 // write prints a result, and puts it between the marks of a name in the pages.
