@@ -12,6 +12,7 @@ const oNoFollow = syscall.O_NOFOLLOW
 type FS interface {
 	CreateTemp(dir, pattern string) (WriteFile, error)
 	Rename(from, to string) error
+	Link(from, to string) error
 }
 
 // WriteFile is what the lake needs of an open file.
@@ -39,3 +40,5 @@ func (osFS) CreateTemp(dir, pattern string) (WriteFile, error) {
 }
 
 func (osFS) Rename(from, to string) error { return os.Rename(from, to) }
+
+func (osFS) Link(from, to string) error { return os.Link(from, to) }

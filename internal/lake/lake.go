@@ -256,7 +256,19 @@ func (f *File) Abort() {
 	os.Remove(f.name)
 }
 
-// SyncDir makes a rename durable.
+// Link gives a stored file a second name, so that it is stored once. Not every
+// file system can; the caller copies then.
+func (l *Lake) Link(from, to string) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return ioFault(to, err)
+	}
+	if err := l.fs.Link(from, to); err != nil {
+		return ioFault(to, err)
+	}
+	return SyncDir(filepath.Dir(to))
+}
+
+// SyncDir makes a rename or a link durable.
 func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // badDisk fails the k-th operation of the lake: the making of a file, a write, a
-// sync, a close or a rename. Forever means that all later ones fail as well.
+// sync, a close, a rename or a link. Forever means that all later ones fail as well.
 type badDisk struct {
 	illness
 	mu   sync.Mutex
@@ -51,6 +51,13 @@ func (d *badDisk) Rename(from, to string) error {
 		return &os.LinkError{Op: "rename", Old: from, New: to, Err: d.errno}
 	}
 	return lake.OS.Rename(from, to)
+}
+
+func (d *badDisk) Link(from, to string) error {
+	if d.fails() {
+		return &os.LinkError{Op: "link", Old: from, New: to, Err: d.errno}
+	}
+	return lake.OS.Link(from, to)
 }
 
 type badFile struct {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"tieout/internal/crashpoint"
 	"tieout/internal/fault"
@@ -209,7 +210,8 @@ func (w *work) take(stage string) error {
 	return err
 }
 
-// copyStage stores the outputs and the manifest of a stage of another attempt.
+// copyStage makes the outputs and the manifest of a stage of another attempt
+// this one's too.
 func (w *work) copyStage(from string, m *schemas.Manifest) (*schemas.Manifest, error) {
 	dir := w.dir(m.Stage)
 	if err := os.RemoveAll(dir); err != nil {
@@ -218,20 +220,30 @@ func (w *work) copyStage(from string, m *schemas.Manifest) (*schemas.Manifest, e
 	out := &output{lake: w.lake, dir: dir, manifest: &schemas.Manifest{Stage: m.Stage, Account: m.Account, Date: m.Date, Versions: m.Versions,
 		Inputs: m.Inputs, Counts: m.Counts, Totals: m.Totals, Proofs: m.Proofs}}
 	for _, o := range m.Outputs {
-		if err := out.copy(from, m, o.Name); err != nil {
+		if err := out.share(from, m, o); err != nil {
 			return nil, err
 		}
 	}
 	return out.manifest, out.finish()
 }
 
-// copy stores an output of another attempt as one of this.
-func (o *output) copy(dir string, m *schemas.Manifest, name string) error {
-	src, err := openOutput(dir, m, name)
+// share makes an output of another attempt, which must be whole, one of this:
+// the same file, which never changes, or a copy where that cannot be.
+func (o *output) share(dir string, m *schemas.Manifest, file schemas.FileUsed) error {
+	src, err := openOutput(dir, m, file.Name)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
+	crashpoint.Hit(m.Stage + ".before_link")
+	if err := o.lake.Link(src.Name(), filepath.Join(o.dir, file.Name)); err != nil {
+		return o.copy(src, file.Name)
+	}
+	o.manifest.Outputs = append(o.manifest.Outputs, file)
+	return nil
+}
+
+func (o *output) copy(src io.Reader, name string) error {
 	f, err := o.create(name)
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 
 	"tieout/internal/bizday"
 	"tieout/internal/fault"
+	"tieout/internal/lake"
 	"tieout/internal/pipeline"
 	"tieout/internal/store"
 	"tieout/ledgerlink"
@@ -422,6 +423,39 @@ func TestRerunFromAStageTakesTheOnesBefore(t *testing.T) {
 	if _, err := w.pipe.Run(context.Background(), w.acct, day1, pipeline.Options{Force: true, From: pipeline.StageExport}); !errors.Is(err, errNoExport) {
 		t.Errorf("from export: %v", err)
 	}
+}
+
+// What is taken over is stored once, and copied where a file system has no links.
+func TestRerunFromAStageStoresNothingTwice(t *testing.T) {
+	for name, disk := range map[string]lake.FS{"links": lake.OS, "copies": linkless{lake.OS}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			busyDays(w)
+			w.fs = disk
+			w.restart()
+			w.run(day1, pipeline.Options{}, "")
+			res := w.run(day1, pipeline.Options{Force: true, From: pipeline.StageMatch}, "")
+			var files [2]os.FileInfo
+			for i, attempt := range []int{1, res.Run.Attempt} {
+				var err error
+				if files[i], err = os.Stat(filepath.Join(w.lake.RunDir(day1.String(), accountName, attempt, pipeline.StageExport), "local.parquet")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if once := os.SameFile(files[0], files[1]); once != (name == "links") {
+				t.Errorf("stored once: %v", once)
+			}
+			w.verify(day1, day1)
+			w.replay(day1)
+		})
+	}
+}
+
+// linkless is a file system without links.
+type linkless struct{ lake.FS }
+
+func (linkless) Link(from, to string) error {
+	return &os.LinkError{Op: "link", Old: from, New: to, Err: syscall.EPERM}
 }
 
 // What is taken over is what was published, or nothing is.
