@@ -5,6 +5,9 @@ import (
 	"database/sql"
 	"errors"
 
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"tieout/internal/fault"
 )
 
@@ -110,16 +113,27 @@ func (db *DB) next() []*member {
 	return group
 }
 
-// carryOut commits a group as one. If that fails, by what one of them did or by
-// the disk, each is repeated alone, and who is guilty fails alone.
+// carryOut commits a group as one. If the commit is refused for what one of them
+// did, each is repeated alone, and who is guilty fails alone. What the disk
+// refused is not tried again: after a failed sync nobody knows what is on it.
 func (db *DB) carryOut(group []*member) {
-	together := len(group) > 1 && db.commit(group) == nil
+	err := db.commit(group)
 	for _, m := range group {
-		if !together || busy(m.err) {
+		switch {
+		case err == nil && !busy(m.err):
+		case err == nil || busy(err) || constraint(err):
 			m.err = db.alone(m)
+		default:
+			m.err = err
 		}
 		close(m.done)
 	}
+}
+
+// constraint tells whether the database refused rows, and not to work at all.
+func constraint(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_CONSTRAINT
 }
 
 func (db *DB) alone(m *member) error {
@@ -157,7 +171,7 @@ func (db *DB) commit(group []*member) error {
 				m.gone = true
 			}
 			if _, err := t.ExecContext(ctx, `ROLLBACK TO member`); err != nil {
-				return err
+				return errors.Join(m.err, err) // a disk that fails ends the transaction as a whole
 			}
 		}
 		if _, err := t.ExecContext(ctx, `RELEASE member`); err != nil {

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
+	"tieout/internal/fault"
 	"tieout/internal/paycore"
 )
 
@@ -252,4 +254,44 @@ func BenchmarkPayments(b *testing.B) {
 		}
 	})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "payments/s")
+}
+
+// A disk that takes no more is not asked again: each transaction ran once, and
+// those that are told of success are there.
+func TestFaultS2_GroupIsNotRepeatedOnAFailingDisk(t *testing.T) {
+	db, _ := testBooks(t)
+	if _, err := db.writer.Exec(`PRAGMA max_page_count = 1`); err != nil {
+		t.Fatal(err) // never less than what is there
+	}
+	var ran [64]atomic.Int64
+	failed := 0
+	outcome := crowd(t, db, len(ran), func(i int, tx *sql.Tx) error {
+		ran[i].Add(1)
+		if err := addAccount(tx, i); err != nil {
+			return err
+		}
+		_, err := tx.Exec(`INSERT INTO ledger_account (name, type) VALUES ($1, 'ASSET')`, fmt.Sprintf("%02d-%0*d", i, 20_000, i))
+		return err
+	})
+	var there []string
+	for i, err := range outcome {
+		switch n := ran[i].Load(); {
+		case n > 1:
+			t.Errorf("%d ran %d times", i, n)
+		case err == nil:
+			there = append(there, fmt.Sprintf("account-%02d", i))
+		default:
+			failed++
+			if f := fault.Of(err); f.ID != "E-4101" {
+				t.Errorf("%d: %v", i, err)
+			}
+		}
+	}
+	if failed == 0 {
+		t.Fatal("the disk took everything")
+	}
+	got := slices.DeleteFunc(accounts(t, db), func(name string) bool { return !strings.HasPrefix(name, "account-") })
+	if !slices.Equal(got, there) {
+		t.Errorf("told of %v, there are %v", there, got)
+	}
 }
