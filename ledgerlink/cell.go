@@ -23,7 +23,8 @@ type rowReader struct {
 	query    schemas.LocalQuery
 
 	plan     []int  // the field of each column, for usual; nil: it cannot be used
-	row      row    // the one that is read
+	group    group  // the rows that usual has read
+	row      row    // the one that read reads
 	texts    bool   // the source has columns of texts
 	fixed    bool   // the mapping names the currency
 	currency []byte // last one seen, or the mapping's
@@ -44,7 +45,10 @@ func newRowReader(m Mapping, at columns, names []string, q schemas.LocalQuery) *
 		date:     [10]byte([]byte("1970-01-01")), suffix: [6]byte([]byte("+00:00")),
 		interval: bizday.Interval{From: 1, To: 0}, currency: make([]byte, 0, 32)}
 	r.texts = at[colTradeType] >= 0 || at[colBank] >= 0 || at[colProduct] >= 0 || at[colRemark] >= 0
-	r.row.created, r.row.completed = schemas.NoTime, schemas.NoTime
+	r.group.most = groupRows
+	for i := range groupRows { // for sources without these columns
+		r.group.created[i], r.group.completed[i] = schemas.NoTime, schemas.NoTime
+	}
 	if at[colCurrency] < 0 {
 		r.fixed, r.currency = true, append(r.currency, m.Currency...)
 		r.exponent, _ = money.Currency(m.Currency).Exponent()
@@ -72,7 +76,6 @@ type row struct {
 	feeGiven                         bool
 	order, refund, txn, payTxn       []byte
 	created, completed               int64
-	amountCell, feeCell              []byte // of a usual row
 	tradeType, bank, product, remark []byte
 }
 

@@ -165,14 +165,16 @@ func (p *csvParser) parse(b *block) {
 	b.batch.Reset()
 	b.rejects, b.rows = b.rejects[:0], 0
 	padded := b.data[:len(b.data)+blockPad]
-	for line, at := b.line, 0; at < len(b.data); line++ {
-		if length := p.reader.usual(padded[at:]); length > 0 {
-			p.reader.add(line, b.offset+int64(at), &b.batch)
-			b.rows++
-			at += length
+	for line, at := b.line, 0; at < len(b.data); {
+		if n := p.reader.usual(padded, at, len(b.data)); n > 0 {
+			p.reader.addGroup(padded, line, b.offset, &b.batch)
+			b.rows += int64(n)
+			line += int64(n)
+			at = p.reader.group.start[n]
 			continue
 		}
 		at += p.unusual(b, line, at)
+		line++
 	}
 	p.reader.finish(&b.batch)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/csv"
 	"math/rand/v2"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -131,6 +132,68 @@ func randomLines(r *rand.Rand, fields []string, n int) string {
 		b.WriteString([]string{"\n", "\n", "\n", "\r\n", "\r\r\n", "\n\n", "\n\r\n"}[r.IntN(7)])
 	}
 	return strings.TrimSuffix(b.String(), strings.Repeat("\n", r.IntN(2)))
+}
+
+// usualLines makes lines that are usual, all of them.
+func usualLines(r *rand.Rand, fields []string, n int) string {
+	var b strings.Builder
+	for range n {
+		for i, field := range fields {
+			cell := poolOf(field)[r.IntN(2)%len(poolOf(field))]
+			if field == "refund_no" || field == "refund" {
+				cell = ""
+			}
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			b.WriteString(cell)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// Rows are read in groups; a row that is not usual ends a group anywhere.
+func TestCSVGroupsOfUsualRowsEndAnywhere(t *testing.T) {
+	for _, layout := range layouts {
+		t.Run(layout.name, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(9, 5))
+			rows, rejects := 0, 0
+			for range 60 {
+				var b strings.Builder
+				for range 4 {
+					b.WriteString(usualLines(r, layout.cells, r.IntN(3*groupRows)))
+					b.WriteString(strings.TrimSuffix(randomLines(r, layout.cells, 1+r.IntN(3)), "\n") + "\n")
+				}
+				fast, slow := parseLines(t, layout.header, b.String(), layout.mapping, false), parseLines(t, layout.header, b.String(), layout.mapping, true)
+				if !reflect.DeepEqual(slow.batch, fast.batch) {
+					t.Fatal(cmp.Diff(slow.batch, fast.batch))
+				}
+				if diff := cmp.Diff(slow.rejects, fast.rejects); diff != "" || slow.rows != fast.rows {
+					t.Fatalf("%d and %d rows, %s", slow.rows, fast.rows, diff)
+				}
+				rows, rejects = rows+fast.batch.Len(), rejects+len(fast.rejects)
+			}
+			if rows < 60*4*groupRows || rejects < 60 {
+				t.Errorf("%d rows and %d rejects test too little", rows, rejects)
+			}
+		})
+	}
+}
+
+// A whole group is read together.
+func TestCSVReadsAGroupTogether(t *testing.T) {
+	layout := layouts[0]
+	lines := usualLines(rand.New(rand.NewPCG(9, 6)), layout.cells, 2*groupRows)
+	names := strings.Split(strings.TrimSpace(layout.header), ",")
+	at, err := layout.mapping.locate(names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRowReader(layout.mapping, at, names, testRequest.query())
+	if n := r.usual(append([]byte(lines), lineEnds...), 0, len(lines)); n != groupRows {
+		t.Errorf("%d rows were read together", n)
+	}
 }
 
 func TestCSVUsualRowsAreReadAsAllRows(t *testing.T) {

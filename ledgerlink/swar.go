@@ -16,6 +16,9 @@ func load8(s []byte, i int) uint64 {
 	return tail8(s, i)
 }
 
+// at8 returns the eight bytes at p.
+func at8(d []byte, p int) uint64 { return binary.LittleEndian.Uint64(d[p : p+8 : p+8]) }
+
 // tail8 is load8 where fewer than eight bytes are left. What lies behind the
 // end may be read, not used: cells are parts of a block.
 func tail8(s []byte, i int) uint64 {
@@ -63,8 +66,7 @@ func clock8(x uint64) (seconds int64, ok bool) {
 	if (x|(x+(0x7f-9)*ones))&highs != 0 || x&(0xff<<16|0xff<<40) != 0 {
 		return 0, false
 	}
-	hour := int64(x&0xff*10 + x>>8&0xff)
-	minute := int64(x>>24&0xff*10 + x>>32&0xff)
-	second := int64(x>>48&0xff*10 + x>>56)
+	x = x*10 + x>>8
+	hour, minute, second := int64(x&0xff), int64(x>>24&0xff), int64(x>>48&0xff)
 	return hour*3600 + minute*60 + second, hour <= 23 && minute <= 59 && second <= 59
 }

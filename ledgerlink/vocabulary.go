@@ -1,7 +1,5 @@
 package ledgerlink
 
-import "encoding/binary"
-
 // vocabulary maps words. It remembers the words that it has met: a file has a
 // handful of them.
 type vocabulary[T any] struct {
@@ -32,21 +30,22 @@ func (v *vocabulary[T]) find(word []byte) (T, bool) {
 	}
 	value, ok := v.all[string(word)]
 	if ok && len(word) <= 16 && len(v.met) < maxMet {
-		v.met = append(v.met, metWord[T]{lo: lo, hi: hi, size: len(word), value: value,
-			loMask: 1<<(8*min(len(word), 8)) - 1, hiMask: 1<<(8*max(len(word)-8, 0)) - 1})
+		v.met = append(v.met, newMetWord(word, value))
 	}
 	return value, ok
 }
 
-// usual reads the word at p, which a comma or a line end follows.
-func (v *vocabulary[T]) usual(d []byte, p int) (value T, end int, ok bool) {
-	lo, hi := binary.LittleEndian.Uint64(d[p:]), binary.LittleEndian.Uint64(d[p+8:])
-	for i := range v.met {
-		if w := &v.met[i]; (lo^w.lo)&w.loMask|(hi^w.hi)&w.hiMask == 0 && d[p+w.size] <= ',' {
-			return w.value, p + w.size, true
-		}
+// newMetWord takes the first 16 bytes of a word.
+func newMetWord[T any](word []byte, value T) metWord[T] {
+	w := metWord[T]{lo: load8(word, 0), size: len(word), value: value,
+		loMask: 1<<(8*min(len(word), 8)) - 1, hiMask: 1<<(8*min(max(len(word)-8, 0), 8)) - 1}
+	if len(word) > 8 {
+		w.hi = load8(word, 8)
 	}
-	end = cellEnd(d, p)
-	value, ok = v.find(d[p:end])
-	return value, end, ok
+	return w
+}
+
+// at tells whether the word stands at p with the end of the cell behind it.
+func (w *metWord[T]) at(d []byte, p int) bool {
+	return (at8(d, p)^w.lo)&w.loMask|(at8(d, p+8)^w.hi)&w.hiMask == 0 && d[p+w.size] <= ','
 }
