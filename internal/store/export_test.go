@@ -2,10 +2,13 @@ package store
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"tieout/internal/bizday"
 	"tieout/internal/paycore"
@@ -98,6 +101,68 @@ func TestExportSeesOneSnapshot(t *testing.T) {
 	})
 	if err != nil || int64(rows) != export.Rows || rows != 3 {
 		t.Errorf("got %d rows, the database counted %d, %v", rows, export.Rows, err)
+	}
+}
+
+// Each currency has its own sums, and those of one alone are the same.
+func TestExportTotalsByCurrency(t *testing.T) {
+	db, core := testBooks(t)
+	for i, currency := range []string{"USD", "CNY", "USD", "HKD", "CNY"} {
+		c := pay(string(rune('A'+i)), int64(100<<i))
+		c.Currency, c.At = currency, at(9+i, 0, 0)
+		do(t, core, paycore.Done, c)
+	}
+	sums := func(q schemas.LocalQuery) (all []schemas.SideTotal) {
+		rows, export := exportRows(t, db, q)
+		if int64(len(rows)) != export.Rows {
+			t.Errorf("%d rows, counted %d", len(rows), export.Rows)
+		}
+		return export.Totals
+	}
+	total := func(currency string, rows, minor int64) schemas.SideTotal {
+		return schemas.SideTotal{Kind: schemas.Payment, Currency: currency, Rows: rows, Minor: minor}
+	}
+	if diff := cmp.Diff([]schemas.SideTotal{total("CNY", 2, 1800), total("HKD", 1, 800), total("USD", 2, 500)}, sums(day), sansFees); diff != "" {
+		t.Error(diff)
+	}
+	first := day
+	first.To = at(10, 0, 0)
+	if diff := cmp.Diff([]schemas.SideTotal{total("USD", 1, 100)}, sums(first), sansFees); diff != "" {
+		t.Error(diff)
+	}
+	first.To = first.From
+	if none := sums(first); len(none) != 0 {
+		t.Errorf("no rows, and the sums %v", none)
+	}
+}
+
+var sansFees = cmpopts.IgnoreFields(schemas.SideTotal{}, "FeeMinor")
+
+// The payments of a night are read from the index alone, in its order: looking
+// each up in the table takes twice as long.
+func TestExportReadsTheIndexAlone(t *testing.T) {
+	db, _ := testBooks(t)
+	for _, query := range []string{
+		paymentRead.columns + paymentRead.window,
+		`SELECT MIN(currency), MAX(currency)` + fmt.Sprintf(windowSums, "payment"),
+	} {
+		rows, err := db.sql.Query("EXPLAIN QUERY PLAN "+query, day.Account, day.From, day.To)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var plan []string
+		for rows.Next() {
+			var id, parent, unused int
+			var step string
+			if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+				t.Fatal(err)
+			}
+			plan = append(plan, step)
+		}
+		rows.Close()
+		if want := []string{"SEARCH payment USING COVERING INDEX payment_by_event (account=? AND event_us>? AND event_us<?)"}; !slices.Equal(plan, want) {
+			t.Errorf("%s: %q", query, plan)
+		}
 	}
 }
 
