@@ -81,7 +81,7 @@ func makeRecords(n int) []schemas.Record {
 			Channel: "unionpay", Account: "898319849000018", Source: strings.Repeat("ab", 32),
 			Kind: schemas.Kind(1 + random.IntN(9)), Status: schemas.Status(1 + random.IntN(5)),
 			MerchantRef: fmt.Sprintf("A2026112%012d", i), RefundRef: some(fmt.Sprintf("R%x", random.Uint64())),
-			ChannelRef: fmt.Sprintf("2026112010000%08d", random.IntN(1e8)), ChannelRefundRef: some("50000" + fmt.Sprint(i)),
+			ChannelRef: fmt.Sprintf("42000%05d20261120%010d", random.IntN(1e5), i), ChannelRefundRef: some("50000" + fmt.Sprint(i)),
 			StatusRaw: some("S22"), AmountMinor: random.Int64N(1 << 50), Currency: "CNY",
 			SettleMinor: null(random.Int64N(2e6) - 1e6), FeeMinor: null(random.Int64N(200) - 100), FeeSub: int64(random.IntN(3)) * 500_000,
 			EventTime: 1_763_000_000_000_000 + random.Int64N(1e12), BillDate: bizday.Make(2026, 11, 1+i%30),

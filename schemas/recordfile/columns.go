@@ -22,8 +22,8 @@ const (
 )
 
 // recordColumns is the schema of a record file, in file order. Ids are packed
-// by the prefix that they share with the id before: numbers given out in order
-// share a long one. Numbers are bit-packed differences. Words and texts with
+// by what they have in common with the id before: numbers given out in order
+// have most of it. Numbers are bit-packed differences. Words and texts with
 // few values are dictionaries.
 func recordColumns() []column[chunk] {
 	b := func(c *chunk) *schemas.Batch { return &c.rows }
@@ -31,10 +31,10 @@ func recordColumns() []column[chunk] {
 		constantColumn("channel", Place, func(c *chunk) *runs { return &c.channel }),
 		constantColumn("account", Place, func(c *chunk) *runs { return &c.account }),
 		wordColumn("kind", Keys, func(c *chunk) *[]schemas.Kind { return &b(c).Kind }, (*schemas.Kind).UnmarshalText),
-		textColumn("merchant_ref", Keys, (*packer).writeTexts, func(c *chunk) *schemas.Text { return &b(c).MerchantRef }),
-		textColumn("refund_ref", Keys, (*packer).writeTexts, func(c *chunk) *schemas.Text { return &b(c).RefundRef }),
-		textColumn("channel_ref", Refs, (*packer).writeTexts, func(c *chunk) *schemas.Text { return &b(c).ChannelRef }),
-		textColumn("channel_refund_ref", Refs, (*packer).writeTexts, func(c *chunk) *schemas.Text { return &b(c).ChannelRefundRef }),
+		textColumn("merchant_ref", Keys, (*packer).writeIDs, func(c *chunk) *schemas.Text { return &b(c).MerchantRef }),
+		textColumn("refund_ref", Keys, (*packer).writeIDs, func(c *chunk) *schemas.Text { return &b(c).RefundRef }),
+		textColumn("channel_ref", Refs, (*packer).writeIDs, func(c *chunk) *schemas.Text { return &b(c).ChannelRef }),
+		textColumn("channel_refund_ref", Refs, (*packer).writeIDs, func(c *chunk) *schemas.Text { return &b(c).ChannelRefundRef }),
 		wordColumn("status", Status, func(c *chunk) *[]schemas.Status { return &b(c).Status }, (*schemas.Status).UnmarshalText),
 		textColumn("status_raw", Wide, (*packer).writeFewTexts, func(c *chunk) *schemas.Text { return &b(c).StatusRaw }),
 		int64Column("amount_minor", Amounts, func(c *chunk) *[]int64 { return &b(c).AmountMinor }),

@@ -13,7 +13,6 @@ type packer struct {
 	*parquet.ChunkWriter
 	columns []*schemas.Text // of a text column, a chunk each
 	runs    []runs          // of a constant column
-	text    parquet.TextPacker
 	words   words
 	codes   []uint8
 	mask    []byte // bit i: row i has a value
@@ -36,12 +35,20 @@ func (p *packer) presence(rows, present int) (more bool) {
 	return present > 0
 }
 
+// writeIDs packs texts that differ, but mostly not much from the one before.
+func (p *packer) writeIDs(chunks []*schemas.Text) {
+	for _, t := range chunks {
+		if p.presence(t.Len(), p.siftTexts(t)) {
+			p.EndIDs(t.Ends, t.Bytes)
+		}
+	}
+}
+
 // writeTexts packs texts by what they share with the text before.
 func (p *packer) writeTexts(chunks []*schemas.Text) {
 	for _, t := range chunks {
 		if p.presence(t.Len(), p.siftTexts(t)) {
-			p.Body = p.text.Append(p.Body, t.Ends, t.Bytes)
-			p.End(false, parquet.DeltaByteArray, t.Len())
+			p.EndTexts(t.Ends, t.Bytes)
 		}
 	}
 }

@@ -12,11 +12,13 @@ import (
 type ChunkWriter struct {
 	Body []byte // the caller appends the next page's body, unpacked, and calls End
 
-	pages  []Page // Body not set
+	pages  []Page // Body is set if it is a frame already
 	ends   []int  // in Body
 	packed []byte
 	sample []byte
 	zstd   *zstd.Encoder
+	texts  textPacker
+	frame  frameWriter
 }
 
 // NewChunkWriter makes an empty one. Pages have checksums of their own, so
@@ -31,11 +33,33 @@ func NewChunkWriter() (*ChunkWriter, error) {
 
 // End ends a page of so many rows (or dictionary entries).
 func (w *ChunkWriter) End(dictionary bool, e Encoding, rows int) {
-	size := len(w.Body)
+	w.end(Page{Dictionary: dictionary, Encoding: e, Rows: rows, Size: len(w.Body) - w.start()})
+}
+
+// EndTexts ends a page of texts, an empty one a NULL; which are present has
+// been written.
+func (w *ChunkWriter) EndTexts(ends []uint32, text []byte) {
+	w.Body = w.texts.Append(w.Body, ends, text)
+	w.End(false, DeltaByteArray, len(ends))
+}
+
+// endFrame ends a page whose body, of so many bytes unpacked, is in the frame
+// already.
+func (w *ChunkWriter) endFrame(e Encoding, rows, size int) {
+	w.Body = append(w.Body[:w.start()], w.frame.out...)
+	w.end(Page{Encoding: e, Rows: rows, Size: size, Body: w.Body[w.start():]})
+}
+
+func (w *ChunkWriter) end(p Page) {
+	w.pages, w.ends = append(w.pages, p), append(w.ends, len(w.Body))
+}
+
+// start is where the page begins.
+func (w *ChunkWriter) start() int {
 	if n := len(w.ends); n > 0 {
-		size -= w.ends[n-1]
+		return w.ends[n-1]
 	}
-	w.pages, w.ends = append(w.pages, Page{Dictionary: dictionary, Encoding: e, Rows: rows, Size: size}), append(w.ends, len(w.Body))
+	return 0
 }
 
 // Flush appends the pages to dst and describes them. They are compressed if
@@ -46,17 +70,16 @@ func (w *ChunkWriter) End(dictionary bool, e Encoding, rows int) {
 func (w *ChunkWriter) Flush(dst []byte) ([]byte, Chunk) {
 	var c Chunk
 	c.Codec = Zstd
-	largest := w.largest()
-	body := w.body(largest)
-	w.sample = w.zstd.EncodeAll(body, w.sample[:0])
-	pays := len(w.sample) <= len(body)-len(body)/10
+	largest, pays := w.sampleLargest()
 	start := len(dst)
 	for i := range w.pages {
 		p := &w.pages[i]
 		switch {
+		case p.Body != nil:
 		case !pays:
-			w.packed = appendStored(w.packed[:0], w.body(i))
-			p.Body = w.packed
+			w.frame.begin(len(w.body(i)))
+			w.frame.raw(w.body(i), true)
+			p.Body = w.frame.out
 		case i == largest:
 			p.Body = w.sample
 		default:
@@ -77,39 +100,30 @@ func (w *ChunkWriter) Flush(dst []byte) ([]byte, Chunk) {
 	return dst, c
 }
 
-// A zstd frame of bytes as they are: its head, the size of the content in four
-// bytes, and blocks of at most 128 KiB behind three bytes each.
-const (
-	storedHead  = "\x28\xb5\x2f\xfd\xa0" // one segment, and a content size of four bytes
-	storedBlock = 128 << 10
-	lastOfFrame = 1
-)
-
-// appendStored appends a zstd frame of bytes as they are.
-func appendStored(dst, body []byte) []byte {
-	dst = append(dst, storedHead...)
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(body)))
-	for {
-		n := min(len(body), storedBlock)
-		head := uint32(n) << 3
-		if n == len(body) {
-			head |= lastOfFrame
-		}
-		dst = append(dst, byte(head), byte(head>>8), byte(head>>16))
-		dst = append(dst, body[:n]...)
-		if body = body[n:]; len(body) == 0 {
-			return dst
+// sampleLargest compresses the largest page that is no frame yet, to see
+// whether it pays.
+func (w *ChunkWriter) sampleLargest() (largest int, pays bool) {
+	largest = -1
+	for i, p := range w.pages {
+		if p.Body == nil && (largest < 0 || p.Size > w.pages[largest].Size) {
+			largest = i
 		}
 	}
+	if largest < 0 {
+		return largest, false
+	}
+	body := w.body(largest)
+	w.sample = w.zstd.EncodeAll(body, w.sample[:0])
+	return largest, len(w.sample) <= len(body)-len(body)/10
 }
 
-// stored finds so many bytes in a frame that appendStored made of one block.
+// stored finds so many bytes in a frame of one raw block.
 func stored(frame []byte, size int) (body []byte, ok bool) {
-	const head = len(storedHead) + 4 + 3
-	if len(frame) != head+size || size > storedBlock || string(frame[:len(storedHead)]) != storedHead {
+	const head = frameStart + blockStart
+	if len(frame) != head+size || size > blockMost || string(frame[:len(frameHead)]) != frameHead {
 		return nil, false
 	}
-	content := binary.LittleEndian.Uint32(frame[len(storedHead):])
+	content := binary.LittleEndian.Uint32(frame[len(frameHead):])
 	block := binary.LittleEndian.Uint32(frame[head-4:]) >> 8
 	return frame[head:], content == uint32(size) && block == uint32(size)<<3|lastOfFrame
 }
@@ -120,16 +134,6 @@ func (w *ChunkWriter) body(i int) []byte {
 		start = w.ends[i-1]
 	}
 	return w.Body[start:w.ends[i]]
-}
-
-func (w *ChunkWriter) largest() int {
-	largest := 0
-	for i := range w.pages {
-		if w.pages[i].Size > w.pages[largest].Size {
-			largest = i
-		}
-	}
-	return largest
 }
 
 // use notes an encoding.
@@ -144,8 +148,9 @@ func (c *Chunk) use(e Encoding) {
 
 // Unpacker unpacks the bodies of pages.
 type Unpacker struct {
-	zstd *zstd.Decoder
-	buf  []byte
+	frame frameReader
+	zstd  *zstd.Decoder
+	buf   []byte
 }
 
 // NewUnpacker makes one for one goroutine.
@@ -170,8 +175,11 @@ func (u *Unpacker) Unpack(p *Page, codec Codec) ([]byte, error) {
 		return body, nil
 	}
 	room := min(p.Size+slack, MaxPage)
-	if cap(u.buf) < room {
-		u.buf = make([]byte, 0, room+room/4)
+	if cap(u.buf) < room+spareRoom {
+		u.buf = make([]byte, 0, room+room/4+spareRoom)
+	}
+	if body, ok := u.frame.read(p.Body, u.buf, p.Size); ok {
+		return body, nil
 	}
 	out, err := u.zstd.DecodeAll(p.Body, u.buf[:0:room])
 	if err != nil {

@@ -19,16 +19,36 @@ const (
 
 // AppendInts packs numbers of 64 bits, or of 32, whose differences wrap there.
 func AppendInts[T ~int32 | ~int64](dst []byte, values []T) []byte {
-	dst = binary.AppendUvarint(dst, blockValues)
-	dst = binary.AppendUvarint(dst, minis)
-	dst = binary.AppendUvarint(dst, uint64(len(values)))
 	if len(values) == 0 {
-		return binary.AppendVarint(dst, 0)
+		return appendIntsHead(dst, 0, 0)
 	}
-	dst = binary.AppendVarint(dst, int64(values[0]))
+	dst = appendIntsHead(dst, len(values), int64(values[0]))
 	var block [blockValues]int64
 	for ; len(values) > 1; values = values[min(len(values)-1, blockValues):] {
 		dst = appendBlock(dst, &block, values[:min(len(values), blockValues+1)])
+	}
+	return dst
+}
+
+func appendIntsHead(dst []byte, n int, first int64) []byte {
+	dst = binary.AppendUvarint(dst, blockValues)
+	dst = binary.AppendUvarint(dst, minis)
+	dst = binary.AppendUvarint(dst, uint64(n))
+	return binary.AppendVarint(dst, first)
+}
+
+// appendStep packs n numbers that are alike, all but the first.
+func appendStep(dst []byte, first, then, n int) []byte {
+	var values [blockValues + 1]int64
+	for i := range values {
+		values[i] = int64(then)
+	}
+	values[0] = int64(first)
+	dst = appendIntsHead(dst, n, values[0])
+	var block [blockValues]int64
+	dst = appendBlock(dst, &block, values[:min(n, len(values))])
+	for n -= len(values); n > 0; n -= blockValues {
+		dst = append(dst, make([]byte, 1+minis)...) // no difference, in no bits
 	}
 	return dst
 }

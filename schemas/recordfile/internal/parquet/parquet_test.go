@@ -125,7 +125,7 @@ func TestTextsRoundTrip(t *testing.T) {
 			present++
 		}
 	}
-	var p TextPacker
+	var p textPacker
 	packed := p.Append(AppendPresence(nil, len(want), present, mask), in.Ends, in.Bytes)
 	flags, present, rest, err := Presence(packed, len(want), nil)
 	if err == nil {
@@ -203,7 +203,10 @@ func TestStoredFrames(t *testing.T) {
 		for i := range body {
 			body[i] = byte(r.Uint32())
 		}
-		got, err := u.Unpack(&Page{Size: n, Body: appendStored(nil, body)}, Zstd)
+		var f frameWriter
+		f.begin(n)
+		f.raw(body, true)
+		got, err := u.Unpack(&Page{Size: n, Body: f.out}, Zstd)
 		if err != nil || !bytes.Equal(got, body) {
 			t.Errorf("%d bytes: %v", n, err)
 		}
@@ -239,7 +242,7 @@ func FuzzDecoders(f *testing.F) {
 	f.Add(AppendInts(nil, []int64{3, -9, 1 << 40}), uint16(3), uint8(1))
 	f.Add(AppendCodes(nil, []uint8{1, 0, 2, 2, 1, 0, 0, 1, 2}, 2), uint16(9), uint8(2))
 	f.Add(AppendPresence(nil, 9, 4, []byte{0x55, 0}), uint16(9), uint8(1))
-	f.Add(new(TextPacker).Append(nil, []uint32{3, 6}, []byte("abcabd")), uint16(2), uint8(1))
+	f.Add(new(textPacker).Append(nil, []uint32{3, 6}, []byte("abcabd")), uint16(2), uint8(1))
 	f.Fuzz(func(t *testing.T, b []byte, count uint16, width uint8) {
 		n := int(count)
 		at := somePlaces(rand.New(rand.NewPCG(uint64(count), uint64(width))), n)

@@ -114,7 +114,7 @@ func TestPickedTexts(t *testing.T) {
 		text, plain = append(text, v...), AppendPlainText(plain, []byte(v))
 		ends = append(ends, uint32(len(text)))
 	}
-	packed := new(TextPacker).Append(nil, ends, text)
+	packed := new(textPacker).Append(nil, ends, text)
 	if !samePickedTexts(t, (*Texts).Deltas, (*Texts).PickDeltas, packed, len(ends)) ||
 		!samePickedTexts(t, (*Texts).Plain, (*Texts).PickPlain, plain, len(ends)) {
 		t.Fatal("the texts are not read at all")

@@ -8,22 +8,23 @@ import (
 // A column of texts is two slices: value i is text[ends[i-1]:ends[i]], and an
 // empty value is NULL.
 
-// TextPacker packs texts as DELTA_BYTE_ARRAY: of each value the length of the
+// textPacker packs texts as DELTA_BYTE_ARRAY: of each value the length of the
 // prefix that it shares with the one before, and the rest. Numbers given out
 // in order share most of it.
-type TextPacker struct {
-	prefix, rest []int64
-	tail         []byte
+type textPacker struct {
+	prefix, rest []int64 // lengths
+	tail         []byte  // all rests
 }
 
 // Append packs the values that are not empty.
-func (p *TextPacker) Append(dst []byte, ends []uint32, text []byte) []byte {
+func (p *textPacker) Append(dst []byte, ends []uint32, text []byte) []byte {
 	p.prefix, p.rest = grow(p.prefix[:0], len(ends)), grow(p.rest[:0], len(ends))
 	p.tail = grow(p.tail[:0], len(text)+shortText)
 	n, size := cutPrefixes(p.prefix[:len(ends)], p.rest[:len(ends)], p.tail[:cap(p.tail)], ends, text)
-	dst = AppendInts(dst, p.prefix[:n])
-	dst = AppendInts(dst, p.rest[:n])
-	return append(dst, p.tail[:size]...)
+	p.prefix, p.rest, p.tail = p.prefix[:n], p.rest[:n], p.tail[:size]
+	dst = AppendInts(dst, p.prefix)
+	dst = AppendInts(dst, p.rest)
+	return append(dst, p.tail...)
 }
 
 // cutPrefixes returns how many values there are, and the bytes of the rests,
