@@ -31,7 +31,7 @@ func (e *engine) channelRef(ctx context.Context) error {
 	if !anyUnplaced(e.local) || !anyUnplaced(e.channel) {
 		return nil
 	}
-	if err := e.readRefs(ctx); err != nil {
+	if err := e.haveRefs(ctx); err != nil {
 		return err
 	}
 	byRef := map[refKey]*refGroup{}
@@ -65,14 +65,15 @@ func (e *engine) channelRef(ctx context.Context) error {
 	return e.settleRefs(ctx, groups, passChannelRef)
 }
 
-// readRefs reads the channel's numbers of both sides, side by side.
-func (e *engine) readRefs(ctx context.Context) error {
+// haveRefs makes the channel's numbers of open rows of both sides at hand, side
+// by side.
+func (e *engine) haveRefs(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, e.in.Workers))
 	for _, s := range []*side{e.local, e.channel} {
 		g.Go(func() (err error) {
 			defer recovered(&err)
-			return s.readRefs(ctx)
+			return s.haveRefs(ctx, e.openRows(s))
 		})
 	}
 	return g.Wait()
@@ -80,11 +81,20 @@ func (e *engine) readRefs(ctx context.Context) error {
 
 func anyUnplaced(s *side) bool { return slices.Contains(s.class[:s.rows()], 0) }
 
-// eachRef calls fn with the channel's number of every unplaced fresh or carried
-// row that has one. A carried row that the export shows again has the number of
-// its fresh copy.
-func (e *engine) eachRef(ctx context.Context, s *side, fn func(row int32, ref []byte)) error {
-	copies := map[int32]int32{} // fresh copy -> unplaced carried row
+// openRows are the fresh rows that are not placed, and those that show an
+// unplaced carried row again.
+func (e *engine) openRows(s *side) []int32 {
+	copies := e.freshCopies(s)
+	return rowsOf(s, func(row int32) bool {
+		_, again := copies[row]
+		return row < s.fresh && (s.class[row] == 0 || again)
+	})
+}
+
+// freshCopies maps fresh rows to the unplaced carried rows that they show
+// again.
+func (e *engine) freshCopies(s *side) map[int32]int32 {
+	copies := map[int32]int32{}
 	if s == e.local {
 		for carried, fresh := range e.twins {
 			if s.class[carried] == 0 {
@@ -92,18 +102,22 @@ func (e *engine) eachRef(ctx context.Context, s *side, fn func(row int32, ref []
 			}
 		}
 	}
-	if len(copies) > 0 || slices.Contains(s.class[:s.fresh], 0) {
-		err := s.freshRefs(ctx, func(row int32, ref []byte) {
-			if carried, ok := copies[row]; ok {
-				row = carried
-			}
-			if s.class[row] == 0 {
-				fn(row, ref)
-			}
-		})
-		if err != nil {
-			return err
+	return copies
+}
+
+// eachRef calls fn with the channel's number of every unplaced fresh or carried
+// row that has one. A carried row that the export shows again has the number of
+// its fresh copy.
+func (e *engine) eachRef(ctx context.Context, s *side, fn func(row int32, ref []byte)) error {
+	copies := e.freshCopies(s)
+	err := s.eachRef(ctx, e.openRows(s), func(row int32, ref []byte) {
+		if carried, ok := copies[row]; ok {
+			row = carried
 		}
+		fn(row, ref)
+	})
+	if err != nil {
+		return err
 	}
 	for i := range s.carried {
 		row := s.fresh + int32(i)
@@ -117,22 +131,32 @@ func (e *engine) eachRef(ctx context.Context, s *side, fn func(row int32, ref []
 	return nil
 }
 
-// freshRefs calls fn with the channel's number of every fresh row that has one.
-func (s *side) freshRefs(ctx context.Context, fn func(row int32, ref []byte)) error {
-	if err := s.readRefs(ctx); err != nil {
+// eachRef calls fn with the channel's number of every one of some fresh rows
+// that has one.
+func (s *side) eachRef(ctx context.Context, rows []int32, fn func(row int32, ref []byte)) error {
+	if err := s.haveRefs(ctx, rows); err != nil {
 		return err
 	}
-	for row := range s.fresh {
-		if ref := s.refs.At(int(row)); len(ref) > 0 {
+	for _, row := range rows {
+		if ref := s.channelNumber(row); len(ref) > 0 {
 			fn(row, ref)
 		}
 	}
 	return nil
 }
 
-// readRefs reads the channel's numbers of the fresh rows, once.
-func (s *side) readRefs(ctx context.Context) error {
-	if s.refs.Len() == int(s.fresh) {
+// channelNumber is the channel's number of a fresh row of which haveRefs knows.
+func (s *side) channelNumber(row int32) []byte {
+	if r := s.whole[row]; r != nil {
+		return []byte(channelNumber(r))
+	}
+	return s.refs.At(int(row))
+}
+
+// haveRefs makes the channel's numbers of fresh rows at hand: they stand in the
+// whole rows that are kept, or the numbers of all fresh rows are read, once.
+func (s *side) haveRefs(ctx context.Context, rows []int32) error {
+	if s.refs.Len() == int(s.fresh) || !slices.ContainsFunc(rows, func(row int32) bool { return s.whole[row] == nil }) {
 		return nil
 	}
 	s.refs.Reset()

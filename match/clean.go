@@ -18,7 +18,7 @@ func (e *engine) settleClean(ctx context.Context, several *severalKeys, claims m
 	if !slices.Contains(several.marked, true) {
 		return nil
 	}
-	if err := e.readRefs(ctx); err != nil {
+	if err := e.haveRefs(ctx); err != nil {
 		return err
 	}
 	var locals, channels []int32
@@ -60,8 +60,8 @@ func (e *engine) clean(locals, channels []int32) bool {
 	last := []byte{} // a row without a number equals it
 	for i := range locals {
 		l, c := locals[i], channels[i]
-		ref := e.local.refs.At(int(l))
-		if bytes.Equal(ref, last) || !bytes.Equal(ref, e.channel.refs.At(int(c))) || e.verdictOf(l, c).class != schemas.Matched {
+		ref := e.local.channelNumber(l)
+		if bytes.Equal(ref, last) || !bytes.Equal(ref, e.channel.channelNumber(c)) || e.verdictOf(l, c).class != schemas.Matched {
 			return false
 		}
 		last = ref
@@ -71,5 +71,5 @@ func (e *engine) clean(locals, channels []int32) bool {
 
 // compareRefs orders fresh rows by the channel's number, then by their place.
 func (s *side) compareRefs(a, b int32) int {
-	return cmp.Or(bytes.Compare(s.refs.At(int(a)), s.refs.At(int(b))), cmp.Compare(a, b))
+	return cmp.Or(bytes.Compare(s.channelNumber(a), s.channelNumber(b)), cmp.Compare(a, b))
 }

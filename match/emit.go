@@ -178,22 +178,18 @@ func (e *engine) claims(ctx context.Context) ([]schemas.Claim, error) {
 	}
 	at := map[int32]int{}
 	var all []schemas.Claim
+	var fresh []int32
 	for _, row := range rowsOf(s, mine) {
 		at[row] = len(all)
 		all = append(all, schemas.Claim{Kind: s.kind[row], Key: string(s.key(row)), Occurrence: max(1, s.notes[row].occurrence),
 			EventTime: s.time[row], Class: s.class[row], CarriedFrom: e.carriedFrom(row)})
 		if s.isLate(row) {
 			all[len(all)-1].ChannelRef = channelNumber(s.kept(row))
+		} else {
+			fresh = append(fresh, row)
 		}
 	}
-	if len(all) == 0 {
-		return nil, nil
-	}
-	err := s.freshRefs(ctx, func(row int32, ref []byte) {
-		if i, ok := at[row]; ok {
-			all[i].ChannelRef = string(ref)
-		}
-	})
+	err := s.eachRef(ctx, fresh, func(row int32, ref []byte) { all[at[row]].ChannelRef = string(ref) })
 	slices.SortFunc(all, compareClaims)
 	return all, err
 }

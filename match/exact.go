@@ -18,10 +18,7 @@ func (e *engine) exactKey(ctx context.Context) error {
 	several := e.join()
 	claims := e.claimsByKey(several)
 	e.pairSingles(several)
-	if err := e.settleClean(ctx, several, claims); err != nil {
-		return err
-	}
-	if err := e.keepOpen(ctx); err != nil {
+	if err := e.readOpen(ctx, func() error { return e.settleClean(ctx, several, claims) }); err != nil {
 		return err
 	}
 	groups := e.groupsOf(several)
