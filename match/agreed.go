@@ -3,7 +3,6 @@ package match
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -20,18 +19,12 @@ type agreed struct {
 	e *engine
 }
 
-// part is the rows of both sides whose hashes begin alike, and what became of
-// them.
+// part is what became of the rows of both sides whose hashes begin alike.
 type part struct {
-	rows  [2]pile // by side: packed cells
-	last  [2]int32
-	count [2]int
-
-	pairs          pile // packed pairs in the order of the local rows
-	agree          int64
-	rest           [2]side // rows left to the passes
-	sums           tallies
-	local, channel *ledger // of the pairs
+	pairs pile // packed pairs in the order of the local rows
+	agree int64
+	rest  [2]side // by side: rows left to the passes
+	sums  tallies // of the pairs
 }
 
 // pair finds the pairs of all parts, several parts at a time.
@@ -42,12 +35,12 @@ func (a *agreed) pair(ctx context.Context) error {
 	for range min(max(1, a.e.in.Workers), len(a.parts)) {
 		g.Go(func() (err error) {
 			defer recovered(&err)
-			j := &joiner{a: a}
+			j := newJoiner(a)
 			for i := int(next.Add(1)) - 1; i < len(a.parts); i = int(next.Add(1)) - 1 {
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				if err := j.join(&a.parts[i], special[i]); err != nil {
+				if err := j.join(&a.parts[i], &a.trays[onLocal][i], &a.trays[onChannel][i], special[i]); err != nil {
 					return err
 				}
 			}
@@ -69,7 +62,7 @@ func (a *agreed) specialKeys() [][]specialKey {
 	list := make([][]specialKey, len(a.parts))
 	add := func(kind schemas.Kind, key string) {
 		if key != "" {
-			i := a.partOf(kind, []byte(key))
+			i := a.hash(kind, []byte(key)) >> a.shift
 			list[i] = append(list[i], specialKey{kind, key})
 		}
 	}
@@ -86,137 +79,13 @@ func (a *agreed) specialKeys() [][]specialKey {
 	return list
 }
 
-// joiner is the working memory of one worker.
-type joiner struct {
-	a              *agreed
-	local, channel side
-	table          *keyTable
-	mate           []int32 // local row -> channel row
-	marked         []bool  // local rows of keys that are left to the passes
-	head           []int32 // channel row -> first local row of its key
-}
-
-// join pairs the rows of one part, and leaves the others.
-func (j *joiner) join(p *part, special []specialKey) error {
-	for which, s := range []*side{&j.local, &j.channel} {
-		if err := j.a.unpack(s, &p.rows[which], p.count[which]); err != nil {
-			return err
-		}
-	}
-	j.find(special)
-	p.sums = tallies{byClass: map[tallyKey]*tally{}}
-	p.local, p.channel = newLedger(), newLedger()
-	before := pairRows{}
-	for l := range j.local.rows() {
-		c := j.mate[l]
-		v := verdict{}
-		if c != none && !j.marked[l] {
-			v = j.a.e.agree(&j.local, l, &j.channel, c)
-		}
-		if v.class != schemas.Matched {
-			j.marked[l] = true
-			if err := p.rest[onLocal].addRow(&j.local, l); err != nil {
-				return err
-			}
-			continue
-		}
-		pair := pairRows{j.local.orig[l], j.channel.orig[c], v.rule}
-		buf, err := p.pairs.room(maxPair)
-		if err != nil {
-			return err
-		}
-		p.pairs.open = pair.pack(buf, before)
-		before = pair
-		p.agree++
-		p.local.add(&j.local, l)
-		p.channel.add(&j.channel, c)
-		p.sums.add(&j.local, &j.channel, v.class, l, c)
-	}
-	for c := range j.channel.rows() {
-		if h := j.head[c]; h == none || j.marked[h] {
-			if err := p.rest[onChannel].addRow(&j.channel, c); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// find looks up the channel rows in the local ones, and marks the keys that
-// need more than this one look.
-func (j *joiner) find(special []specialKey) {
-	n := int(j.local.rows())
-	j.mate, j.marked = resized(j.mate, n), resized(j.marked, n)
-	j.head = resized(j.head, int(j.channel.rows()))
-	for i := range j.mate {
-		j.mate[i], j.marked[i] = none, false
-	}
-	j.table = j.table.of(&j.local, j.a.seed)
-	t := j.table
-	if t.next != nil {
-		for l, next := range t.next {
-			if next != none {
-				// Rows behind the first one have no mate.
-				j.marked[l] = true
-			}
-		}
-	}
-	var hashes [probeBatch]uint64
-	for from := int32(0); from < j.channel.rows(); from += probeBatch {
-		for i := range t.hash(&j.channel, from, &hashes) {
-			c := from + int32(i)
-			h := t.find(&j.channel, c, hashes[i])
-			j.head[c] = h
-			switch {
-			case h == none:
-			case j.mate[h] == none:
-				j.mate[h] = c
-			default:
-				j.marked[h] = true
-			}
-		}
-	}
-	for _, k := range special {
-		if h := t.lookup(uint8(k.kind), k.key); h != none {
-			j.marked[h] = true
-		}
-	}
-}
-
-// unpack reads a pile back by column.
-func (a *agreed) unpack(s *side, p *pile, n int) error {
-	s.clear(n)
-	var x cells
-	for w := (walk{pile: p}); ; {
-		b, err := w.chunk()
-		if err != nil {
-			return err
-		}
-		if b == nil {
-			break
-		}
-		for at, end := 0, len(b); at < end; {
-			at += x.unpack(b[at:end+slack], a.base)
-			if err := s.addFresh(&x); err != nil {
-				return err
-			}
-		}
-	}
-	if int(s.rows()) != n {
-		return fmt.Errorf("a part holds %d rows of %d", s.rows(), n)
-	}
-	return nil
-}
-
 // agree judges a pair as the passes would; what a neighbouring day's window
 // shows is theirs, whatever it is.
-func (e *engine) agree(locals *side, l int32, channels *side, c int32) verdict {
-	t, d := locals.time[l], locals.billDate(l)
-	if !e.in.Alone && e.nearEdge(t, d) || e.dateOff(t, d) {
+func (e *engine) agree(l, c *cells) verdict {
+	if !e.in.Alone && e.nearEdge(l.time, l.date) || e.dateOff(l.time, l.date) {
 		return verdict{}
 	}
-	p := e.compared(locals, l, channels, c)
-	return judge(&p)
+	return judge(&compared{local: l.terms(), channel: c.terms(), compareFee: e.compareFee[l.kind]})
 }
 
 // left counts the rows of both sides that are left.
@@ -254,29 +123,42 @@ func (a *agreed) paired(records []*schemas.Record) ([]bool, error) {
 		if r == nil || r.Key() == "" {
 			continue
 		}
-		at := a.partOf(r.Kind, []byte(r.Key()))
+		at := a.hash(r.Kind, []byte(r.Key())) >> a.shift
 		if asked[at] == nil {
 			asked[at] = map[specialKey][]int{}
 		}
 		k := specialKey{r.Kind, r.Key()}
 		asked[at][k] = append(asked[at][k], i)
 	}
-	var s side
 	for at, keys := range asked {
 		if keys == nil {
 			continue
 		}
-		p := &a.parts[at]
-		if err := a.unpack(&s, &p.rows[onLocal], p.count[onLocal]); err != nil {
-			return nil, err
-		}
-		for l := range s.rows() {
-			for _, i := range keys[specialKey{s.kind[l], string(s.key(l))}] {
-				found[i] = found[i] || s.time[l] == records[i].EventTime && s.amount[l] == records[i].AmountMinor
+		err := a.eachRow(&a.trays[onLocal][at], func(x *cells) {
+			for _, i := range keys[specialKey{x.kind, string(x.key)}] {
+				found[i] = found[i] || x.time == records[i].EventTime && x.amount == records[i].AmountMinor
 			}
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
 	return found, nil
+}
+
+// eachRow gives the rows of a part.
+func (a *agreed) eachRow(t *tray, fn func(*cells)) error {
+	var x cells
+	for w := (walk{pile: &t.pile}); ; {
+		b, err := w.chunk()
+		if err != nil || b == nil {
+			return err
+		}
+		for at, end := 0, len(b); at < end; {
+			at += x.unpack(packedRow(b[at:end+slack]), a.base)
+			fn(&x)
+		}
+	}
 }
 
 // pairs counts the pairs.
@@ -406,8 +288,7 @@ func (a *agreed) addTo(totals *tallies, local, channel *ledger) (pairs int64) {
 		p := &a.parts[i]
 		pairs += p.agree
 		totals.merge(&p.sums)
-		local.merge(p.local)
-		channel.merge(p.channel)
+		p.sums.countIn(local, channel)
 	}
 	return pairs
 }

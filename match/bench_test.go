@@ -2,14 +2,15 @@ package match
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"hash/maphash"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -22,8 +23,9 @@ import (
 // nothing is a Sink that costs nothing.
 type nothingSink struct{}
 
-func (nothingSink) Outcome(schemas.Outcome) error        { return nil }
-func (nothingSink) Difference(*schemas.Difference) error { return nil }
+func (nothingSink) Outcome(schemas.Outcome) error                 { return nil }
+func (nothingSink) Pairs(schemas.Outcome, []int64, []int64) error { return nil }
+func (nothingSink) Difference(*schemas.Difference) error          { return nil }
 
 // BenchmarkRun matches files as the pipeline does. peak-MB is the largest heap
 // seen while it runs.
@@ -63,28 +65,32 @@ func keyedRows(n int, keys string) memory {
 		if keys == "prefix" {
 			key = fmt.Sprintf("ORDERNUMBER2026112000000%08d", i)
 		}
-		rows[i] = schemas.Record{Kind: schemas.Payment, Status: schemas.Success, AmountMinor: 1, Currency: "CNY", MerchantRef: key}
+		rows[i] = schemas.Record{Kind: schemas.Payment, Status: schemas.Success, AmountMinor: 1, Currency: "CNY", MerchantRef: key,
+			EventTime: baseInputs().Day.Of(baseInputs().Date).From + int64(i)*1_000_000%80_000_000_000 + 3600_000_000}
 	}
 	return rows
 }
 
 // eachKeys measures a loop over the rows of one part and of a small one, with
 // numbers of both shapes. cpu-ns/row does not see what else the machine does.
-func eachKeys(b *testing.B, prepare func(local, channel *side) (loop func())) {
+func eachKeys(b *testing.B, prepare func(local, channel memory) (loop func())) {
 	for _, rows := range []int{partRows / 16, partRows} {
 		for _, keys := range []string{"plain", "prefix"} {
 			b.Run(fmt.Sprintf("rows=%d/keys=%s", rows, keys), func(b *testing.B) {
 				records := keyedRows(rows, keys)
-				loop := prepare(sideOf(b, records), sideOf(b, mixed(rand.New(rand.NewPCG(1, 1)), records)))
-				b.ReportAllocs()
-				began := cpuTime(b)
-				for b.Loop() {
-					loop()
-				}
-				b.ReportMetric(float64(cpuTime(b)-began)/float64(b.N)/float64(rows), "cpu-ns/row")
+				measure(b, rows, prepare(records, mixed(rand.New(rand.NewPCG(1, 1)), records)))
 			})
 		}
 	}
+}
+
+func measure(b *testing.B, rows int, loop func()) {
+	b.ReportAllocs()
+	began := cpuTime(b)
+	for b.Loop() {
+		loop()
+	}
+	b.ReportMetric(float64(cpuTime(b)-began)/float64(b.N)/float64(rows), "cpu-ns/row")
 }
 
 func cpuTime(b *testing.B) time.Duration {
@@ -95,26 +101,71 @@ func cpuTime(b *testing.B) time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// BenchmarkHash builds the table of the local rows.
-func BenchmarkHash(b *testing.B) {
-	eachKeys(b, func(local, _ *side) func() {
-		table, seed := newKeyTable(local), maphash.MakeSeed()
-		return func() { table = table.of(local, seed) }
-	})
-}
-
-// BenchmarkProbe looks up every channel row; all are found, in another order.
-func BenchmarkProbe(b *testing.B) {
-	eachKeys(b, func(local, channel *side) func() {
-		table := newKeyTable(local)
-		return func() {
-			var hashes [probeBatch]uint64
-			for from := int32(0); from < channel.rows(); from += probeBatch {
-				for i := range table.hash(channel, from, &hashes) {
-					if table.find(channel, from+int32(i), hashes[i]) == none {
-						b.Fatal("a row is not found")
+// BenchmarkTake deals rows into parts.
+func BenchmarkTake(b *testing.B) {
+	for _, rows := range []int{100_000, 1_000_000} {
+		b.Run(fmt.Sprintf("rows=%.0e", float64(rows)), func(b *testing.B) {
+			batches := batchesOf(keyedRows(rows, "plain"))
+			measure(b, rows, func() {
+				in := NewIntake(int64(rows), baseInputs().Day.Of(baseInputs().Date), 0, nil)
+				for _, batch := range batches {
+					if err := in.Local(batch); err != nil {
+						b.Fatal(err)
 					}
 				}
+			})
+		})
+	}
+}
+
+// joinerOf has the rows of both sides in its hands, as those of one part.
+func joinerOf(b *testing.B, local, channel memory) *joiner {
+	in := baseInputs()
+	in.Local, in.ChannelRows = local, channel
+	in.Intake = newIntake(1, in.Day.Of(in.Date), 0, nil)
+	for which, rows := range []memory{local, channel} {
+		for _, batch := range batchesOf(rows) {
+			if err := in.Intake.take(which, batch); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	j := newJoiner(newEngine(in).agreed)
+	if err := errors.Join(j.local.load(&in.Intake.trays[onLocal][0]), j.channel.load(&in.Intake.trays[onChannel][0])); err != nil {
+		b.Fatal(err)
+	}
+	return j
+}
+
+func batchesOf(records memory) (list []*schemas.Batch) {
+	for part := range slices.Chunk(records, schemas.BatchRows) {
+		var batch schemas.Batch
+		for i := range part {
+			batch.Append(&part[i])
+		}
+		list = append(list, &batch)
+	}
+	return list
+}
+
+// BenchmarkBuild builds the table of the local rows.
+func BenchmarkBuild(b *testing.B) {
+	eachKeys(b, func(local, channel memory) func() { return joinerOf(b, local, channel).build })
+}
+
+// BenchmarkProbe looks up every channel row, and judges it; all are found, in
+// another order.
+func BenchmarkProbe(b *testing.B) {
+	eachKeys(b, func(local, channel memory) func() {
+		j := joinerOf(b, local, channel)
+		j.build()
+		return func() {
+			for l := range j.mate {
+				j.mate[l] = none
+			}
+			j.probe()
+			if slices.Contains(j.rule, 0) {
+				b.Fatal("a row is not paired")
 			}
 		}
 	})

@@ -18,17 +18,16 @@ func (e *engine) emit(ctx context.Context, out Sink) (Result, error) {
 	local, channel := newLedger(), newLedger()
 	totals := &tallies{byClass: map[tallyKey]*tally{}}
 	passes := [passCount]int64{}
-	err := e.outcomes(ctx, func(l, c int32, o schemas.Outcome, by passID) error {
+	err := e.outcomes(ctx, out, func(l, c int32, class schemas.Class, by passID) {
 		if l != none && !e.local.isLate(l) {
 			local.add(e.local, l)
 		}
 		if c != none {
 			channel.add(e.channel, c)
 		}
-		totals.add(e.local, e.channel, o.Class, l, c)
+		totals.add(e.local, e.channel, class, l, c)
 		passes[by]++
-		return out.Outcome(o)
-	}, out.Outcome)
+	})
 	if err != nil {
 		return Result{}, err
 	}
@@ -58,17 +57,22 @@ func (e *engine) emit(ctx context.Context, out Sink) (Result, error) {
 	return res, nil
 }
 
-// outcomes goes through all placed rows: the local ones in their order, each
-// with its channel row, then the channel rows that stand alone. fn gets those
-// that the passes placed, agreed the pairs of the first look.
-func (e *engine) outcomes(ctx context.Context, fn func(l, c int32, o schemas.Outcome, by passID) error, agreed func(schemas.Outcome) error) error {
+// outcomes gives all placed rows: the local ones in their order, each with its
+// channel row, then the channel rows that stand alone. count gets those that the
+// passes placed; the pairs of the first look are counted.
+func (e *engine) outcomes(ctx context.Context, out Sink, count func(l, c int32, class schemas.Class, by passID)) error {
+	agreed := pairList{to: out}
 	give := func(s *side, row, l, c int32) error {
 		if s.class[row] == 0 {
 			return nil // a late row that nobody needed; the partition shows any other
 		}
+		count(l, c, s.class[row], s.pass[row])
+		if err := agreed.flush(); err != nil {
+			return err
+		}
 		n := s.notes[row]
-		return fn(l, c, schemas.Outcome{Class: s.class[row], Pass: s.pass[row].String(), Rule: s.rule[row].String(),
-			Local: e.localRef(l), Channel: e.channelRowRef(c), Occurrence: n.occurrence, Group: n.group}, s.pass[row])
+		return out.Outcome(schemas.Outcome{Class: s.class[row], Pass: s.pass[row].String(), Rule: s.rule[row].String(),
+			Local: e.localRef(l), Channel: e.channelRowRef(c), Occurrence: n.occurrence, Group: n.group})
 	}
 	next, pairs := int32(0), int64(0)
 	err := e.agreed.eachBlock(int32(e.in.Local.Rows()), func(from int32, mates []int32, rules []rule) error {
@@ -77,21 +81,20 @@ func (e *engine) outcomes(ctx context.Context, fn func(l, c int32, o schemas.Out
 		}
 		for i, c := range mates {
 			row := from + int32(i)
-			if c == none {
-				if next == e.local.fresh || e.local.orig[next] != row {
-					return fmt.Errorf("local row %d stands nowhere", row)
-				}
-				if err := give(e.local, next, next, e.local.mate[next]); err != nil {
+			if c != none {
+				pairs++
+				if err := agreed.add(row, c, rules[i]); err != nil {
 					return err
 				}
-				next++
 				continue
 			}
-			pairs++
-			if err := agreed(schemas.Outcome{Class: schemas.Matched, Pass: passWords[passExactKey], Rule: rules[i].String(),
-				Local: schemas.RowRef{In: schemas.InLocal, Row: int64(row)}, Channel: schemas.RowRef{In: schemas.InChannel, Row: int64(c)}}); err != nil {
+			if next == e.local.fresh || e.local.orig[next] != row {
+				return fmt.Errorf("local row %d stands nowhere", row)
+			}
+			if err := give(e.local, next, next, e.local.mate[next]); err != nil {
 				return err
 			}
+			next++
 		}
 		return nil
 	})
@@ -114,7 +117,37 @@ func (e *engine) outcomes(ctx context.Context, fn func(l, c int32, o schemas.Out
 			return err
 		}
 	}
+	return agreed.flush()
+}
+
+// pairList hands the pairs of the first look on, many at a time: nearly all are
+// alike.
+type pairList struct {
+	to             Sink
+	rule           rule
+	local, channel [1024]int64
+	n              int
+}
+
+func (p *pairList) add(l, c int32, by rule) error {
+	if by != p.rule || p.n == len(p.local) {
+		if err := p.flush(); err != nil {
+			return err
+		}
+		p.rule = by
+	}
+	p.local[p.n], p.channel[p.n] = int64(l), int64(c)
+	p.n++
 	return nil
+}
+
+func (p *pairList) flush() error {
+	n := p.n
+	if p.n = 0; n == 0 {
+		return nil
+	}
+	return p.to.Pairs(schemas.Outcome{Class: schemas.Matched, Pass: passWords[passExactKey], Rule: p.rule.String(),
+		Local: schemas.RowRef{In: schemas.InLocal}, Channel: schemas.RowRef{In: schemas.InChannel}}, p.local[:n], p.channel[:n])
 }
 
 func (e *engine) localRef(row int32) schemas.RowRef {

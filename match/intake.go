@@ -28,6 +28,7 @@ type Intake struct {
 	shift int // of a hash, to its part
 	base  int64
 	parts []part
+	trays [2][]tray // by side: the rows of each part
 	store storage
 	money *currencies
 
@@ -36,6 +37,14 @@ type Intake struct {
 	without [2]side    // rows without a number of ours
 	names   [2]currencyCache
 	used    bool
+}
+
+// tray is the rows of one side that fall into one part. Those of a side lie close
+// together, and apart from the other side's: each side has a taker of its own.
+type tray struct {
+	pile // packed rows
+	last int32
+	rows int
 }
 
 // Parts are about so large that their tables fit into the caches.
@@ -63,11 +72,14 @@ func newIntake(parts int, day bizday.Interval, memory int64, scratch Scratch) *I
 		in.store.free = memory / 4
 	}
 	for i := range in.parts {
-		p := &in.parts[i]
-		p.rows[onLocal].in, p.rows[onChannel].in, p.pairs.in = &in.store, &in.store, &in.store
+		in.parts[i].pairs.in = &in.store
 	}
 	for which := range in.names {
 		in.names[which].all = in.money
+		in.trays[which] = make([]tray, parts)
+		for i := range in.trays[which] {
+			in.trays[which][i].in = &in.store
+		}
 	}
 	return in
 }
@@ -79,13 +91,8 @@ func (in *Intake) Local(b *schemas.Batch) error { return in.take(onLocal, b) }
 // Channel takes the next rows of the channel's side.
 func (in *Intake) Channel(b *schemas.Batch) error { return in.take(onChannel, b) }
 
-// partOf returns the part of a kind and number.
-func (in *Intake) partOf(kind schemas.Kind, key []byte) int {
-	if in.shift == 64 {
-		return 0
-	}
-	return int((maphash.Bytes(in.seed, key) ^ uint64(kind)*0x9e3779b97f4a7c15) >> in.shift)
-}
+// hash of a kind and number; its high bits are the number of the part.
+func (in *Intake) hash(kind schemas.Kind, key []byte) uint64 { return hashOf(in.seed, kind, key) }
 
 // take puts the rows of a batch into their parts: the hot loop of reading.
 func (in *Intake) take(which int, b *schemas.Batch) error {
@@ -93,28 +100,29 @@ func (in *Intake) take(which int, b *schemas.Batch) error {
 	if in.rows[which]+n >= math.MaxInt32 {
 		return fault.New("E-4160", fault.V{"rows": in.rows[which] + n, "limit": math.MaxInt32}, nil)
 	}
+	trays, whole := in.trays[which], in.whole[which]
 	var x cells
 	for i := range b.Len() {
 		x.row = int32(in.rows[which]) + int32(i)
 		if err := x.of(b, i, &in.names[which]); err != nil {
 			return fmt.Errorf("row %d: %w", x.row, err)
 		}
-		in.whole[which].count(x.currency, x.amount)
+		whole.count(x.currency, x.amount)
 		if len(x.key) == 0 {
 			if err := in.without[which].addFresh(&x); err != nil {
 				return err
 			}
 			continue
 		}
-		p := &in.parts[in.partOf(x.kind, x.key)]
-		pile := &p.rows[which]
-		buf, err := pile.room(maxPacked + len(x.key))
+		hash := in.hash(x.kind, x.key)
+		t := &trays[hash>>in.shift]
+		buf, err := t.room(maxPacked + len(x.key))
 		if err != nil {
 			return err
 		}
-		pile.open = x.pack(buf, p.last[which], in.base)
-		p.last[which] = x.row
-		p.count[which]++
+		t.open = x.pack(buf, hash, t.last, in.base)
+		t.last = x.row
+		t.rows++
 	}
 	in.rows[which] += n
 	return nil

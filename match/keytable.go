@@ -1,6 +1,10 @@
 package match
 
-import "hash/maphash"
+import (
+	"hash/maphash"
+
+	"tieout/schemas"
+)
 
 // keyTable finds the local rows of a kind and key: an open-addressing table of
 // 8-byte slots, the high half of a slot a tag of the hash, the low half a row
@@ -19,20 +23,12 @@ type keyTable struct {
 const probeBatch = 256
 
 // newKeyTable builds the table of all rows that have a key.
-func newKeyTable(rows *side) *keyTable { return (*keyTable)(nil).of(rows, maphash.MakeSeed()) }
-
-// of builds the table of other rows in the memory of t; nil has none.
-func (t *keyTable) of(rows *side, seed maphash.Seed) *keyTable {
+func newKeyTable(rows *side) *keyTable {
 	size := 16
 	for size < 2*len(rows.kind) {
 		size *= 2
 	}
-	if t == nil {
-		t = &keyTable{}
-	}
-	slots := resized(t.slots, size)
-	clear(slots)
-	*t = keyTable{rows: rows, seed: seed, slots: slots, mask: uint64(size - 1)}
+	t := &keyTable{rows: rows, seed: maphash.MakeSeed(), slots: make([]uint64, size), mask: uint64(size - 1)}
 	var hashes [probeBatch]uint64
 	for from := int32(0); from < rows.rows(); from += probeBatch {
 		n := t.hash(rows, from, &hashes)
@@ -50,9 +46,14 @@ func (t *keyTable) hash(s *side, from int32, out *[probeBatch]uint64) int {
 	n := min(probeBatch, int(s.rows()-from))
 	for i := range n {
 		row := from + int32(i)
-		out[i] = maphash.Bytes(t.seed, s.key(row)) ^ uint64(s.kind[row])*0x9e3779b97f4a7c15
+		out[i] = hashOf(t.seed, s.kind[row], s.key(row))
 	}
 	return n
+}
+
+// hashOf is the hash of a kind and key.
+func hashOf(seed maphash.Seed, kind schemas.Kind, key []byte) uint64 {
+	return maphash.Bytes(seed, key) ^ uint64(kind)*0x9e3779b97f4a7c15
 }
 
 func (t *keyTable) insert(row int32, h uint64) {
@@ -107,7 +108,7 @@ func (t *keyTable) lookup(kind uint8, key string) int32 {
 	if key == "" {
 		return none
 	}
-	h := maphash.String(t.seed, key) ^ uint64(kind)*0x9e3779b97f4a7c15
+	h := hashOf(t.seed, schemas.Kind(kind), []byte(key))
 	tag := h >> 32
 	for at := h & t.mask; ; at = (at + 1) & t.mask {
 		slot := t.slots[at]

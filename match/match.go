@@ -82,6 +82,9 @@ type LateRow struct {
 // row, then all differences by kind and number.
 type Sink interface {
 	Outcome(schemas.Outcome) error
+	// Pairs gives outcomes that are alike but for their rows: pair i has the
+	// local row local[i] and the channel row channel[i], valid during the call.
+	Pairs(alike schemas.Outcome, local, channel []int64) error
 	Difference(*schemas.Difference) error
 }
 

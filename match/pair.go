@@ -8,14 +8,18 @@ type verdict struct {
 	rule  rule
 }
 
+// terms is what one row says of what decides the class of its pair.
+type terms struct {
+	status   schemas.Status
+	amount   int64
+	currency uint8
+	fee      fee
+}
+
 // compared holds the values of a pair that decide its class.
 type compared struct {
-	local, channel struct {
-		status   schemas.Status
-		amount   int64
-		currency uint8
-		fee      fee
-	}
+	local, channel terms
+
 	compareFee bool
 	dateOff    bool // the local row's day is farther off than the window allows
 }

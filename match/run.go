@@ -181,23 +181,13 @@ func (e *engine) dateOff(t int64, d bizday.Date) bool {
 
 // verdictOf judges a local and a channel row.
 func (e *engine) verdictOf(l, c int32) verdict {
-	p := e.compared(e.local, l, e.channel, c)
+	p := compared{local: e.local.terms(l), channel: e.channel.terms(c), compareFee: e.compareFee[e.local.kind[l]]}
 	p.dateOff = l < e.local.fresh && e.dateOff(e.local.time[l], e.local.billDate(l)) && !e.channel.isCarried(c)
 	v := judge(&p)
 	if v.class == schemas.Matched && e.local.isLate(l) {
 		v.rule = ruleLate
 	}
 	return v
-}
-
-// compared collects what decides a pair's class, but for its dates.
-func (e *engine) compared(locals *side, l int32, channels *side, c int32) (p compared) {
-	p.local.status, p.local.amount, p.local.currency = locals.status[l], locals.amount[l], locals.currency[l]
-	p.channel.status, p.channel.amount, p.channel.currency = channels.status[c], channels.amount[c], channels.currency[c]
-	if p.compareFee = e.compareFee[locals.kind[l]]; p.compareFee {
-		p.local.fee, p.channel.fee = locals.fees.at(l), channels.fees.at(c)
-	}
-	return p
 }
 
 // pair places a local and a channel row together.

@@ -101,7 +101,7 @@ func written(t *testing.T, in Inputs) []byte {
 		t.Fatal(err)
 	}
 	dw := recordfile.NewLineWriter[schemas.Difference](&all)
-	res, err := Run(context.Background(), in, sink{ow.Outcome, dw.Add})
+	res, err := Run(context.Background(), in, sink{ow.Outcome, ow.Pairs, dw.Add})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,10 +123,14 @@ func written(t *testing.T, in Inputs) []byte {
 
 type sink struct {
 	outcome    func(schemas.Outcome) error
+	pairs      func(alike schemas.Outcome, local, channel []int64) error
 	difference func(*schemas.Difference) error
 }
 
-func (s sink) Outcome(o schemas.Outcome) error        { return s.outcome(o) }
+func (s sink) Outcome(o schemas.Outcome) error { return s.outcome(o) }
+func (s sink) Pairs(alike schemas.Outcome, local, channel []int64) error {
+	return s.pairs(alike, local, channel)
+}
 func (s sink) Difference(d *schemas.Difference) error { return s.difference(d) }
 
 func TestT14_SameBytesFromAnyWorkers(t *testing.T) {
@@ -313,12 +317,12 @@ func TestProofsFire(t *testing.T) {
 		}
 		want := cameIn(e.agreed.whole[onLocal], e.local)
 		spoil(e)
-		got := newLedger()
-		if err := e.outcomes(context.Background(), func(l, c int32, o schemas.Outcome, by passID) error {
-			got.add(e.local, l)
-			return nil
-		}, func(schemas.Outcome) error { t.Error("a row that stands alone is paired"); return nil }); err != nil {
+		got, alone := newLedger(), &collector{}
+		if err := e.outcomes(context.Background(), alone, func(l, c int32, class schemas.Class, by passID) { got.add(e.local, l) }); err != nil {
 			t.Fatal(err)
+		}
+		if slices.ContainsFunc(alone.outcomes, func(o schemas.Outcome) bool { return o.Class == schemas.Matched }) {
+			t.Error("a row that stands alone is paired")
 		}
 		proofs := append(proveSame("local", want, got, e.money.names), e.proveCarry(schemas.Local, nil))
 		if !slices.ContainsFunc(proofs, func(p schemas.Proof) bool { return p.Name == name && !p.OK }) {
@@ -361,8 +365,9 @@ func TestErrorsEndTheRun(t *testing.T) {
 	keep := func(*Inputs) {}
 	ok := &collector{}
 	for name, err := range map[string]error{
-		"outcome":    fails(sink{func(schemas.Outcome) error { return mine }, ok.Difference}, keep),
-		"difference": fails(sink{ok.Outcome, func(*schemas.Difference) error { return mine }}, keep),
+		"outcome":    fails(sink{func(schemas.Outcome) error { return mine }, ok.Pairs, ok.Difference}, keep),
+		"pairs":      fails(sink{ok.Outcome, func(schemas.Outcome, []int64, []int64) error { return mine }, ok.Difference}, keep),
+		"difference": fails(sink{ok.Outcome, ok.Pairs, func(*schemas.Difference) error { return mine }}, keep),
 		"late": fails(ok, func(in *Inputs) {
 			in.Late = func(context.Context, []schemas.LookupKey) ([]LateRow, error) { return nil, mine }
 		}),

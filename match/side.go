@@ -101,6 +101,11 @@ func (s *side) addRow(from *side, row int32) error {
 	return s.addFresh(&x)
 }
 
+// terms returns what a row says of what decides a class.
+func (s *side) terms(row int32) terms {
+	return terms{s.status[row], s.amount[row], s.currency[row], s.fees.at(row)}
+}
+
 // cells returns a fresh row; its key is valid as long as no row is added.
 func (s *side) cells(row int32) cells {
 	return cells{row: s.orig[row], kind: s.kind[row], status: s.status[row], currency: s.currency[row], amount: s.amount[row],

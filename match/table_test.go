@@ -91,6 +91,14 @@ func (c *collector) Outcome(o schemas.Outcome) error {
 	return nil
 }
 
+func (c *collector) Pairs(alike schemas.Outcome, local, channel []int64) error {
+	for i := range local {
+		alike.Local.Row, alike.Channel.Row = local[i], channel[i]
+		c.outcomes = append(c.outcomes, alike)
+	}
+	return nil
+}
+
 func (c *collector) Difference(d *schemas.Difference) error {
 	c.differences = append(c.differences, d)
 	return nil

@@ -68,6 +68,35 @@ func (t *tallies) add(local, channel *side, class schemas.Class, l, c int32) {
 	}
 }
 
+// addPair counts a pair that agrees: both rows have the same kind, currency and
+// amount.
+func (t *tallies) addPair(local, channel packedRow) {
+	x := t.of(tallyKey{schemas.Matched, local.kind(), local.currency()})
+	x.outcomes++
+	x.localRows++
+	x.channelRows++
+	l, c := local.amount(), channel.amount()
+	x.local.Add(l)
+	x.channel.Add(c)
+	if local.status() == schemas.Success {
+		x.localMoved.Add(l)
+	}
+	if channel.status() == schemas.Success {
+		x.channelMoved.Add(c)
+	}
+}
+
+// countIn adds the rows of both sides to their ledgers. Of a pair whose
+// currencies differ there are none in it.
+func (t *tallies) countIn(local, channel *ledger) {
+	for k, x := range t.byClass {
+		local.rows += x.localRows
+		local.sum(k.currency).Merge(x.local)
+		channel.rows += x.channelRows
+		channel.sum(k.currency).Merge(x.channel)
+	}
+}
+
 // merge adds what others counted.
 func (t *tallies) merge(o *tallies) {
 	for k, y := range o.byClass {

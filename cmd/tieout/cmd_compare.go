@@ -466,6 +466,11 @@ type decidedSink struct {
 // Outcome implements match.Sink.
 func (s *decidedSink) Outcome(o schemas.Outcome) error { return s.outcomes.Outcome(o) }
 
+// Pairs implements match.Sink.
+func (s *decidedSink) Pairs(alike schemas.Outcome, local, channel []int64) error {
+	return s.outcomes.Pairs(alike, local, channel)
+}
+
 // Difference implements match.Sink.
 func (s *decidedSink) Difference(d *schemas.Difference) error {
 	dec := s.table.Decide(d, resolve.Context{})

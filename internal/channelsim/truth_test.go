@@ -39,7 +39,8 @@ func (r rowSet) Fetch(_ context.Context, idx []int64) ([]schemas.Record, error) 
 // differences keeps what matching found.
 type differences []schemas.Difference
 
-func (*differences) Outcome(schemas.Outcome) error { return nil }
+func (*differences) Outcome(schemas.Outcome) error                 { return nil }
+func (*differences) Pairs(schemas.Outcome, []int64, []int64) error { return nil }
 func (d *differences) Difference(one *schemas.Difference) error {
 	*d = append(*d, *one)
 	return nil

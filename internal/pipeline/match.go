@@ -270,6 +270,11 @@ func newMatchSink(out *output, workers int) (*matchSink, error) {
 // Outcome writes one outcome.
 func (s *matchSink) Outcome(o schemas.Outcome) error { return s.outcomes.Outcome(o) }
 
+// Pairs writes outcomes that are alike but for their rows.
+func (s *matchSink) Pairs(alike schemas.Outcome, local, channel []int64) error {
+	return s.outcomes.Pairs(alike, local, channel)
+}
+
 // Difference writes one difference.
 func (s *matchSink) Difference(d *schemas.Difference) error { return s.differences.Add(d) }
 

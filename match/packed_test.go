@@ -27,7 +27,7 @@ func TestPackedRowsSayTheSame(t *testing.T) {
 		x := &want[i]
 		row += int32(r.IntN(1 << r.IntN(18)))
 		*x = cells{row: row, kind: schemas.Kind(1 + r.IntN(9)), status: schemas.Status(1 + r.IntN(5)), currency: uint8(r.Uint32()),
-			amount: pick(0, 1, math.MaxInt64) & math.MaxInt64, date: bizday.None, key: make([]byte, r.IntN(300))}
+			amount: pick(0, 1, math.MaxInt64) & math.MaxInt64, date: bizday.None, key: make([]byte, r.IntN(700))}
 		for k := range x.key {
 			x.key[k] = byte(r.Uint32())
 		}
@@ -50,7 +50,7 @@ func TestPackedRowsSayTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.open = want[i].pack(b, before, base)
+		p.open = want[i].pack(b, r.Uint64(), before, base)
 		before = want[i].row
 	}
 	var x cells
