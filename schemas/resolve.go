@@ -61,6 +61,7 @@ type QueryAnswer struct {
 	AmountMinor int64  `json:"amount_minor"`
 	Currency    string `json:"currency"`
 	ChannelRef  string `json:"channel_ref"`
+	MovedAt     int64  `json:"moved_at,omitempty"` // when the money moved, UTC microseconds; 0: the channel did not say
 	Error       string `json:"error,omitempty"`
 }
 

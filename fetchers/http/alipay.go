@@ -15,6 +15,7 @@ import (
 	"tieout/internal/bizday"
 	"tieout/internal/fault"
 	"tieout/internal/signing"
+	"tieout/internal/strictjson"
 	"tieout/schemas"
 )
 
@@ -153,6 +154,9 @@ func readyAt(date bizday.Date, after time.Duration) time.Time {
 	return time.Date(y, m, d, 0, 0, 0, 0, beijing).Add(after)
 }
 
+// alipayTime is how the gateway writes times, in Beijing.
+const alipayTime = "2006-01-02 15:04:05"
+
 // alipayStatus is what every answer of the gateway begins with.
 type alipayStatus struct {
 	Code    string `json:"code"`
@@ -212,7 +216,7 @@ func (p *Alipay) ask(ctx context.Context, who subject, method string, content ma
 			return r, who.distrust(err, p.gateway, r.at)
 		}
 	}
-	if err := decodeJSON(parts.Value, body); err != nil {
+	if err := strictjson.Decode(parts.Value, body); err != nil {
 		return r, who.fault("E-2410", err, p.gateway, "reason", "the answer to "+method)
 	}
 	if parts.IsError && status.ok() {
@@ -238,7 +242,7 @@ func (p *Alipay) verify(parts signing.AlipayResponse) error {
 func (p *Alipay) form(method, bizContent string) (form, sign string, err error) {
 	params := map[string]string{
 		"app_id": p.config.AppID, "method": method, "format": "JSON", "charset": "utf-8", "sign_type": "RSA2",
-		"timestamp": p.opt.Now().In(beijing).Format("2006-01-02 15:04:05"), "version": "1.0", "biz_content": bizContent,
+		"timestamp": p.opt.Now().In(beijing).Format(alipayTime), "version": "1.0", "biz_content": bizContent,
 	}
 	if p.config.AppCertSN != "" {
 		params["app_cert_sn"], params["alipay_root_cert_sn"] = p.config.AppCertSN, p.config.RootCertSN

@@ -62,7 +62,7 @@ func (p *Alipay) queryPayment(ctx context.Context, q query) (schemas.QueryAnswer
 	default:
 		return q.unasked(who.fault("E-2410", nil, p.gateway, "reason", "trade_status "+fault.Quote(body.TradeStatus)))
 	}
-	return p.answer(q, who, status, body.TotalAmount, body.Currency, body.TradeNo)
+	return p.answer(q, who, status, body.TotalAmount, body.Currency, body.TradeNo, moment(alipayTime, body.SendPayDate))
 }
 
 func (p *Alipay) queryRefund(ctx context.Context, q query) (schemas.QueryAnswer, error) {
@@ -73,6 +73,7 @@ func (p *Alipay) queryRefund(ctx context.Context, q query) (schemas.QueryAnswer,
 		OutRequestNo string `json:"out_request_no"`
 		RefundStatus string `json:"refund_status"`
 		RefundAmount string `json:"refund_amount"`
+		RefundedAt   string `json:"gmt_refund_pay"`
 	}
 	who := p.aboutAccount()
 	if q.merchantRef == "" {
@@ -92,11 +93,11 @@ func (p *Alipay) queryRefund(ctx context.Context, q query) (schemas.QueryAnswer,
 	}
 	switch body.RefundStatus {
 	case "REFUND_SUCCESS":
-		return p.answer(q, who, schemas.Success, body.RefundAmount, "CNY", body.TradeNo)
+		return p.answer(q, who, schemas.Success, body.RefundAmount, "CNY", body.TradeNo, moment(alipayTime, body.RefundedAt))
 	case "", "REFUND_PROCESSING":
-		return p.answer(q, who, schemas.Unknown, body.RefundAmount, "CNY", body.TradeNo)
+		return p.answer(q, who, schemas.Unknown, body.RefundAmount, "CNY", body.TradeNo, moment(alipayTime, body.RefundedAt))
 	case "REFUND_FAIL":
-		return p.answer(q, who, schemas.Failed, body.RefundAmount, "CNY", body.TradeNo)
+		return p.answer(q, who, schemas.Failed, body.RefundAmount, "CNY", body.TradeNo, moment(alipayTime, body.RefundedAt))
 	}
 	return q.unasked(who.fault("E-2410", nil, p.gateway, "reason", "refund_status "+fault.Quote(body.RefundStatus)))
 }
@@ -119,17 +120,17 @@ func (p *Alipay) question(ctx context.Context, who subject, method string, conte
 
 // answer reads an amount in yuan. An empty currency is CNY: trans_currency comes
 // with foreign ones only.
-func (p *Alipay) answer(q query, who subject, status schemas.Status, yuan, currency, tradeNo string) (schemas.QueryAnswer, error) {
+func (p *Alipay) answer(q query, who subject, status schemas.Status, yuan, currency, tradeNo string, moved time.Time) (schemas.QueryAnswer, error) {
 	if currency == "" {
 		currency = "CNY"
 	}
 	exp, known := money.Currency(currency).Exponent()
 	if yuan == "" && status != schemas.Success {
-		return q.found(who, p.gateway, status, nil, currency, tradeNo)
+		return q.found(who, p.gateway, status, nil, currency, tradeNo, moved)
 	}
 	minor, err := money.Parse([]byte(yuan), exp)
 	if err != nil || minor < 0 || !known {
 		return q.unasked(who.fault("E-2410", err, p.gateway, "reason", "amount "+fault.Quote(yuan)+" "+fault.Quote(currency)))
 	}
-	return q.found(who, p.gateway, status, &minor, currency, tradeNo)
+	return q.found(who, p.gateway, status, &minor, currency, tradeNo, moved)
 }

@@ -20,6 +20,7 @@ import (
 	"tieout/fetchers/conformance"
 	"tieout/internal/fault"
 	"tieout/internal/signing"
+	"tieout/internal/strictjson"
 )
 
 // TestAttack13_JSON: what a lenient reader takes one way and a strict one
@@ -56,11 +57,11 @@ func TestAttack13_JSON(t *testing.T) {
 		"NaN":               `{"total":NaN}`,
 		"control character": "{\"name\":\"\x01\"}",
 	} {
-		if err := decodeJSON([]byte(body), &into); err == nil {
+		if err := strictjson.Decode([]byte(body), &into); err == nil {
 			t.Errorf("%s was taken: %+v", name, into)
 		}
 	}
-	if err := decodeJSON([]byte(` {"total":9007199254740993,"name":"a","other":[1.5,{"total":7}]} `), &into); err != nil || into.Total != 9007199254740993 {
+	if err := strictjson.Decode([]byte(` {"total":9007199254740993,"name":"a","other":[1.5,{"total":7}]} `), &into); err != nil || into.Total != 9007199254740993 {
 		t.Errorf("%+v, %v", into, err)
 	}
 }
@@ -92,7 +93,7 @@ func FuzzDecodeJSON(f *testing.F) {
 	f.Add([]byte(`{"a":1,"A":2}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var m map[string]any
-		if decodeJSON(body, &m) == nil && m == nil {
+		if strictjson.Decode(body, &m) == nil && m == nil {
 			t.Errorf("%q is not an object", body)
 		}
 	})

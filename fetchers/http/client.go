@@ -128,6 +128,17 @@ func newClient(opt Options, baseURL string) (*client, *url.URL, error) {
 	}, base, nil
 }
 
+// Guarded returns an HTTP client that keeps to these rules and may contact the
+// host of baseURL alone, for the calls of an account that move money: it
+// repeats nothing by itself.
+func Guarded(opt Options, baseURL string) (*nethttp.Client, error) {
+	c, _, err := newClient(opt, baseURL)
+	if err != nil {
+		return nil, err
+	}
+	return c.api, nil
+}
+
 // Close closes idle connections.
 func (c *client) Close() { c.file.CloseIdleConnections() }
 

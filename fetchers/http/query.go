@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"tieout/internal/fault"
 	"tieout/internal/money"
@@ -73,15 +74,18 @@ func (q query) otherThing(who subject, u *url.URL, got string) error {
 	return who.fault("E-2410", nil, u, "reason", "asked for "+fault.Quote(q.key())+", the answer is about "+fault.Quote(got))
 }
 
-// found makes a yes. A missing amount (nil) is allowed only where no money
+// found makes a yes. A time that the channel does not tell is zero. A missing amount (nil) is allowed only where no money
 // moved; a success without an amount and a known currency is not an answer.
-func (q query) found(who subject, u *url.URL, status schemas.Status, minor *int64, currency, channelRef string) (schemas.QueryAnswer, error) {
+func (q query) found(who subject, u *url.URL, status schemas.Status, minor *int64, currency, channelRef string, moved time.Time) (schemas.QueryAnswer, error) {
 	a := schemas.QueryAnswer{Key: q.key(), Kind: q.kind, Asked: true, Found: true, Status: status, Currency: currency, ChannelRef: channelRef}
 	if minor != nil {
 		a.AmountMinor = *minor
 	}
 	if status != schemas.Success {
 		return a, nil
+	}
+	if !moved.IsZero() {
+		a.MovedAt = moved.UnixMicro()
 	}
 	if _, known := money.Currency(currency).Exponent(); minor == nil || *minor <= 0 || !known || channelRef == "" {
 		return q.unasked(who.fault("E-2410", nil, u, "reason", "a success without amount, known currency or channel number"))

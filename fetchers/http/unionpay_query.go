@@ -6,6 +6,7 @@ import (
 
 	"tieout/internal/fault"
 	"tieout/internal/money"
+	"tieout/internal/signing"
 	"tieout/schemas"
 )
 
@@ -71,5 +72,6 @@ func (u *UnionPay) readQuery(q query, who subject, fields map[string]string) (sc
 	if err != nil && status == schemas.Success {
 		return q.unasked(who.fault("E-2410", err, u.queries, "reason", "txnAmt "+fault.Quote(fields["txnAmt"])))
 	}
-	return q.found(who, u.queries, status, &minor, currency, fields["queryId"])
+	moved, _ := signing.UnionPayTime(fields["txnTime"], fields["traceTime"]) // zero if it does not say
+	return q.found(who, u.queries, status, &minor, currency, fields["queryId"], moved)
 }

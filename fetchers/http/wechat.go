@@ -12,6 +12,7 @@ import (
 	"tieout/fetchers"
 	"tieout/internal/fault"
 	"tieout/internal/signing"
+	"tieout/internal/strictjson"
 	"tieout/schemas"
 )
 
@@ -160,7 +161,7 @@ func (w *WeChat) link(who subject, u *url.URL, a answer) (link, error) {
 		HashValue   string `json:"hash_value"`
 		DownloadURL string `json:"download_url"`
 	}
-	if err := decodeJSON(a.body, &body); err != nil {
+	if err := strictjson.Decode(a.body, &body); err != nil {
 		return link{}, who.fault("E-2410", err, u, "reason", "the answer to the application")
 	}
 	sum := strings.ToLower(body.HashValue)
@@ -217,7 +218,7 @@ func readWeChatRefusal(a answer) weChatRefusal {
 		Code    string `json:"code"`
 		Message string `json:"message"`
 	}
-	if decodeJSON(a.body, &body) != nil || body.Code == "" {
+	if strictjson.Decode(a.body, &body) != nil || body.Code == "" {
 		return weChatRefusal{code: fmt.Sprintf("HTTP %d", a.status)}
 	}
 	return weChatRefusal{fault.Safe(body.Code, 64), body.Message}

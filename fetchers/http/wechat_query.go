@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tieout/internal/fault"
+	"tieout/internal/strictjson"
 	"tieout/schemas"
 )
 
@@ -81,12 +82,13 @@ func (w *WeChat) readPayment(q query, who subject, u *url.URL, a answer) (schema
 		OutTradeNo    string `json:"out_trade_no"`
 		TransactionID string `json:"transaction_id"`
 		TradeState    string `json:"trade_state"`
+		SuccessTime   string `json:"success_time"`
 		Amount        struct {
 			Total    *int64 `json:"total"`
 			Currency string `json:"currency"`
 		} `json:"amount"`
 	}
-	if err := decodeJSON(a.body, &body); err != nil {
+	if err := strictjson.Decode(a.body, &body); err != nil {
 		return q.unasked(who.fault("E-2410", err, u, "reason", "the answer to the query"))
 	}
 	if body.OutTradeNo != q.merchantRef || body.MchID != w.config.MchID {
@@ -97,7 +99,16 @@ func (w *WeChat) readPayment(q query, who subject, u *url.URL, a answer) (schema
 		return q.unasked(who.fault("E-2410", nil, u, "reason", "trade_state "+fault.Quote(body.TradeState)))
 	}
 	// Orders that were never paid come without an amount.
-	return q.found(who, u, status, body.Amount.Total, body.Amount.Currency, body.TransactionID)
+	return q.found(who, u, status, body.Amount.Total, body.Amount.Currency, body.TransactionID, moment(time.RFC3339, body.SuccessTime))
+}
+
+// moment reads a time in Beijing; zero if there is none to be read.
+func moment(layout, text string) time.Time {
+	t, err := time.ParseInLocation(layout, text, beijing)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
 }
 
 // weChatRefunded maps the status of a refund. ABNORMAL: the money did not reach
@@ -112,12 +123,13 @@ func readWeChatRefund(q query, who subject, u *url.URL, a answer) (schemas.Query
 		OutRefundNo string `json:"out_refund_no"`
 		OutTradeNo  string `json:"out_trade_no"`
 		Status      string `json:"status"`
+		SuccessTime string `json:"success_time"`
 		Amount      struct {
 			Refund   *int64 `json:"refund"`
 			Currency string `json:"currency"`
 		} `json:"amount"`
 	}
-	if err := decodeJSON(a.body, &body); err != nil {
+	if err := strictjson.Decode(a.body, &body); err != nil {
 		return q.unasked(who.fault("E-2410", err, u, "reason", "the answer to the query"))
 	}
 	if body.OutRefundNo != q.refundRef || q.merchantRef != "" && body.OutTradeNo != q.merchantRef {
@@ -127,5 +139,5 @@ func readWeChatRefund(q query, who subject, u *url.URL, a answer) (schemas.Query
 	if !known {
 		return q.unasked(who.fault("E-2410", nil, u, "reason", "refund status "+fault.Quote(body.Status)))
 	}
-	return q.found(who, u, status, body.Amount.Refund, body.Amount.Currency, body.RefundID)
+	return q.found(who, u, status, body.Amount.Refund, body.Amount.Currency, body.RefundID, moment(time.RFC3339, body.SuccessTime))
 }

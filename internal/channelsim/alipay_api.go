@@ -1,6 +1,7 @@
 package channelsim
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -31,6 +32,10 @@ type alipayReply struct {
 	RefundAmount string `json:"refund_amount,omitempty"`
 	RefundStatus string `json:"refund_status,omitempty"`
 	GmtRefund    string `json:"gmt_refund_pay,omitempty"`
+
+	QRCode     string `json:"qr_code,omitempty"`
+	FundChange string `json:"fund_change,omitempty"`
+	RefundFee  string `json:"refund_fee,omitempty"` // of the trade so far
 }
 
 func alipayOK() alipayReply { return alipayReply{Code: "10000", Msg: "Success"} }
@@ -63,7 +68,15 @@ func (s *Sim) alipayGateway(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "form", http.StatusBadRequest)
 		return
 	}
-	value, err := json.Marshal(s.alipayMethod(params))
+	if params["method"] == "alipay.trade.page.pay" || params["method"] == "alipay.trade.wap.pay" {
+		s.alipayCashier(w, params)
+		return
+	}
+	s.faulty(Alipay, alipayCalls[params["method"]], func(w http.ResponseWriter, r *http.Request) { s.alipayAnswer(r.Context(), w, params) })(w, r)
+}
+
+func (s *Sim) alipayAnswer(ctx context.Context, w http.ResponseWriter, params map[string]string) {
+	value, err := json.Marshal(s.alipayMethod(ctx, params))
 	if err != nil {
 		http.Error(w, "encode answer", http.StatusInternalServerError)
 		return
@@ -78,7 +91,9 @@ func (s *Sim) alipayGateway(w http.ResponseWriter, r *http.Request) {
 	w.Write(answer)
 }
 
-func (s *Sim) alipayMethod(p map[string]string) alipayReply {
+// alipayRefused says what is wrong with a request as such; the zero reply:
+// nothing.
+func (s *Sim) alipayRefused(p map[string]string) alipayReply {
 	at, err := time.ParseInLocation(seconds, p["timestamp"], s.zone)
 	switch {
 	case p["app_id"] != alipayAppID:
@@ -88,13 +103,27 @@ func (s *Sim) alipayMethod(p map[string]string) alipayReply {
 	case err != nil || at.Sub(s.opt.Now()).Abs() > 15*time.Minute:
 		return alipayReply{Code: "40002", Msg: "Invalid Arguments", SubCode: "isv.invalid-timestamp", SubMsg: "非法的时间戳参数"}
 	}
-	var content struct {
-		BillType     string `json:"bill_type"`
-		BillDate     string `json:"bill_date"`
-		Secure       any    `json:"secure"`
-		OutTradeNo   string `json:"out_trade_no"`
-		OutRequestNo string `json:"out_request_no"`
+	return alipayReply{}
+}
+
+// alipayContent is the biz_content of all methods together.
+type alipayContent struct {
+	BillType     string `json:"bill_type"`
+	BillDate     string `json:"bill_date"`
+	Secure       any    `json:"secure"`
+	OutTradeNo   string `json:"out_trade_no"`
+	OutRequestNo string `json:"out_request_no"`
+	TotalAmount  string `json:"total_amount"`
+	RefundAmount string `json:"refund_amount"`
+	Subject      string `json:"subject"`
+	TimeExpire   string `json:"time_expire"`
+}
+
+func (s *Sim) alipayMethod(ctx context.Context, p map[string]string) alipayReply {
+	if no := s.alipayRefused(p); no.Code != "" {
+		return no
 	}
+	var content alipayContent
 	if json.Unmarshal([]byte(p["biz_content"]), &content) != nil {
 		return alipayFailed("isv.invalid_arguments", "参数错误")
 	}
@@ -105,6 +134,12 @@ func (s *Sim) alipayMethod(p map[string]string) alipayReply {
 		return s.alipayTradeQuery(content.OutTradeNo)
 	case "alipay.trade.fastpay.refund.query":
 		return s.alipayRefundQuery(content.OutTradeNo, content.OutRequestNo)
+	case "alipay.trade.precreate":
+		return s.alipayPrecreate(p, content)
+	case "alipay.trade.close":
+		return s.alipayClose(content.OutTradeNo)
+	case "alipay.trade.refund":
+		return s.alipayRefund(ctx, p, content)
 	}
 	return alipayReply{Code: "40002", Msg: "Invalid Arguments", SubCode: "isv.invalid-method", SubMsg: "不存在的方法名"}
 }
@@ -148,8 +183,8 @@ func (s *Sim) alipayFile(w http.ResponseWriter, r *http.Request) {
 
 func (s *Sim) alipayTradeQuery(no string) alipayReply {
 	e := s.bill.find(Alipay, no, "")
-	if no == "" || e == nil {
-		return alipayFailed("ACQ.TRADE_NOT_EXIST", "交易不存在")
+	if e == nil {
+		return s.alipayUnpaid(no)
 	}
 	reply := alipayOK()
 	reply.TradeNo, reply.OutTradeNo, reply.TradeStatus = e.channelRef, e.merchantRef, "TRADE_SUCCESS"

@@ -3,6 +3,7 @@ package channelsim
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -28,6 +29,7 @@ type entry struct {
 
 	product, tradeType string
 	repeat, withhold   bool
+	ordered            time.Time // UnionPay's txnTime of what came through the API; zero: a little before at
 
 	refunded, feeBack int64 // of a payment: sums of its refunds; guarded by billing.mu
 	refundedNow       int64 // of a refund: what of the payment is refunded with it
@@ -40,7 +42,8 @@ type ledger struct {
 	days     map[bizday.Date][]*entry
 	payments map[string][]*entry // by merchantRef, in the order of booking
 	refunds  map[string]*entry   // by refundRef
-	numbers  map[string]bool     // channel numbers given out
+	numbers  map[string]*entry   // by the channel number given out
+	orders   map[string]*order   // by merchantRef, prepared through the API
 }
 
 // billing is the books of all channels, and what is wrong with their files.
@@ -51,12 +54,13 @@ type billing struct {
 	mu    sync.Mutex
 	books map[string]*ledger
 	files map[fileDay]*publication
+	calls map[callKind][]CallFault // faults of the next calls, in their order
 }
 
 func newBilling(opt Options, zone *time.Location) *billing {
-	b := &billing{seed: opt.Seed, zone: zone, books: map[string]*ledger{}, files: map[fileDay]*publication{}}
+	b := &billing{seed: opt.Seed, zone: zone, books: map[string]*ledger{}, files: map[fileDay]*publication{}, calls: map[callKind][]CallFault{}}
 	for _, c := range Channels() {
-		b.books[c] = &ledger{days: map[bizday.Date][]*entry{}, payments: map[string][]*entry{}, refunds: map[string]*entry{}, numbers: map[string]bool{}}
+		b.books[c] = &ledger{days: map[bizday.Date][]*entry{}, payments: map[string][]*entry{}, refunds: map[string]*entry{}, numbers: map[string]*entry{}, orders: map[string]*order{}}
 	}
 	return b
 }
@@ -85,19 +89,24 @@ func (b *billing) addPayments(rs []PayRequest) ([]*entry, error) {
 	defer b.mu.Unlock()
 	entries := make([]*entry, len(rs))
 	for i, r := range rs {
-		e := &entry{channel: r.Channel, merchantRef: r.MerchantRef, amount: r.AmountMinor,
-			fee: feeOf(r.Channel, r.AmountMinor) + r.FeeDelta, at: r.At.In(b.zone).Truncate(time.Second),
-			product: r.Product, tradeType: r.TradeType, repeat: r.RepeatRow, withhold: r.Withhold}
-		if e.tradeType == "" {
-			e.tradeType = tradeTypes[r.Channel][r.Delivery == Synchronous]
-		}
-		book := b.books[r.Channel]
-		e.channelRef = b.number(book, e, len(book.payments[r.MerchantRef]))
-		book.payments[r.MerchantRef] = append(book.payments[r.MerchantRef], e)
-		b.enter(book, e)
-		entries[i] = e
+		entries[i] = b.pay(r)
 	}
 	return entries, nil
+}
+
+// pay books a payment. The caller holds mu and has checked the request.
+func (b *billing) pay(r PayRequest) *entry {
+	e := &entry{channel: r.Channel, merchantRef: r.MerchantRef, amount: r.AmountMinor,
+		fee: feeOf(r.Channel, r.AmountMinor) + r.FeeDelta, at: r.At.In(b.zone).Truncate(time.Second),
+		product: r.Product, tradeType: r.TradeType, repeat: r.RepeatRow, withhold: r.Withhold}
+	if e.tradeType == "" {
+		e.tradeType = tradeTypes[r.Channel][r.Delivery == Synchronous]
+	}
+	book := b.books[r.Channel]
+	e.channelRef = b.number(book, e, len(book.payments[r.MerchantRef]))
+	book.payments[r.MerchantRef] = append(book.payments[r.MerchantRef], e)
+	b.enter(book, e)
+	return e
 }
 
 // addRefunds books refunds. As at the real channels a refund number is
@@ -115,7 +124,7 @@ func (b *billing) addRefunds(rs []RefundRequest) ([]*entry, error) {
 	defer b.mu.Unlock()
 	entries := make([]*entry, len(rs))
 	for i, r := range rs {
-		e, err := b.refund(r)
+		e, _, err := b.refund(r)
 		if err != nil {
 			return nil, err
 		}
@@ -124,23 +133,32 @@ func (b *billing) addRefunds(rs []RefundRequest) ([]*entry, error) {
 	return entries, nil
 }
 
-func (b *billing) refund(r RefundRequest) (*entry, error) {
+// Why a refund is not booked.
+var (
+	errNumberUsed = errors.New("the number was used for another refund")
+	errNoPayment  = errors.New("the payment is not known")
+	errTooMuch    = errors.New("more than is left of the payment")
+)
+
+// refund books a refund, or finds the one that has its number; fresh tells
+// which. The caller holds mu.
+func (b *billing) refund(r RefundRequest) (e *entry, fresh bool, err error) {
 	book := b.books[r.Channel]
 	if old := book.refunds[r.RefundRef]; old != nil {
 		if old.merchantRef != r.MerchantRef || old.amount != r.AmountMinor {
-			return nil, fmt.Errorf("refund %s at %s: the number was used for another refund", r.RefundRef, r.Channel)
+			return nil, false, fmt.Errorf("refund %s at %s: %w", r.RefundRef, r.Channel, errNumberUsed)
 		}
-		return old, nil
+		return old, false, nil
 	}
 	paid := book.payments[r.MerchantRef]
 	if len(paid) == 0 {
-		return nil, fmt.Errorf("refund %s at %s: payment %s is not known", r.RefundRef, r.Channel, r.MerchantRef)
+		return nil, false, fmt.Errorf("refund %s at %s: payment %s: %w", r.RefundRef, r.Channel, r.MerchantRef, errNoPayment)
 	}
 	p := paid[0]
 	if p.refunded+r.AmountMinor > p.amount {
-		return nil, fmt.Errorf("refund %s at %s: %d fen of %d are left of payment %s", r.RefundRef, r.Channel, p.amount-p.refunded, p.amount, r.MerchantRef)
+		return nil, false, fmt.Errorf("refund %s at %s: payment %s of %d fen, %d left: %w", r.RefundRef, r.Channel, r.MerchantRef, p.amount, p.amount-p.refunded, errTooMuch)
 	}
-	e := &entry{channel: r.Channel, merchantRef: r.MerchantRef, channelRef: p.channelRef, refundRef: r.RefundRef, payment: p,
+	e = &entry{channel: r.Channel, merchantRef: r.MerchantRef, channelRef: p.channelRef, refundRef: r.RefundRef, payment: p,
 		amount: r.AmountMinor, at: r.At.In(b.zone).Truncate(time.Second), product: p.product, tradeType: p.tradeType}
 	p.refunded += r.AmountMinor
 	e.refundedNow = p.refunded
@@ -156,7 +174,7 @@ func (b *billing) refund(r RefundRequest) (*entry, error) {
 	}
 	book.refunds[r.RefundRef] = e
 	b.enter(book, e)
-	return e, nil
+	return e, true, nil
 }
 
 func (b *billing) enter(book *ledger, e *entry) {
@@ -253,8 +271,8 @@ var tradeTypes = map[string]map[bool]string{
 func (b *billing) number(book *ledger, e *entry, nth int) string {
 	for salt := 0; ; salt++ {
 		n := shape(e, digits(32, b.seed, e.channel, e.merchantRef, e.refundRef, strconv.Itoa(nth), strconv.Itoa(salt)))
-		if !book.numbers[n] {
-			book.numbers[n] = true
+		if book.numbers[n] == nil {
+			book.numbers[n] = e
 			return n
 		}
 	}

@@ -40,6 +40,7 @@ type AlipayConfig struct {
 type UnionPayConfig struct {
 	FileURL     string // instead of https://filedownload.95516.com/
 	QueryURL    string // instead of https://gateway.95516.com/gateway/api/queryTrans.do
+	GatewayURL  string // instead of https://gateway.95516.com
 	MerID       string
 	CertID      string // serial of the merchant's certificate, decimal
 	MerchantKey string // private key
@@ -89,7 +90,7 @@ func (s *Sim) Config() Config {
 			AppKey: k.AlipayApp.KeyPEM, AlipayKey: k.AlipayPlatform.PublicPEM,
 		},
 		UnionPay: UnionPayConfig{
-			FileURL: s.base + "/", QueryURL: s.base + "/gateway/api/queryTrans.do",
+			FileURL: s.base + "/", QueryURL: s.base + "/gateway/api/queryTrans.do", GatewayURL: s.base,
 			MerID: m.UnionPay, CertID: k.UnionPayMerchant.SerialDecimal(), MerchantKey: k.UnionPayMerchant.KeyPEM,
 			RootCert: k.UnionPayRoot.CertPEM, MiddleCert: k.UnionPayMiddle.CertPEM,
 			SFTP: s.sftp.login(UnionPay),

@@ -138,7 +138,11 @@ func (s *Sim) unionPayQueryTrans(w http.ResponseWriter, r *http.Request) {
 		if e == nil {
 			e = s.bill.find(UnionPay, "", in["orderId"])
 		}
-		if e == nil {
+		switch {
+		case e == nil && s.bill.waiting(UnionPay, in["orderId"], in["txnTime"], s.opt.Now()):
+			out["origRespCode"], out["origRespMsg"] = "05", "交易已受理，请稍后查询交易结果[0500000]"
+			return
+		case e == nil || !e.ordered.IsZero() && e.ordered.Format(compactTime) != in["txnTime"]: // it is found by both
 			out["respCode"], out["respMsg"] = "34", "查无此交易[3400000]"
 			return
 		}
@@ -155,7 +159,7 @@ func (s *Sim) unionPayFields(e *entry) map[string]string {
 	f := map[string]string{
 		"version": string(signing.UnionPay510), "encoding": "UTF-8", "signMethod": "01", "txnType": "01", "txnSubType": "01",
 		"bizType": "000201", "accessType": "0", "merId": s.opt.Merchants.UnionPay, "orderId": e.merchantRef,
-		"txnTime": e.at.Add(-3 * time.Second).Format("20060102150405"), "txnAmt": strconv.FormatInt(e.amount, 10), "currencyCode": "156",
+		"txnTime": e.orderedAt().Format(compactTime), "txnAmt": strconv.FormatInt(e.amount, 10), "currencyCode": "156",
 		"queryId": unionPayQuery(e), "traceNo": traceNo(e), "traceTime": e.at.Format("0102150405"),
 		"settleAmt": strconv.FormatInt(e.amount, 10), "settleCurrencyCode": "156", "settleDate": settleDate(e.date),
 	}
@@ -164,5 +168,16 @@ func (s *Sim) unionPayFields(e *entry) map[string]string {
 	}
 	return f
 }
+
+// orderedAt is the txnTime of what the entry books.
+func (e *entry) orderedAt() time.Time {
+	if e.ordered.IsZero() {
+		return e.at.Add(-3 * time.Second)
+	}
+	return e.ordered
+}
+
+// compactTime is how UnionPay writes times.
+const compactTime = "20060102150405"
 
 func itoa(n int) string { return strconv.Itoa(n) }

@@ -6,6 +6,7 @@ import (
 	"crypto/sha1" //nolint:gosec // the channel's digest of a bill
 	"encoding/hex"
 	"encoding/json"
+	"io"
 	"net/http"
 	"time"
 
@@ -19,12 +20,18 @@ func (s *Sim) routes() http.Handler {
 	mux.HandleFunc("GET /v3/bill/tradebill", s.weChatSigned(s.weChatTradeBill))
 	mux.HandleFunc("GET /v3/bill/fundflowbill", s.weChatSigned(s.weChatFundBill))
 	mux.HandleFunc("GET /v3/billdownload/file", s.weChatFile)
-	mux.HandleFunc("GET /v3/pay/transactions/out-trade-no/{no}", s.weChatSigned(s.weChatQuery))
-	mux.HandleFunc("GET /v3/refund/domestic/refunds/{no}", s.weChatSigned(s.weChatRefundQuery))
+	mux.HandleFunc("POST /v3/pay/transactions/{method}", s.faulty(WeChat, Prepaying, s.weChatSigned(s.weChatOrder)))
+	mux.HandleFunc("GET /v3/pay/transactions/out-trade-no/{no}", s.faulty(WeChat, Querying, s.weChatSigned(s.weChatQuery)))
+	mux.HandleFunc("POST /v3/pay/transactions/out-trade-no/{no}/close", s.faulty(WeChat, Closing, s.weChatSigned(s.weChatClose)))
+	mux.HandleFunc("POST /v3/refund/domestic/refunds", s.faulty(WeChat, Refunding, s.weChatSigned(s.weChatRefund)))
+	mux.HandleFunc("GET /v3/refund/domestic/refunds/{no}", s.faulty(WeChat, QueryingRefund, s.weChatSigned(s.weChatRefundQuery)))
 	mux.HandleFunc("/gateway.do", s.alipayGateway)
 	mux.HandleFunc("GET /downloadBillFile.resource", s.alipayFile)
-	mux.HandleFunc("POST /gateway/api/queryTrans.do", s.unionPayQueryTrans)
+	mux.HandleFunc("POST /gateway/api/frontTransReq.do", s.unionPayFront)
+	mux.HandleFunc("POST /gateway/api/backTransReq.do", s.faulty(UnionPay, Refunding, s.unionPayBack))
+	mux.HandleFunc("POST /gateway/api/queryTrans.do", s.faulty(UnionPay, Querying, s.unionPayQueryTrans))
 	mux.HandleFunc("POST /{$}", s.unionPayFileTransfer)
+	mux.HandleFunc("POST /sim/pay/{channel}/{no}", s.payByHand)
 	return mux
 }
 
@@ -38,12 +45,21 @@ type refusal struct {
 // says.
 func (s *Sim) weChatSigned(service func(*http.Request) (any, *refusal)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		answer, refused := any(nil), s.weChatAuthorized(r)
+		var answer any
+		body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+		if err != nil {
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		refused := s.weChatAuthorized(r, body)
 		if refused == nil {
 			answer, refused = service(r)
 		}
 		status := http.StatusOK
-		if refused != nil {
+		switch {
+		case refused == nil && answer == nil:
+			status = http.StatusNoContent
+		case refused != nil:
 			status, answer = refused.status, map[string]string{"code": refused.Code, "message": refused.Message}
 		}
 		s.weChatAnswer(w, status, answer)
@@ -51,10 +67,13 @@ func (s *Sim) weChatSigned(service func(*http.Request) (any, *refusal)) http.Han
 }
 
 func (s *Sim) weChatAnswer(w http.ResponseWriter, status int, answer any) {
-	body, err := json.Marshal(answer)
-	if err != nil {
-		http.Error(w, "encode answer", http.StatusInternalServerError)
-		return
+	var body []byte
+	if status != http.StatusNoContent {
+		var err error
+		if body, err = json.Marshal(answer); err != nil {
+			http.Error(w, "encode answer", http.StatusInternalServerError)
+			return
+		}
 	}
 	stamp, err := signing.SignWeChatMessage(s.keys.WeChatPlatform.rsa(), weChatPlatformID, body, s.opt.Now(), signing.Nonce())
 	if err != nil {
@@ -68,7 +87,7 @@ func (s *Sim) weChatAnswer(w http.ResponseWriter, status int, answer any) {
 	w.Write(body)
 }
 
-func (s *Sim) weChatAuthorized(r *http.Request) *refusal {
+func (s *Sim) weChatAuthorized(r *http.Request, body []byte) *refusal {
 	auth, err := signing.ParseWeChatAuth(r.Header.Get("Authorization"))
 	switch {
 	case err != nil:
@@ -80,7 +99,7 @@ func (s *Sim) weChatAuthorized(r *http.Request) *refusal {
 	case r.Header.Get("User-Agent") == "" || r.Header.Get("Accept") == "":
 		return &refusal{http.StatusBadRequest, "PARAM_ERROR", "Accept and User-Agent are required"}
 	}
-	if err := auth.Verify(s.keys.WeChatMerchant.public(), r.Method, r.URL.RequestURI(), nil, s.opt.Now()); err != nil {
+	if err := auth.Verify(s.keys.WeChatMerchant.public(), r.Method, r.URL.RequestURI(), body, s.opt.Now()); err != nil {
 		return &refusal{http.StatusUnauthorized, "SIGN_ERROR", err.Error()}
 	}
 	return nil
@@ -138,7 +157,7 @@ func (s *Sim) weChatApply(r *http.Request, write func(sheet) []byte) (any, *refu
 
 // weChatFile serves a bill; the request is signed, the answer is not.
 func (s *Sim) weChatFile(w http.ResponseWriter, r *http.Request) {
-	if refused := s.weChatAuthorized(r); refused != nil {
+	if refused := s.weChatAuthorized(r, nil); refused != nil {
 		s.weChatAnswer(w, refused.status, map[string]string{"code": refused.Code, "message": refused.Message})
 		return
 	}
@@ -174,7 +193,7 @@ func (s *Sim) weChatQuery(r *http.Request) (any, *refusal) {
 	}
 	e := s.bill.find(WeChat, r.PathValue("no"), "")
 	if e == nil {
-		return nil, &refusal{http.StatusNotFound, "ORDER_NOT_EXIST", "订单不存在"}
+		return s.weChatUnpaid(r.PathValue("no"))
 	}
 	return s.weChatPayment(e), nil
 }

@@ -187,6 +187,8 @@ var fetchPhrases = []Text{
 	{"signature version {version} is not known", "签名版本 {version} 未知"},
 	{"version {version}, configured is {want}", "版本为 {version}，配置为 {want}"},
 	{"no signPubKeyCert", "缺少 signPubKeyCert"},
+	{"txnTime is not a time", "txnTime 不是时间"},
+	{"traceTime is not a time", "traceTime 不是时间"},
 	{"no UnionPay root certificate is configured", "未配置银联根证书"},
 	{"signPubKeyCert is not one certificate", "signPubKeyCert 不是单个证书"},
 	{"signPubKeyCert belongs to {who}", "signPubKeyCert 属于 {who}"},

@@ -117,6 +117,3 @@ func (reject) Reads() Reads { return Reads{} }
 func (c reject) Decide(View) (*Change, Result) { return nil, Result{c.effect, None, c.reason} }
 
 func foreign(what string) Command { return reject{Refused, "it names another " + what} }
-
-// china is the zone of the channels' times without an offset.
-var china = time.FixedZone("+08:00", 8*3600)

@@ -83,7 +83,7 @@ func alipayMoney(yuan, when string) (amount, at int64, err error) {
 	if err != nil {
 		return 0, 0, fmt.Errorf("%w: %w", signing.ErrMalformed, err)
 	}
-	t, err := time.ParseInLocation("2006-01-02 15:04:05", when, china)
+	t, err := time.ParseInLocation("2006-01-02 15:04:05", when, signing.Beijing)
 	if err != nil {
 		return 0, 0, fmt.Errorf("%w: a time is missing", signing.ErrMalformed)
 	}

@@ -3,7 +3,6 @@ package paycore
 import (
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"tieout/internal/money"
@@ -47,7 +46,7 @@ func (r UnionPayReceiver) open(_ http.Header, body []byte, now time.Time) (opene
 	if err != nil {
 		return opened{}, fmt.Errorf("%w: %w", signing.ErrMalformed, err)
 	}
-	at, err := unionPayTime(f["txnTime"], f["traceTime"])
+	at, err := signing.UnionPayTime(f["txnTime"], f["traceTime"])
 	if err != nil {
 		return opened{}, err
 	}
@@ -58,34 +57,12 @@ func (r UnionPayReceiver) open(_ http.Header, body []byte, now time.Time) (opene
 	case f["currencyCode"] != "156":
 		o.command = foreign("currency")
 	case f["txnType"] == "01" && paid:
-		o.command = MarkPaid{PayNo: f["orderId"], ChannelRef: f["queryId"], AmountMinor: amount, Currency: "CNY", PaidAt: at, By: ByNotice}
+		o.command = MarkPaid{PayNo: f["orderId"], ChannelRef: f["queryId"], AmountMinor: amount, Currency: "CNY", PaidAt: at.UnixMicro(), By: ByNotice}
 	case f["txnType"] == "04" && paid:
-		o.command = MarkRefunded{RefundNo: f["orderId"], ChannelRefundRef: f["queryId"], AmountMinor: amount, Currency: "CNY", DoneAt: at, By: ByNotice}
+		o.command = MarkRefunded{RefundNo: f["orderId"], ChannelRefundRef: f["queryId"], AmountMinor: amount, Currency: "CNY", DoneAt: at.UnixMicro(), By: ByNotice}
 	default:
 		// Whether a refusal is final is for the active query to say.
 		o.command = reject{Ignored, "type " + f["txnType"] + " with code " + f["respCode"]}
 	}
 	return o, nil
-}
-
-// unionPayTime joins the year of the order's time (yyyyMMddHHmmss) and the
-// transaction's time without a year (MMddHHmmss), both in China; the
-// transaction may lie behind the turn of the year.
-func unionPayTime(ordered, traced string) (int64, error) {
-	order, err := time.ParseInLocation("20060102150405", ordered, china)
-	if err != nil {
-		return 0, fmt.Errorf("%w: txnTime is not a time", signing.ErrMalformed)
-	}
-	if traced == "" {
-		return order.UnixMicro(), nil
-	}
-	year := order.Year()
-	if order.Month() == time.December && len(traced) == 10 && traced[:2] == "01" {
-		year++
-	}
-	t, err := time.ParseInLocation("20060102150405", strconv.Itoa(year)+traced, china)
-	if err != nil {
-		return 0, fmt.Errorf("%w: traceTime is not a time", signing.ErrMalformed)
-	}
-	return t.UnixMicro(), nil
 }

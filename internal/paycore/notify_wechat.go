@@ -1,9 +1,6 @@
 package paycore
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,6 +8,7 @@ import (
 	"time"
 
 	"tieout/internal/signing"
+	"tieout/internal/strictjson"
 )
 
 // WeChatReceiver understands notifications of WeChat Pay API v3: signed over
@@ -145,53 +143,10 @@ func (r WeChatReceiver) refund(plain []byte) (Command, error) {
 		DoneAt: at.UnixMicro(), By: ByNotice}, nil
 }
 
-// strictJSON decodes one JSON value and refuses repeated members, at any depth
-// up to eight: of two equal names one reader takes the first, another the last.
+// strictJSON decodes one object; what is not one is malformed.
 func strictJSON(text []byte, into any) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	if err := checkJSON(d, 8); err != nil {
+	if err := strictjson.Decode(text, into); err != nil {
 		return fmt.Errorf("%w: %w", signing.ErrMalformed, err)
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%w: something follows the JSON value", signing.ErrMalformed)
-	}
-	if err := json.Unmarshal(text, into); err != nil {
-		return fmt.Errorf("%w: a field has another type", signing.ErrMalformed)
-	}
 	return nil
-}
-
-func checkJSON(d *json.Decoder, depth int) error {
-	t, err := d.Token()
-	if err != nil {
-		return err
-	}
-	open, nested := t.(json.Delim)
-	if !nested {
-		return nil
-	}
-	if depth == 0 {
-		return errors.New("nested too deep")
-	}
-	seen := map[string]bool{}
-	for d.More() {
-		if open == '{' {
-			name, err := d.Token()
-			if err != nil {
-				return err
-			}
-			// Go's decoder matches names without regard to case.
-			folded := string(bytes.ToLower([]byte(name.(string))))
-			if seen[folded] {
-				return fmt.Errorf("the member %.40q is there twice", name)
-			}
-			seen[folded] = true
-		}
-		if err := checkJSON(d, depth-1); err != nil {
-			return err
-		}
-	}
-	_, err = d.Token() // the closing one
-	return err
 }

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -163,3 +164,28 @@ func unionPayOwner(cert *x509.Certificate) string {
 	}
 	return cert.Subject.CommonName
 }
+
+// UnionPayTime joins the year of the order's time (yyyyMMddHHmmss) and the
+// transaction's time without a year (MMddHHmmss), both in China; the
+// transaction may lie behind the turn of the year.
+func UnionPayTime(ordered, traced string) (time.Time, error) {
+	order, err := time.ParseInLocation("20060102150405", ordered, Beijing)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%w: txnTime is not a time", ErrMalformed)
+	}
+	if traced == "" {
+		return order, nil
+	}
+	year := order.Year()
+	if order.Month() == time.December && len(traced) == 10 && traced[:2] == "01" {
+		year++
+	}
+	t, err := time.ParseInLocation("20060102150405", strconv.Itoa(year)+traced, Beijing)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%w: traceTime is not a time", ErrMalformed)
+	}
+	return t, nil
+}
+
+// Beijing is the zone of the channels' times without an offset.
+var Beijing = time.FixedZone("+08:00", 8*3600)

@@ -202,3 +202,13 @@ func weChatGCM(key []byte, nonce string) (cipher.AEAD, error) {
 	}
 	return gcm, nil
 }
+
+// SignWeChatJSAPI makes the fields that a page hands to WeChat's script so that
+// its user pays what was prepared.
+func SignWeChatJSAPI(key *rsa.PrivateKey, appID, prepayID string, at time.Time, nonce string) (map[string]string, error) {
+	f := map[string]string{"appId": appID, "timeStamp": strconv.FormatInt(at.Unix(), 10), "nonceStr": nonce,
+		"package": "prepay_id=" + prepayID, "signType": "RSA"}
+	var err error
+	f["paySign"], err = signSHA256(key, []byte(f["appId"]+"\n"+f["timeStamp"]+"\n"+f["nonceStr"]+"\n"+f["package"]+"\n"))
+	return f, err
+}

@@ -1,4 +1,9 @@
-package http
+// Package strictjson reads JSON from others without room for two readings.
+//
+// In: the bytes of one object, whose size the caller has bounded. Out: a filled
+// struct, or why not. Called by whatever reads answers and notifications of
+// channels.
+package strictjson
 
 import (
 	"bytes"
@@ -13,14 +18,14 @@ import (
 // maxDepth bounds the nesting of an answer. The deepest documented one has 5.
 const maxDepth = 32
 
-// decodeJSON reads one JSON object strictly into a struct: a member that is
+// Decode reads one JSON object strictly into a struct: a member that is
 // there twice, also in another case, is an error (encoding/json takes the last
 // one of any case, another reader the first), so are bytes that are not UTF-8
 // and anything behind the object. Numbers go into int64 or text, never into a
 // float: a fraction or an exponent in an integer field is an error. The caller
 // has bounded the size of body.
-func decodeJSON(body []byte, into any) error {
-	if err := checkJSON(body); err != nil {
+func Decode(body []byte, into any) error {
+	if err := check(body); err != nil {
 		return err
 	}
 	if err := json.Unmarshal(body, into); err != nil {
@@ -29,7 +34,7 @@ func decodeJSON(body []byte, into any) error {
 	return nil
 }
 
-func checkJSON(body []byte) error {
+func check(body []byte) error {
 	if !utf8.Valid(body) {
 		return errors.New("it is not UTF-8")
 	}
