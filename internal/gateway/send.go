@@ -77,6 +77,9 @@ func address(text, otherwise string) (*url.URL, error) {
 	if err != nil || u.Host == "" || u.RawQuery != "" || u.User != nil {
 		return nil, errors.New("a base URL is not scheme://host/path")
 	}
+	if u.Path == "" {
+		u.Path = "/" // so that a joined path begins with it, signed and sent alike
+	}
 	return u, nil
 }
 

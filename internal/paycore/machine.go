@@ -40,6 +40,7 @@ const (
 	ByFix      Cause = "fix"          // the reconciliation by itself, confirmed by the channel
 	ByApproved Cause = "fix_approved" // the reconciliation, approved by two people
 	ByReverse  Cause = "reverse"      // an earlier fix is undone
+	BySetting  Cause = "setting"      // the merchant's setting for money that came late
 )
 
 // move is one legal change of state.
@@ -72,7 +73,8 @@ var orderMoves = machine{
 
 // paymentMoves: a notification that comes after CLOSED or FAILED moves nothing,
 // it is logged; only the reconciliation brings such a payment back, and a
-// CLOSED one only with the approval of two people. So is a credit taken back.
+// CLOSED one only with the approval of two people, unless all of it goes back to
+// the payer at once. So is a credit taken back.
 var paymentMoves = machine{
 	{None, Paying, ByCore}:        true,
 	{Paying, Success, ByAnswer}:   true,
@@ -89,6 +91,8 @@ var paymentMoves = machine{
 	{Failed, Success, ByFix}:      true,
 	{Failed, Success, ByApproved}: true,
 	{Closed, Success, ByApproved}: true,
+	{Closed, Success, BySetting}:  true, // with a refund of all of it, in the same step
+	{Failed, Success, BySetting}:  true,
 	{Success, Failed, ByApproved}: true,
 	{Success, Paying, ByReverse}:  true,
 	{Success, Failed, ByReverse}:  true,

@@ -93,6 +93,10 @@ func (c *Core) complete(command Command) (Command, error) {
 		at(&v.DoneAt)
 		v.at = now
 		return v, nil
+	case RefundLate:
+		at(&v.PaidAt)
+		v.at, v.rates = now, c.rates
+		return v, nil
 	case ClosePayment:
 		at(&v.At)
 		return v, nil
