@@ -100,6 +100,8 @@ var bookPhrases = []Text{
 	{"the channel closed it unpaid", "渠道已关闭，未支付"},
 	{"it changed meanwhile", "期间已发生变化"},
 	{"refund number {refund} exists with other content", "退款单号 {refund} 已存在，内容不同"},
+	{"a late payment is refunded under a number, and has one of the channel", "晚到的支付须有退款单号和渠道流水号"},
+	{"late, to be refunded", "晚到，将退款"},
 	{"fee of the refund: {reason}", "退款手续费：{reason}"},
 	{"a refund has a number and an amount above zero", "退款须有单号且金额大于零"},
 	{"payment {payment} is in {currency}", "支付单 {payment} 的币种为 {currency}"},
