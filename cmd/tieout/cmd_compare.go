@@ -125,6 +125,9 @@ type comparison struct {
 	steps   steps
 	failed  error              // why the two sides could not be compared
 	written []schemas.FileUsed // the reports
+
+	differences int64                 // how many there are
+	kept        []*schemas.Difference // all of them, or none if they are many
 }
 
 func (c *compareCmd) start(a *app, def *channels.Definition, watch steps) (*comparison, error) {
@@ -321,6 +324,9 @@ func (w *comparison) match(ctx context.Context, rules match.Rules, scratch match
 	if err := errors.Join(err, writer.Close(), sink.diffs.Close(), outcomes.Close(), diffs.Close()); err != nil {
 		return err
 	}
+	if w.differences = sink.diffs.Rows(); w.differences <= keptDifferences {
+		w.kept = sink.kept
+	}
 	w.report.Totals, w.report.Carried = res.Totals, res.CarriedOut
 	w.report.Proofs = append(w.report.Proofs, res.Proofs...)
 	w.report.Bridge = pipeline.BridgeOf(res.Totals)
@@ -336,7 +342,7 @@ func (w *comparison) match(ctx context.Context, rules match.Rules, scratch match
 
 // write writes the reports.
 func (w *comparison) write(a *app) ([]schemas.FileUsed, error) {
-	w.report.Differences = linesOf[schemas.Difference](filepath.Join(w.dir, differencesLines))
+	w.report.Differences = w.eachDifference()
 	w.report.EachReject = linesOf[schemas.Reject](filepath.Join(w.dir, rejectsLines))
 	return report.Compare(a.ctx, w.dir, &w.report, langs(a.lang))
 }
@@ -362,6 +368,20 @@ func (w *comparison) finish(a *app) error {
 		return exitCode(code)
 	}
 	return nil
+}
+
+// eachDifference streams the differences: from memory, or from their list.
+func (w *comparison) eachDifference() iter.Seq2[*schemas.Difference, error] {
+	if w.kept == nil {
+		return linesOf[schemas.Difference](filepath.Join(w.dir, differencesLines))
+	}
+	return func(yield func(*schemas.Difference, error) bool) {
+		for _, d := range w.kept {
+			if !yield(d, nil) {
+				return
+			}
+		}
+	}
 }
 
 // linesOf streams one of our files of JSON lines; a comparison that ended before
@@ -394,7 +414,7 @@ func (w *comparison) print(a *app, code int) error {
 		if err := printTotals(a, w.report.Totals); err != nil {
 			return err
 		}
-		if err := printDifferences(a, w.report.Differences, filepath.Join(w.dir, "differences.csv")); err != nil {
+		if err := printDifferences(a, w.report.Differences, w.differences, filepath.Join(w.dir, "differences.csv")); err != nil {
 			return err
 		}
 	}
@@ -460,8 +480,13 @@ func (s *compareSink) Reject(r schemas.Reject) error {
 type decidedSink struct {
 	outcomes *recordfile.OutcomeWriter
 	diffs    *recordfile.LineWriter[schemas.Difference]
+	kept     []*schemas.Difference // the first ones
 	table    *resolve.Table
 }
+
+// keptDifferences bounds those that are kept for the reports, some 30 MB;
+// decoding 3,300 again took 0.4 s.
+const keptDifferences = 10_000
 
 // Outcome implements match.Sink.
 func (s *decidedSink) Outcome(o schemas.Outcome) error { return s.outcomes.Outcome(o) }
@@ -476,5 +501,8 @@ func (s *decidedSink) Difference(d *schemas.Difference) error {
 	dec := s.table.Decide(d, resolve.Context{})
 	shown := *d
 	shown.Decision = &dec
+	if len(s.kept) < keptDifferences {
+		s.kept = append(s.kept, &shown)
+	}
 	return s.diffs.Add(&shown)
 }

@@ -121,15 +121,15 @@ func printProofSum(a *app, proofs []schemas.Proof) error {
 
 // printDifferences writes a line for each of the first differences, and says
 // where the others are.
-func printDifferences(a *app, all func(yield func(*schemas.Difference, error) bool), file string) error {
+func printDifferences(a *app, all func(yield func(*schemas.Difference, error) bool), rows int64, file string) error {
 	t := newTable(3)
-	n := 0
+	n := int64(0)
 	for d, err := range all {
 		if err != nil {
 			return err
 		}
 		if n++; n > shownDifferences {
-			continue
+			break
 		}
 		what := report.Reason(a.lang, d)
 		if d.BreakOn != bizday.None {
@@ -145,7 +145,7 @@ func printDifferences(a *app, all func(yield func(*schemas.Difference, error) bo
 		return err
 	}
 	if n > shownDifferences {
-		fmt.Fprintf(a.out, a.tr("  … and %d more: %s\n", "  …… 另有 %d 笔，见 %s\n"), n-shownDifferences, file)
+		fmt.Fprintf(a.out, a.tr("  … and %d more: %s\n", "  …… 另有 %d 笔，见 %s\n"), rows-shownDifferences, file)
 	}
 	return nil
 }

@@ -4,12 +4,15 @@ import (
 	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"tieout/internal/fault"
 	"tieout/schemas"
@@ -77,6 +80,31 @@ func (f *folder) fill(name string, fn func(io.Writer) error) error {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return d.close()
+}
+
+// part is a file that fillAll writes.
+type part struct {
+	name string
+	fn   func(io.Writer) error
+}
+
+// fillAll creates files in their order and lets their functions write them, all
+// at the same time.
+func (f *folder) fillAll(parts []part) error {
+	var writing errgroup.Group
+	for _, p := range parts {
+		d, err := f.create(p.name)
+		if err != nil {
+			return errors.Join(err, writing.Wait())
+		}
+		writing.Go(func() error {
+			if err := p.fn(d); err != nil {
+				return fmt.Errorf("write %s: %w", p.name, err)
+			}
+			return d.close()
+		})
+	}
+	return writing.Wait()
 }
 
 func (d *draft) Write(b []byte) (int, error) { return d.out.Write(b) }

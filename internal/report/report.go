@@ -100,14 +100,14 @@ func writeRun(ctx context.Context, f *folder, r *schemas.RunReport, langs []faul
 	if err != nil {
 		return err
 	}
+	var parts []part
 	for _, lang := range langs {
 		t := tongue{lang}
 		view := titled{page: p, Title: plain(r.Account) + " " + r.Date.String() + " " + t.verdict(r.Verdict), Others: without(langs, lang)}
-		if err := f.fill(fmt.Sprintf(pageFile, lang), func(w io.Writer) error { return render(w, lang, "run", view) }); err != nil {
-			return err
-		}
+		parts = append(parts, part{fmt.Sprintf(pageFile, lang), func(w io.Writer) error { return render(w, lang, "run", view) }})
 	}
-	if err := f.fill(workbookFile, func(w io.Writer) error { return book.finish(w, p) }); err != nil {
+	parts = append(parts, part{workbookFile, func(w io.Writer) error { return book.finish(w, p) }})
+	if err := f.fillAll(parts); err != nil {
 		return err
 	}
 	doc := runDocument{Format: runFormat, Run: r, Differences: list, Checks: checks, Files: f.used()}
@@ -170,14 +170,14 @@ func writeDay(_ context.Context, f *folder, d *schemas.DayReport, langs []fault.
 	if err != nil {
 		return err
 	}
+	var parts []part
 	for _, lang := range langs {
 		t := tongue{lang}
 		view := titledDay{dayPage: p, Title: t.say("day.title") + " " + d.Date.String() + " " + t.verdict(d.Verdict), Others: without(langs, lang)}
-		if err := f.fill(fmt.Sprintf(dayPageFile, lang), func(w io.Writer) error { return render(w, lang, "day", view) }); err != nil {
-			return err
-		}
+		parts = append(parts, part{fmt.Sprintf(dayPageFile, lang), func(w io.Writer) error { return render(w, lang, "day", view) }})
 	}
-	if err := f.fill(dayWorkbookFile, func(w io.Writer) error { return writeDayBook(w, tongue{langs[0]}, d, p) }); err != nil {
+	parts = append(parts, part{dayWorkbookFile, func(w io.Writer) error { return writeDayBook(w, tongue{langs[0]}, d, p) }})
+	if err := f.fillAll(parts); err != nil {
 		return err
 	}
 	doc := dayDocument{Format: dayFormat, Date: d.Date, Verdict: d.Verdict, Missing: d.Missing, Accounts: p.summaries(), Files: f.used()}

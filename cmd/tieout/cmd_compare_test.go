@@ -1,0 +1,60 @@
+package main
+
+import (
+	"encoding/json"
+	"iter"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"tieout/internal/fault"
+	"tieout/schemas"
+)
+
+// The reports are written from differences in memory where these are few; they
+// are the ones of the list, which the reports of many are written from.
+func TestCompare_KeepsTheDifferencesOfItsList(t *testing.T) {
+	dir := t.TempDir()
+	a := &app{cli: &CLI{Memory: 1 << 30}, ctx: t.Context(), now: func() time.Time { return time.Unix(1795190400, 0).UTC() }, lang: fault.English}
+	c := compareCmd{Channel: "wechat", Out: filepath.Join(dir, "out")}
+	def, err := c.definition()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, _, err := writeNight(t.Context(), dir, "wechat", "", 20_000, benchDate, def.Day())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Statement, c.Local = []string{files.Statement}, files.Local
+	w, err := c.compare(a, newMeter(a.now))
+	if err != nil || w.failed != nil {
+		t.Fatal(err, w.failed)
+	}
+	kept := linesFrom(t, w.eachDifference())
+	w.kept = nil
+	listed := linesFrom(t, w.eachDifference())
+	if len(kept) == 0 || int64(len(kept)) != w.differences || len(kept) != len(listed) {
+		t.Fatalf("%d differences: %d kept, %d in the list", w.differences, len(kept), len(listed))
+	}
+	for i := range kept {
+		if kept[i] != listed[i] {
+			t.Errorf("difference %d is kept as %s, in the list as %s", i, kept[i], listed[i])
+		}
+	}
+}
+
+func linesFrom(t *testing.T, all iter.Seq2[*schemas.Difference, error]) []string {
+	t.Helper()
+	var lines []string
+	for d, err := range all {
+		if err != nil {
+			t.Fatal(err)
+		}
+		line, err := json.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, string(line))
+	}
+	return lines
+}
