@@ -263,6 +263,11 @@ func (w *comparison) statement(ctx context.Context) error {
 		if f := normalize.Incomplete(st); err == nil && f != nil {
 			err = f
 		}
+		for _, s := range w.sources {
+			if changed := s.unchanged(); changed != nil {
+				return changed // whatever else is wrong may come of it
+			}
+		}
 		return err
 	})
 	return errors.Join(err, sink.rejects.Close(), rejects.Close())

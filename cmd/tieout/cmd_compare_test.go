@@ -3,29 +3,75 @@ package main
 import (
 	"encoding/json"
 	"iter"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"tieout/internal/fault"
+	"tieout/internal/pipeline"
 	"tieout/schemas"
 )
 
-// The reports are written from differences in memory where these are few; they
-// are the ones of the list, which the reports of many are written from.
-func TestCompare_KeepsTheDifferencesOfItsList(t *testing.T) {
+// nightToCompare is a comparison of files that the bench wrote.
+func nightToCompare(t *testing.T, rows int64) (*app, *compareCmd) {
+	t.Helper()
 	dir := t.TempDir()
 	a := &app{cli: &CLI{Memory: 1 << 30}, ctx: t.Context(), now: func() time.Time { return time.Unix(1795190400, 0).UTC() }, lang: fault.English}
-	c := compareCmd{Channel: "wechat", Out: filepath.Join(dir, "out")}
+	c := &compareCmd{Channel: "wechat", Out: filepath.Join(dir, "out")}
 	def, err := c.definition()
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, _, err := writeNight(t.Context(), dir, "wechat", "", 20_000, benchDate, def.Day())
+	files, _, err := writeNight(t.Context(), dir, "wechat", "", rows, benchDate, def.Day())
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.Statement, c.Local = []string{files.Statement}, files.Local
+	return a, c
+}
+
+// atBegin does something when a step begins.
+type atBegin struct {
+	*meter
+	step string
+	do   func()
+}
+
+func (b *atBegin) Begin(step string) {
+	if b.meter.Begin(step); step == b.step {
+		b.do()
+	}
+}
+
+// A statement that is written to while it is read is refused: the digest of its
+// records might be that of other bytes.
+func TestCompare_StatementChangedWhileRead(t *testing.T) {
+	a, c := nightToCompare(t, 100)
+	grow := func() {
+		f, err := os.OpenFile(c.Statement[0], os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer f.Close()
+		if _, err := f.WriteString("\n"); err != nil {
+			t.Error(err)
+		}
+	}
+	w, err := c.compare(a, &atBegin{newMeter(a.now), pipeline.StageNormalize, grow})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.failed == nil || fault.Of(w.failed).ID != "E-2152" || w.report.Verdict != schemas.Incomplete {
+		t.Errorf("%s, %v", w.report.Verdict, w.failed)
+	}
+}
+
+// The reports are written from differences in memory where these are few; they
+// are the ones of the list, which the reports of many are written from.
+func TestCompare_KeepsTheDifferencesOfItsList(t *testing.T) {
+	a, c := nightToCompare(t, 20_000)
 	w, err := c.compare(a, newMeter(a.now))
 	if err != nil || w.failed != nil {
 		t.Fatal(err, w.failed)

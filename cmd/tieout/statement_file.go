@@ -19,7 +19,7 @@ import (
 // it.
 type statementFile struct {
 	raw     *os.File
-	size    int64
+	before  os.FileInfo // when it was opened
 	entries []unpack.Entry
 	files   []normalize.File // without the digest of raw until digest
 }
@@ -57,8 +57,8 @@ func (s *statementFile) unpack(ctx context.Context) error {
 	if err != nil {
 		return fault.New("E-4101", fault.V{"path": s.raw.Name(), "reason": err.Error()}, err)
 	}
-	s.size = info.Size()
-	how, err := unpack.Sniff(s.raw, s.size)
+	s.before = info
+	how, err := unpack.Sniff(s.raw, info.Size())
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (s *statementFile) unpack(ctx context.Context) error {
 		return fault.New("E-4101", fault.V{"path": os.TempDir(), "reason": err.Error()}, err)
 	}
 	defer os.RemoveAll(dir)
-	s.entries, err = unpack.Open(ctx, filepath.Base(s.raw.Name()), s.raw, s.size, how, unpack.Limits{}, func() (*os.File, error) { return os.CreateTemp(dir, "unpacked-*") })
+	s.entries, err = unpack.Open(ctx, filepath.Base(s.raw.Name()), s.raw, info.Size(), how, unpack.Limits{}, func() (*os.File, error) { return os.CreateTemp(dir, "unpacked-*") })
 	for _, e := range s.entries {
 		s.files = append(s.files, normalize.File{Name: e.Title(), Size: e.Size, Reader: e.Reader})
 	}
@@ -79,11 +79,24 @@ func (s *statementFile) unpack(ctx context.Context) error {
 // digest computes the digest that the records of the files carry.
 func (s *statementFile) digest() error {
 	h := sha256.New()
-	if _, err := io.Copy(h, io.NewSectionReader(s.raw, 0, s.size)); err != nil {
+	if _, err := io.Copy(h, io.NewSectionReader(s.raw, 0, s.before.Size())); err != nil {
 		return fault.New("E-4101", fault.V{"path": s.raw.Name(), "reason": err.Error()}, err)
 	}
 	for i := range s.files {
 		s.files[i].SHA256 = hex.EncodeToString(h.Sum(nil))
+	}
+	return nil
+}
+
+// unchanged refuses a file that was written to since it was opened: what was
+// read may not be what the digest is of.
+func (s *statementFile) unchanged() error {
+	now, err := s.raw.Stat()
+	if err != nil {
+		return fault.New("E-4101", fault.V{"path": s.raw.Name(), "reason": err.Error()}, err)
+	}
+	if now.Size() != s.before.Size() || !now.ModTime().Equal(s.before.ModTime()) {
+		return fault.New("E-2152", fault.V{"file": s.raw.Name()}, nil)
 	}
 	return nil
 }

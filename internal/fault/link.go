@@ -25,9 +25,9 @@ var linkRows = []Entry{
 	},
 	{
 		ID:    "E-2152",
-		What:  Text{"The local file changed while it was read.", "读取期间本地文件发生了变化。"},
+		What:  Text{"The file changed while it was read.", "读取期间文件发生了变化。"},
 		Which: Text{"File {file}.", "文件 {file}。"},
-		Do:    Text{"Wait until the export program has finished, then run again.", "请等待导出程序完成后再运行。"},
+		Do:    Text{"Wait until the program that writes it has finished, then run again.", "请等待写入它的程序完成后再运行。"},
 	},
 	{
 		ID:    "E-2450",
