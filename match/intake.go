@@ -1,6 +1,7 @@
 package match
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -100,14 +101,27 @@ func (in *Intake) take(which int, b *schemas.Batch) error {
 	if in.rows[which]+n >= math.MaxInt32 {
 		return fault.New("E-4160", fault.V{"rows": in.rows[which] + n, "limit": math.MaxInt32}, nil)
 	}
-	trays, whole := in.trays[which], in.whole[which]
+	trays, whole, names := in.trays[which], in.whole[which], &in.names[which]
 	var x cells
+	var err error
+	one := sameTexts(&b.Currency)
+	if one && n > 0 {
+		if x.currency, err = names.code(b.Currency.At(0)); err != nil {
+			return fmt.Errorf("row %d: %w", in.rows[which], err)
+		}
+		whole.countAll(x.currency, b.AmountMinor)
+	}
 	for i := range b.Len() {
 		x.row = int32(in.rows[which]) + int32(i)
-		if err := x.of(b, i, &in.names[which]); err != nil {
+		if !one {
+			if x.currency, err = names.code(b.Currency.At(i)); err != nil {
+				return fmt.Errorf("row %d: %w", x.row, err)
+			}
+			whole.count(x.currency, b.AmountMinor[i])
+		}
+		if err := x.of(b, i); err != nil {
 			return fmt.Errorf("row %d: %w", x.row, err)
 		}
-		whole.count(x.currency, x.amount)
 		if len(x.key) == 0 {
 			if err := in.without[which].addFresh(&x); err != nil {
 				return err
@@ -156,9 +170,28 @@ func (in *Intake) read(ctx context.Context, workers int, sets [2]RowSet) error {
 	return g.Wait()
 }
 
-// of takes a row out of a batch and refuses values that no stage before may
-// hand on.
-func (x *cells) of(b *schemas.Batch, i int, names *currencyCache) (err error) {
+// sameTexts tells whether all values of a column are the same, as currencies
+// mostly are: a comparison of the column with itself, one value further on.
+func sameTexts(t *schemas.Text) bool {
+	n := t.Len()
+	if n == 0 {
+		return true
+	}
+	size := len(t.At(0))
+	if len(t.Bytes) != n*size || !bytes.Equal(t.Bytes[size:], t.Bytes[:len(t.Bytes)-size]) {
+		return false
+	}
+	for i, end := range t.Ends {
+		if int(end) != (i+1)*size {
+			return false
+		}
+	}
+	return true
+}
+
+// of takes a row, but for its currency, out of a batch and refuses values that
+// no stage before may hand on.
+func (x *cells) of(b *schemas.Batch, i int) (err error) {
 	x.kind, x.status, x.amount, x.time, x.date = b.Kind[i], b.Status[i], b.AmountMinor[i], b.EventTime[i], bizday.None
 	if x.time == schemas.NoTime {
 		x.date = b.BillDate[i] // of rows with a time, it is never asked for
@@ -168,9 +201,6 @@ func (x *cells) of(b *schemas.Batch, i int, names *currencyCache) (err error) {
 		if refund := b.RefundRef.At(i); len(refund) > 0 {
 			x.key = refund
 		}
-	}
-	if x.currency, err = names.code(b.Currency.At(i)); err != nil {
-		return err
 	}
 	if x.fee, err = feeOfRow(schemas.NullInt64{V: b.FeeMinor[i], Valid: b.FeeValid[i]}, b.FeeSub[i]); err != nil {
 		return err

@@ -158,6 +158,11 @@ func (l *ledger) count(currency uint8, amount int64) {
 	l.sum(currency).Add(amount)
 }
 
+func (l *ledger) countAll(currency uint8, amounts []int64) {
+	l.rows += int64(len(amounts))
+	l.sum(currency).AddAll(amounts)
+}
+
 func (l *ledger) sum(currency uint8) *money.Sum {
 	if l.last != nil && l.lastCur == currency {
 		return l.last
