@@ -2,7 +2,6 @@ package ledgerlink
 
 import (
 	"database/sql"
-	"os"
 	"testing"
 )
 
@@ -15,25 +14,22 @@ func TestSQLNativeTimes(t *testing.T) {
 	}
 	china := Mapping{Zone: shanghai}
 	for _, c := range []struct {
-		driver, variable, name string
-		setup                  []string
-		table                  string
-		mapping                Mapping
+		driver, name string
+		setup        []string
+		table        string
+		mapping      Mapping
 	}{
-		{PostgreSQL, "TIEOUT_TEST_POSTGRES", "pgx", []string{"DROP TABLE IF EXISTS zoned",
+		{PostgreSQL, "pgx", []string{"DROP TABLE IF EXISTS zoned",
 			"CREATE TABLE zoned AS SELECT *, ended::timestamptz AS ended_at FROM trade"}, "zoned", Mapping{}},
-		{PostgreSQL, "TIEOUT_TEST_POSTGRES", "pgx", []string{"DROP TABLE IF EXISTS clock",
+		{PostgreSQL, "pgx", []string{"DROP TABLE IF EXISTS clock",
 			"CREATE TABLE clock AS SELECT *, ended::timestamptz AT TIME ZONE 'Asia/Shanghai' AS ended_at FROM trade"}, "clock", china},
-		{MySQL, "TIEOUT_TEST_MYSQL", "mysql", []string{"DROP TABLE IF EXISTS zoned", "SET time_zone = '+00:00'",
+		{MySQL, "mysql", []string{"DROP TABLE IF EXISTS zoned", "SET time_zone = '+00:00'",
 			"CREATE TABLE zoned (ended_at TIMESTAMP(6) NULL) AS SELECT t.*, CAST(REPLACE(REPLACE(ended, 'T', ' '), 'Z', '') AS DATETIME(6)) AS ended_at FROM trade t"}, "zoned", china},
-		{MySQL, "TIEOUT_TEST_MYSQL", "mysql", []string{"DROP TABLE IF EXISTS clock",
+		{MySQL, "mysql", []string{"DROP TABLE IF EXISTS clock",
 			"CREATE TABLE clock AS SELECT t.*, CAST(REPLACE(REPLACE(ended, 'T', ' '), 'Z', '') AS DATETIME(6)) + INTERVAL 8 HOUR AS ended_at FROM trade t"}, "clock", china},
 	} {
 		t.Run(c.driver+" "+c.table, func(t *testing.T) {
-			dsn := os.Getenv(c.variable)
-			if dsn == "" {
-				t.Skipf("%s is not set: no %s to test with", c.variable, c.driver)
-			}
+			dsn := server(t, c.driver)
 			db, err := sql.Open(c.name, dsn)
 			if err != nil {
 				t.Fatal(err)

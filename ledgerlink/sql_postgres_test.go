@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -84,10 +83,7 @@ func TestPostgresCells(t *testing.T) {
 
 // What database/sql gives, the short way gives too.
 func TestPostgresAgreesWithDatabaseSQL(t *testing.T) {
-	dsn := os.Getenv("TIEOUT_TEST_POSTGRES")
-	if dsn == "" {
-		t.Skip("TIEOUT_TEST_POSTGRES is not set: no PostgreSQL to test with")
-	}
+	dsn := server(t, PostgreSQL)
 	db, err := sql.Open("pgx", dsn)
 	if err != nil {
 		t.Fatal(err)

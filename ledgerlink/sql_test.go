@@ -174,20 +174,32 @@ func exec(t *testing.T, path, statement string) {
 
 // The servers are real ones, named by the environment.
 func TestSQLExportPostgreSQL(t *testing.T) {
-	testServer(t, PostgreSQL, "TIEOUT_TEST_POSTGRES", "pgx", placeholderDollar)
+	testServer(t, PostgreSQL, "pgx", placeholderDollar)
 }
 
 func TestSQLExportMySQL(t *testing.T) {
-	testServer(t, MySQL, "TIEOUT_TEST_MYSQL", "mysql", func(int) string { return "?" })
+	testServer(t, MySQL, "mysql", func(int) string { return "?" })
 }
 
 func placeholderDollar(n int) string { return "$" + string(rune('0'+n)) }
 
-func testServer(t *testing.T, driver, variable, name string, mark func(int) string) {
-	dsn := os.Getenv(variable)
-	if dsn == "" {
-		t.Skipf("%s is not set: no %s to test with", variable, driver)
+// server is the DSN of a real server, which the environment names. Without one
+// the test is skipped, or fails when TIEOUT_REQUIRE_DATABASES is 1.
+func server(t testing.TB, driver string) (dsn string) {
+	t.Helper()
+	variable := map[string]string{PostgreSQL: "TIEOUT_TEST_POSTGRES", MySQL: "TIEOUT_TEST_MYSQL"}[driver]
+	if dsn = os.Getenv(variable); dsn != "" {
+		return dsn
 	}
+	if os.Getenv("TIEOUT_REQUIRE_DATABASES") == "1" {
+		t.Fatalf("%s is not set: no %s to test with", variable, driver)
+	}
+	t.Skipf("%s is not set: no %s to test with", variable, driver)
+	return ""
+}
+
+func testServer(t *testing.T, driver, name string, mark func(int) string) {
+	dsn := server(t, driver)
 	db, err := sql.Open(name, dsn)
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"testing"
 	"time"
 
@@ -42,5 +43,17 @@ func TestBench_OverlappingStepsAreOne(t *testing.T) {
 	steps := m.taken()
 	if len(steps) != 2 || steps[0].Name != "normalize ∥ export ∥ match" || steps[1].Name != "report" || steps[0].Wall != time.Second || steps[1].Wall != time.Second {
 		t.Errorf("%+v", steps)
+	}
+}
+
+// A night that took more memory than it was allowed is a failure, however right
+// its answer; one that stayed below is none.
+func TestBench_MemoryIsHeldToItsLimit(t *testing.T) {
+	for limit, want := range map[memory]fault.ID{1 << 20: "E-7003", 64 << 30: ""} {
+		a := &app{cli: &CLI{Memory: limit, Quiet: true}, ctx: t.Context(), now: time.Now, out: io.Discard, err: io.Discard}
+		err := (&benchNightCmd{Rows: 200, Channel: "wechat", Keep: t.TempDir()}).Run(a)
+		if got := fault.Of(err); err != nil && got.ID != want || err == nil && want != "" {
+			t.Errorf("limit %d: got %v, want %q", limit, err, want)
+		}
 	}
 }
