@@ -252,3 +252,33 @@ func FuzzIDs(f *testing.F) {
 		}
 	})
 }
+
+// Values of up to 32 bytes are put together in registers, longer ones are
+// copied, and both may follow each other.
+func TestTextsOfAllLengthsAreJoined(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 9))
+	var want Texts
+	var flags []uint8
+	var last []byte
+	values := 0
+	for range 20_000 {
+		flags = append(flags, uint8(min(1, r.IntN(5))))
+		if flags[len(flags)-1] != 0 {
+			values++
+			v := bytes.Clone(last[:r.IntN(len(last)+1)])
+			for n := 1 + r.IntN(1+r.IntN(70)); n > 0 && len(v) < 90; n-- {
+				v = append(v, byte('a'+r.IntN(3)))
+			}
+			last = v
+			want.Bytes = append(want.Bytes, v...)
+		}
+		want.Ends = append(want.Ends, uint32(len(want.Bytes)))
+	}
+	var got Texts
+	if err := got.Deltas(new(textPacker).Append(nil, want.Ends, want.Bytes), len(flags), values, flags); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got.Bytes, want.Bytes) || !slices.Equal(got.Ends, want.Ends) {
+		t.Error("texts differ")
+	}
+}

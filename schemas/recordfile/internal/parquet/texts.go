@@ -133,18 +133,14 @@ func (t *Texts) Nulls(n int) {
 // Deltas appends n rows out of a DELTA_BYTE_ARRAY page of present values;
 // flags as Presence gives them.
 func (t *Texts) Deltas(b []byte, n, present int, flags []uint8) error {
-	b, size, err := t.lengths(b, present)
+	tails, size, err := t.lengths(b, present)
 	if err != nil {
 		return err
 	}
 	if err := t.room(n, size); err != nil {
 		return err
 	}
-	if flags == nil {
-		t.join(b)
-	} else {
-		t.joinSome(b, flags)
-	}
+	t.join(b, len(b)-len(tails), t.more(n), flags)
 	return nil
 }
 
@@ -182,40 +178,55 @@ func (t *Texts) sizes(tail int64) (size int64, err error) {
 	return size, nil
 }
 
-// join puts checked values together. All memory is there.
-func (t *Texts) join(b []byte) {
-	text, ends, at := t.Bytes[:cap(t.Bytes)], t.more(len(t.prefix)), len(t.Bytes)
-	last, rest := at, t.rest[:len(ends)]
-	for i, p := range t.prefix[:len(ends)] {
-		start, r := at, int(rest[i])
-		copyShort(text[at:], text[last:], int(p))
-		at += int(p)
-		copyShort(text[at:], b, r)
-		at += r
-		b, last = b[r:], start
-		ends[i] = uint32(at)
-	}
-	t.Bytes = text[:at]
-}
-
-// joinSome does the same where some rows have no value.
-func (t *Texts) joinSome(b []byte, flags []uint8) {
-	text, ends, at := t.Bytes[:cap(t.Bytes)], t.more(len(flags)), len(t.Bytes)
-	last, next := at, 0
-	for i, f := range flags {
-		if f != 0 {
-			start, p, r := at, int(t.prefix[next]), int(t.rest[next])
-			copyShort(text[at:], text[last:], p)
-			at += p
-			copyShort(text[at:], b, r)
-			at += r
-			b, last = b[r:], start
+// join puts checked values together, whose rests begin at a place of b. All
+// memory is there. A short value stays in registers: what it has in common with
+// the next one would, read back at another boundary from where it was just
+// stored, wait for the stores.
+func (t *Texts) join(b []byte, from int, ends []uint32, flags []uint8) {
+	text, at, last, next := t.Bytes[:cap(t.Bytes)], len(t.Bytes), len(t.Bytes), 0
+	prefixes, rests := t.prefix, t.rest[:len(t.prefix)]
+	var v0, v1, v2, v3 uint64
+	for i := range ends {
+		if flags == nil || flags[i] != 0 {
+			p, rest := int(prefixes[next]), int(rests[next])
 			next++
+			to := text[at:]
+			if in := from - p; p+rest <= shortText && in >= 0 && in+shortText <= len(b) {
+				src, keep := b[in:in+shortText], &firstBytes[p]
+				v0 = blend(v0, binary.LittleEndian.Uint64(src[0:]), keep[0])
+				v1 = blend(v1, binary.LittleEndian.Uint64(src[8:]), keep[1])
+				v2 = blend(v2, binary.LittleEndian.Uint64(src[16:]), keep[2])
+				v3 = blend(v3, binary.LittleEndian.Uint64(src[24:]), keep[3])
+				to = to[:shortText]
+				binary.LittleEndian.PutUint64(to[0:], v0)
+				binary.LittleEndian.PutUint64(to[8:], v1)
+				binary.LittleEndian.PutUint64(to[16:], v2)
+				binary.LittleEndian.PutUint64(to[24:], v3)
+			} else {
+				copy(to, text[last:last+p])
+				copy(to[p:], b[from:from+rest])
+				v0, v1 = binary.LittleEndian.Uint64(to[0:]), binary.LittleEndian.Uint64(to[8:])
+				v2, v3 = binary.LittleEndian.Uint64(to[16:]), binary.LittleEndian.Uint64(to[24:])
+			}
+			last, at, from = at, at+p+rest, from+rest
 		}
 		ends[i] = uint32(at)
 	}
 	t.Bytes = text[:at]
 }
+
+// blend keeps some bits of a word, and takes the others from another.
+func blend(old, other, keep uint64) uint64 { return other ^ (other^old)&keep }
+
+// firstBytes[n] has the bits of the first n bytes of a short text set.
+var firstBytes = func() (masks [shortText + 1][4]uint64) {
+	for n := range masks {
+		for i := range n {
+			masks[n][i/8] |= 0xff << (i % 8 * 8)
+		}
+	}
+	return masks
+}()
 
 // more adds n rows, for which there is room, and returns their ends to be set.
 func (t *Texts) more(n int) []uint32 {
