@@ -4,8 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"tieout/internal/channelsim"
 	"tieout/internal/gateway"
@@ -368,4 +372,63 @@ func (otherAmount) Query(_ context.Context, kind schemas.Kind, payNo, _ string, 
 func jsonOf(v any) (string, error) {
 	b, err := json.Marshal(v)
 	return string(b), err
+}
+
+// counting counts the refunds that are sent.
+type counting struct {
+	gateway.Channel
+	refunds atomic.Int64
+}
+
+func (c *counting) Refund(ctx context.Context, r gateway.RefundRequest) (schemas.QueryAnswer, error) {
+	c.refunds.Add(1)
+	return c.Channel.Refund(ctx, r)
+}
+
+// 64 callers and the workers ask for one refund: it is sent once. 64 ask to pay
+// one payment: all who are answered are given the same.
+func TestRacingCallers(t *testing.T) {
+	counted := &counting{}
+	w := newWorld(t, func(a *gateway.Account) {
+		if _, ok := a.Channel.(*gateway.WeChat); ok {
+			counted.Channel, a.Channel, a.Calls = a.Channel, counted, 200
+		}
+	})
+	w.paid("wechat", "PAY00001")
+	w.do(paycore.Done, paycore.CreateRefund{RefundNo: "REF00001", PayNo: "PAY00001", AmountMinor: 45, Currency: "CNY"})
+	w.create("wechat", "O-2", "PAY00002", "")
+	var callers errgroup.Group
+	var mu sync.Mutex
+	given := map[string]bool{}
+	for range 64 {
+		callers.Go(func() error { return w.desk.Refund(t.Context(), "REF00001") })
+		callers.Go(func() error {
+			p, err := w.desk.Pay(t.Context(), "PAY00002")
+			if errors.Is(err, gateway.ErrBusy) {
+				return nil
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			given[p.CodeURL] = true
+			return err
+		})
+	}
+	for range 4 {
+		callers.Go(func() error {
+			_, err := w.desk.Work(t.Context())
+			return err
+		})
+	}
+	if err := callers.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if n := counted.refunds.Load(); n != 1 {
+		t.Errorf("the refund was sent %d times", n)
+	}
+	if len(given) != 1 {
+		t.Errorf("given to pay with: %v", given)
+	}
+	w.work(2, time.Minute)
+	w.refund("REF00001", paycore.Success)
+	w.sound()
 }

@@ -1,10 +1,12 @@
 package gateway_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -52,9 +54,41 @@ type world struct {
 	accounts map[string]gateway.Account
 	desk     *gateway.Desk
 	opt      gateway.Options
+	notify   string       // where the channels tell us
 	http     *http.Client // the payer's browser
 	mu       sync.Mutex
 	mux      *http.ServeMux // receives notifications
+	heard    []heard        // all that came
+}
+
+// heard is a notification as it came.
+type heard struct {
+	path   string
+	header http.Header
+	body   []byte
+}
+
+func (w *world) notified(rw http.ResponseWriter, r *http.Request) {
+	w.mu.Lock()
+	mux := w.mux
+	w.mu.Unlock()
+	mux.ServeHTTP(rw, r)
+}
+
+// tell hands a notification to the core and returns what it answered.
+func (w *world) tell(n heard) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodPost, n.path, bytes.NewReader(n.body))
+	r.Header = n.header
+	rec := httptest.NewRecorder()
+	w.notified(rec, r)
+	return rec
+}
+
+// lastHeard returns the notification that came last.
+func (w *world) lastHeard() heard {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.heard[len(w.heard)-1]
 }
 
 // The keys of the channels take a second to make; they are the same for all.
@@ -69,16 +103,19 @@ func newWorld(t *testing.T, settings func(*gateway.Account)) *world {
 	w.sim = must(channelsim.Start(context.Background(), channelsim.Options{Now: w.clock.now, Seed: 7, Keys: keys}))(t)
 	t.Cleanup(func() { w.sim.Close() })
 	notify := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		body := must(io.ReadAll(r.Body))(t)
 		w.mu.Lock()
-		mux := w.mux
+		w.heard = append(w.heard, heard{r.URL.Path, r.Header, body})
 		w.mu.Unlock()
-		mux.ServeHTTP(rw, r)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		w.notified(rw, r)
 	}))
 	t.Cleanup(notify.Close)
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM([]byte(w.sim.Config().CAPEM))
 	w.http = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}}
 	t.Cleanup(w.http.CloseIdleConnections)
+	w.notify = notify.URL
 	w.channels(pool, notify.URL)
 	for name, a := range w.accounts {
 		if settings != nil {
@@ -160,6 +197,13 @@ func (w *world) do(want paycore.Effect, c paycore.Command) {
 // shown does what a payer does with what he was given, short of paying.
 func (w *world) shown(p gateway.Prepaid) {
 	w.t.Helper()
+	if status := w.visit(p); status != http.StatusOK {
+		w.t.Fatalf("the cashier says %d", status)
+	}
+}
+
+func (w *world) visit(p gateway.Prepaid) (status int) {
+	w.t.Helper()
 	var resp *http.Response
 	switch {
 	case p.Form != nil:
@@ -167,12 +211,10 @@ func (w *world) shown(p gateway.Prepaid) {
 	case strings.Contains(p.PayURL, "gateway.do"):
 		resp = must(w.http.Get(p.PayURL))(w.t)
 	default:
-		return // a code: nothing happens before he pays
+		return http.StatusOK // a code: nothing happens before he pays
 	}
 	resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		w.t.Fatalf("the cashier says %s", resp.Status)
-	}
+	return resp.StatusCode
 }
 
 func values(fields map[string]string) url.Values {

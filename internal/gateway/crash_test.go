@@ -1,0 +1,155 @@
+//go:build crashpoints
+
+package gateway_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"tieout/internal/channelsim"
+	"tieout/internal/crashpoint"
+	"tieout/internal/gateway"
+	"tieout/internal/paycore"
+)
+
+// crashed is what the hook panics with.
+type crashed struct{ point string }
+
+// until runs do and dies at the n-th crash point (-1: nowhere). It reports the
+// points that were passed and whether it died.
+func until(n int, do func()) (points []string, died bool) {
+	crashpoint.Arm(func(name string) {
+		points = append(points, name)
+		if len(points)-1 == n {
+			panic(crashed{name})
+		}
+	})
+	defer crashpoint.Arm(nil)
+	defer func() {
+		if r := recover(); r != nil {
+			if _, ok := r.(crashed); !ok {
+				panic(r)
+			}
+			died = true
+		}
+	}()
+	do()
+	return points, false
+}
+
+// business is a merchant's: one payment, paid, partly refunded, and one that is
+// closed. Every step may be asked for again, as after a lost answer.
+func business(t *testing.T, w *world, channel string) {
+	pay, refund, other := "PAY00001"+channel, "REF00001"+channel, "PAY00002"+channel
+	command := func(c paycore.Command) {
+		if r := must(w.core.Do(t.Context(), c))(t)[0]; r.Effect != paycore.Done && r.Effect != paycore.Already {
+			t.Fatalf("%T: %s %s", c, r.Effect, r.Reason)
+		}
+	}
+	create := func(no string) {
+		command(paycore.CreatePayment{Merchant: "M01", OrderNo: "O-" + no, PayNo: no, Channel: channel, Account: channel + "-main", AmountMinor: 12345, Currency: "CNY"})
+	}
+	settle := func(steps int) {
+		for range steps {
+			w.clock.pass(4 * time.Minute)
+			if err := w.desk.WorkHere(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	create(pay)
+	if p, err := w.desk.Pay(t.Context(), pay); err == nil {
+		w.visit(p) // who has paid is shown the door
+	} else if !errors.Is(err, gateway.ErrEnded) && !errors.Is(err, gateway.ErrBusy) {
+		t.Fatal(err)
+	}
+	w.sim.PayNow(t.Context(), channel, pay, channelsim.Lost, time.Time{}) //nolint:errcheck // paid before the crash
+	settle(3)
+	command(paycore.CreateRefund{RefundNo: refund, PayNo: pay, AmountMinor: 45, Currency: "CNY"})
+	if err := w.desk.Refund(t.Context(), refund); err != nil {
+		t.Fatal(err)
+	}
+	create(other)
+	if p, err := w.desk.Pay(t.Context(), other); err == nil {
+		w.visit(p)
+	}
+	if err := w.desk.Close(t.Context(), other); err != nil && !errors.Is(err, gateway.ErrPending) {
+		t.Fatal(err)
+	}
+	settle(16)
+}
+
+func TestCrashBetweenAnyTwoSteps(t *testing.T) {
+	for _, channel := range channels {
+		reference := newWorld(t, nil)
+		points, _ := until(-1, func() { business(t, reference, channel) })
+		seen := map[string]bool{}
+		for _, p := range points {
+			seen[p] = true
+		}
+		for _, p := range []string{"desk.intent", "desk.saved", "desk.called", "desk.booked"} {
+			if !seen[p] {
+				t.Errorf("%s: the point %s is not there", channel, p)
+			}
+		}
+		for n := range points {
+			t.Run(fmt.Sprintf("%s/%d-%s", channel, n, points[n]), func(t *testing.T) {
+				w := newWorld(t, nil)
+				if _, died := until(n, func() { business(t, w, channel) }); !died {
+					t.Fatal("no crash")
+				}
+				must(0, w.db.Close())(t)
+				w.open()
+				business(t, w, channel)
+				w.payment("PAY00001"+channel, paycore.Success)
+				w.refund("REF00001"+channel, paycore.Success)
+				w.payment("PAY00002"+channel, paycore.Closed)
+				if s := w.stuck(); len(s) != 0 {
+					t.Errorf("stuck: %+v", s)
+				}
+				_, over := w.sim.Refund(t.Context(), channelsim.RefundRequest{Channel: channel, MerchantRef: "PAY00001" + channel, RefundRef: "REFOVER0", AmountMinor: 12301, At: w.clock.now()})
+				_, rest := w.sim.Refund(t.Context(), channelsim.RefundRequest{Channel: channel, MerchantRef: "PAY00001" + channel, RefundRef: "REFREST0", AmountMinor: 12300, At: w.clock.now()})
+				if over == nil || rest != nil {
+					t.Errorf("12301 more: %v; 12300 more: %v", over, rest)
+				}
+				w.sound()
+			})
+		}
+	}
+}
+
+// The effect is on disk and the answer is not out: the channel sends it again,
+// and that changes nothing.
+func TestFaultA2_CrashBetweenCommitAndReply(t *testing.T) {
+	w := newWorld(t, nil)
+	for _, channel := range channels {
+		no := "PAY00001" + channel
+		w.create(channel, "O-"+no, no, "")
+		w.shown(must(w.desk.Pay(t.Context(), no))(t))
+		must(w.sim.PayNow(t.Context(), channel, no, channelsim.Late, w.clock.now()))(t)
+		crashpoint.Arm(func(name string) {
+			if name == "notify.answer" {
+				panic(http.ErrAbortHandler)
+			}
+		})
+		n := must(w.sim.DeliverDue(t.Context(), w.clock.now()))(t)
+		crashpoint.Arm(nil)
+		if n != 0 {
+			t.Errorf("%s: acknowledged without an answer", channel)
+		}
+		must(0, w.db.Close())(t)
+		w.open()
+		before := w.payment(no, paycore.Success)
+		w.clock.pass(5 * time.Minute)
+		if n := must(w.sim.DeliverDue(t.Context(), w.clock.now()))(t); n != 1 {
+			t.Errorf("%s: sent again, acknowledged %d times", channel, n)
+		}
+		if after := w.payment(no, paycore.Success); after.Version != before.Version {
+			t.Errorf("%s: it had a second effect", channel)
+		}
+	}
+	w.sound()
+}
