@@ -3,8 +3,6 @@ package ledgerlink
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 
+	"tieout/internal/digest"
 	"tieout/internal/fault"
 	"tieout/schemas"
 )
@@ -78,15 +77,15 @@ func openLocal(path string) (*os.File, os.FileInfo, schemas.FileUsed, error) {
 	if err == nil && !stat.Mode().IsRegular() {
 		err = &os.PathError{Op: "open", Path: path, Err: errors.New("not a regular file")}
 	}
-	h := sha256.New()
+	sum := ""
 	if err == nil {
-		_, err = io.Copy(h, io.NewSectionReader(file, 0, stat.Size()))
+		sum, err = digest.File(file, stat.Size())
 	}
 	if err != nil {
 		file.Close()
 		return nil, nil, none, broken(err)
 	}
-	used := schemas.FileUsed{Name: fault.Safe(filepath.Base(path), 255), SHA256: hex.EncodeToString(h.Sum(nil)), Size: stat.Size()}
+	used := schemas.FileUsed{Name: fault.Safe(filepath.Base(path), 255), SHA256: sum, Size: stat.Size()}
 	return file, stat, used, nil
 }
 

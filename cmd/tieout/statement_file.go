@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"tieout/internal/digest"
 	"tieout/internal/fault"
 	"tieout/internal/unpack"
 	"tieout/ledgerlink"
@@ -78,12 +76,12 @@ func (s *statementFile) unpack(ctx context.Context) error {
 
 // digest computes the digest that the records of the files carry.
 func (s *statementFile) digest() error {
-	h := sha256.New()
-	if _, err := io.Copy(h, io.NewSectionReader(s.raw, 0, s.before.Size())); err != nil {
+	sum, err := digest.File(s.raw, s.before.Size())
+	if err != nil {
 		return fault.New("E-4101", fault.V{"path": s.raw.Name(), "reason": err.Error()}, err)
 	}
 	for i := range s.files {
-		s.files[i].SHA256 = hex.EncodeToString(h.Sum(nil))
+		s.files[i].SHA256 = sum
 	}
 	return nil
 }
