@@ -120,7 +120,10 @@ func (b *block) reset(r *rowReader) {
 func (b *block) rows(r *rowReader) error {
 	at, err := b.open()
 	for err == nil && at >= 0 && b.base+int64(at) < b.end {
-		at, err = b.next(r, at)
+		from := at
+		if at, err = b.group(r, at); err == nil && at == from {
+			at, err = b.next(r, at)
+		}
 	}
 	// What is wrong with the rows that wait comes before what has stopped here.
 	if err := r.flush(b); err != nil {
@@ -159,6 +162,38 @@ func (b *block) open() (int, error) {
 		at = next // belongs to a row of the block before
 	}
 	return at, nil
+}
+
+// maxGroup is how many bytes of rows are cut together: so few that no cell of
+// them is too long, even decoded.
+const maxGroup = maxCell / 2
+
+// group reads the whole lines at buf[at:], as many as are read together, and
+// returns where the next row begins: at, if next must read that one.
+func (b *block) group(r *rowReader, at int) (int, error) {
+	if r.index == nil {
+		return at, nil
+	}
+	if err := r.flush(b); err != nil {
+		return -1, err
+	}
+	g, from := &r.group, at
+	for lines := b.buf[at:min(at+maxGroup, len(b.buf))]; g.n < groupRows && b.base+int64(at) < b.end; {
+		i := bytes.IndexByte(lines, '\n')
+		if i < 0 || b.body.startsTail(lines[:i]) {
+			break
+		}
+		row, why := b.cutLineEnd(lines[:i], at+i+1 == len(b.buf) && b.eof)
+		b.lines++
+		b.lastRow = b.base + int64(at)
+		g.rows[g.n] = waiting{raw: row, line: b.lines, offset: b.lastRow, why: why}
+		g.n++
+		at, lines = at+i+1, lines[i+1:]
+	}
+	if at > from {
+		r.index.cut(b.buf[from:at], g)
+	}
+	return at, r.flush(b)
 }
 
 // next reads the row, or meets the tail, at buf[at:]; it returns where the next
@@ -243,7 +278,7 @@ func (b *block) load(n int) error {
 		n, b.eof = int(rest), true
 	}
 	have := len(b.buf)
-	if cap(b.buf) < have+n {
+	if cap(b.buf) < have+n+room {
 		grown := make([]byte, have, have+n+64<<10)
 		copy(grown, b.buf)
 		b.buf = grown

@@ -62,7 +62,9 @@ func TestDecodeBody_BlockBorders(t *testing.T) {
 		for block := int64(1); block < 90; block++ {
 			b := &body{file: file, end: file.Size, block: block, startsTail: startsWith(starts)}
 			reader := func() *rowReader {
-				return newRowReader(p, &target{date: bizday.None}, newDelimitedCutter(f, p.names))
+				r := newRowReader(p, &target{date: bizday.None}, newDelimitedCutter(f, p.names))
+				r.index = newIndex(p, false)
+				return r
 			}
 			var got strings.Builder
 			all, rows, lines, tailAt := newStats(p), 0, int64(0), int64(-1)
@@ -122,6 +124,7 @@ func TestRowLoopAllocatesNothing(t *testing.T) {
 	content := bytes.Repeat([]byte("order-1,1\n"), 1000)
 	b := &body{file: &File{Size: int64(len(content)), Reader: bytes.NewReader(content)}, end: int64(len(content)), block: blockSize, startsTail: func([]byte) bool { return false }}
 	r := newRowReader(p, &target{date: bizday.None}, newDelimitedCutter(f, p.names))
+	r.index = newIndex(p, false)
 	blk := &block{body: b, end: b.end, stats: newStats(p)}
 	blk.decode(r) // grows the memory that the next ones reuse
 	if n := testing.AllocsPerRun(10, func() { blk.decode(r) }); n > 0 || blk.batch.Len() != 1000 {

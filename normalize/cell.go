@@ -186,6 +186,7 @@ const (
 	highs = 0x80 * ones
 
 	chunkSize = 64
+	room      = chunkSize + 1 // bytes that loops may read behind a text
 )
 
 // scanFor is the hot loop over the bytes of a row, 64 at a time. It writes the
@@ -206,7 +207,7 @@ func scanFor(row []byte, d byte, ends []int32) (s scanned, n int) {
 		if len(row)-at >= chunkSize {
 			c = (*[chunkSize]byte)(row[at:])
 		} else {
-			rest = filler
+			rest = [chunkSize]byte(filler[:])
 			copy(rest[:], row[at:])
 		}
 		w0, w1, w2, w3 := word(c[0:]), word(c[8:]), word(c[16:]), word(c[24:])
@@ -248,7 +249,7 @@ func scanFor(row []byte, d byte, ends []int32) (s scanned, n int) {
 
 // filler stands behind the last bytes of a row: no delimiter, and nothing that
 // is looked for.
-var filler = [chunkSize]byte(bytes.Repeat([]byte{'~'}, chunkSize))
+var filler = [room]byte(bytes.Repeat([]byte{'~'}, room))
 
 func word(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
 
@@ -269,7 +270,7 @@ func scanLine(row []byte) (s scanned) {
 		if len(row)-at >= chunkSize {
 			c = (*[chunkSize]byte)(row[at:])
 		} else {
-			rest = filler
+			rest = [chunkSize]byte(filler[:])
 			copy(rest[:], row[at:])
 		}
 		var above uint64

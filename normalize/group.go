@@ -2,6 +2,7 @@ package normalize
 
 import (
 	"math/bits"
+	"slices"
 
 	"tieout/internal/fault"
 )
@@ -21,9 +22,9 @@ const groupRows = 64
 type group struct {
 	n     int
 	rows  [groupRows]waiting
-	texts [groupRows][]byte // that the cells are parts of
+	text  []byte // that the cells are parts of, with room behind it
 	cells [][groupRows]span
-	made  []byte // texts that are not the file's own bytes
+	kept  []byte // texts of rows that were cut one by one
 
 	odd     uint64 // one bit a row
 	rules   [groupRows]*rule
@@ -31,6 +32,7 @@ type group struct {
 	valid   []uint64           // times, one bit a row
 	words   [][groupRows]uint8
 	events  [groupRows]int64
+	moved   [groupRows]int64 // what each row adds to a running balance
 }
 
 // waiting is one row of a group.
@@ -48,31 +50,28 @@ func newGroup(p *plan) group {
 // all has the bit of each row.
 func (g *group) all() uint64 { return 1<<uint(g.n) - 1 }
 
-func (g *group) cell(col, i int) []byte { return g.cells[col][i].of(g.texts[i]) }
+func (g *group) cell(col, i int) []byte { return g.cells[col][i].of(g.text) }
 
 // take takes the next row of a block; why is what is already known to be wrong
 // with it. Its memory must stay as it is until flush.
 func (r *rowReader) take(raw []byte, line, offset int64, b *block, why string) error {
-	if r.p.balanceCol >= 0 {
-		// A running balance is followed from row to row.
-		return r.alone(&waiting{raw: raw, line: line, offset: offset, why: why}, b)
-	}
 	g, i := &r.group, r.group.n
 	g.n++
 	g.rows[i] = waiting{raw: raw, line: line, offset: offset, why: why}
 	bad := &r.bad
 	*bad = badCell{reason: why}
 	text, cells := r.cut.cut(raw, bad)
-	g.texts[i] = g.keep(raw, text)
-	for _, col := range r.p.used {
-		if bad.reason == "" {
-			g.cells[col][i] = cells[col]
-		} else {
-			g.cells[col][i] = span{}
-		}
-	}
 	if bad.reason != "" {
 		g.odd |= 1 << uint(i)
+		text, cells = nil, nil
+	}
+	at := int32(len(g.kept))
+	g.kept = append(g.kept, text...)
+	for _, col := range r.p.used {
+		g.cells[col][i] = span{}
+		if cells != nil {
+			g.cells[col][i] = span{at + cells[col].from, at + cells[col].to}
+		}
 	}
 	if g.n == groupRows {
 		return r.flush(b)
@@ -80,20 +79,14 @@ func (r *rowReader) take(raw []byte, line, offset int64, b *block, why string) e
 	return nil
 }
 
-// keep copies a text that the cutter made, since the next row takes its place.
-func (g *group) keep(raw, text []byte) []byte {
-	if len(text) == 0 || len(raw) > 0 && &text[0] == &raw[0] {
-		return text
-	}
-	at := len(g.made)
-	g.made = append(g.made, text...)
-	return g.made[at:]
-}
-
 // flush reads the rows that wait. Neighbours that the same rule makes records
 // of go into the block together.
 func (r *rowReader) flush(b *block) error {
 	g := &r.group
+	if g.text == nil { // not yet cut by an index
+		g.kept = slices.Grow(g.kept, room)
+		g.text = g.kept
+	}
 	r.readGroup()
 	r.ruleGroup()
 	r.countGroup(&b.stats)
@@ -110,13 +103,14 @@ func (r *rowReader) flush(b *block) error {
 			end++
 		}
 		r.recordGroup(g.rules[i], i, end, b)
+		r.balanceGroup(i, end, &b.stats)
 		i = end
 	}
 	g.reset()
 	return nil
 }
 
-func (g *group) reset() { g.n, g.odd, g.made = 0, 0, g.made[:0] }
+func (g *group) reset() { g.n, g.odd, g.text, g.kept = 0, 0, nil, g.kept[:0] }
 
 // alone reads one row by itself.
 func (r *rowReader) alone(w *waiting, b *block) error {

@@ -11,13 +11,16 @@ import (
 
 	"golang.org/x/text/encoding/simplifiedchinese"
 
-	"tieout/internal/bizday"
 	"tieout/schemas/channels"
 )
 
-// Rows of which some are damaged become the same records, rejects and totals
-// whether they are read together or each alone.
-func TestGroup_AgainstRowsAlone(t *testing.T) {
+// rowTemplates are rows in order of one format.
+type rowTemplates struct {
+	channel, format, merchant string
+	rows                      []string
+}
+
+var templates = func() []rowTemplates {
 	weChat := "`2026-11-20 10:00:00,`wx8888888888888888,`1900000109,`0,`,`4200012345202611200000000001,`M202611200000000000010001,`oUpF8uMuAJO_1,`JSAPI,`SUCCESS," +
 		"`OTHERS,`CNY,`88.00,`0.00,`0,`0,`0.00,`0.00,`,`,`商品1号,`,`0.53000,`0.60%,`88.00,`0.00,`"
 	weChatRefund := "`2026-11-20 11:00:00,`wx8888888888888888,`1900000109,`0,`,`4200012345202611200000000002,`M202611200000000000010002,`oUpF8uMuAJO_1,`JSAPI,`REFUND," +
@@ -29,24 +32,25 @@ func TestGroup_AgainstRowsAlone(t *testing.T) {
 	bank := "1|!104110045678|!20261120|!100000|!20261120000000000002|!M202611200000000000010001|!|!|!C|!88.00|!0.00|!00|!中国银行|!货款1号"
 	bankRefund := "1|!104110045678|!20261120|!235959|!20261120000000000003|!M202611200000000000010002|!R8|!20261120000000000002|!D|!8.00|!0.10|!00|!中国银行|!退款"
 	skipped := strings.NewReplacer("20261120|", "20260308|", "100000", "023000").Replace(bank) // New York's clocks go on at two
-	for _, c := range []struct {
-		channel, format, merchant string
-		rows                      []string
-	}{
+	return []rowTemplates{
 		{"wechat", "trade_all_current", "1900000109", []string{weChat, weChatRefund}},
 		{"alipay", "", "", []string{alipay, alipayRefund}},
 		{"alipay", "", "", []string{income, outgo}},
 		{"bankdemo", "", "104110045678", []string{bank, bankRefund, skipped}},
-	} {
+	}
+}()
+
+// Rows of which some are damaged become the same records, rejects and totals
+// whether they are read together or each alone.
+func TestGroup_AgainstRowsAlone(t *testing.T) {
+	for _, c := range templates {
 		t.Run(fmt.Sprintf("%s/bytes=%d", c.channel, len(c.rows[0])), func(t *testing.T) { groupAgainstAlone(t, c.channel, c.format, c.merchant, c.rows) })
 	}
 }
 
 func groupAgainstAlone(t *testing.T, channel, format, merchant string, templates []string) {
 	p := planOf(t, channel, format, templates[0])
-	p.balanceCol = -1 // rows of a running balance are not read together, but this tells as much about their rules
-	date := bizday.Make(2026, 11, 20)
-	to := &target{merchant: []byte(merchant), date: date, day: p.def.Day().Of(date), feeSign: 1}
+	to := targetOf(p, merchant)
 	newYork, err := time.LoadLocation("America/New_York")
 	if err != nil {
 		t.Fatal(err)

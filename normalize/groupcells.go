@@ -8,7 +8,7 @@ import "bytes"
 func (g *group) readIDs(c *column, col int) {
 	cells := &g.cells[col]
 	for i := range g.n {
-		cell := cells[i].of(g.texts[i])
+		cell := cells[i].of(g.text)
 		if c.absent(cell) {
 			cells[i] = span{}
 		} else if checkID(cell, c.digits, c.max) != "" {
@@ -18,25 +18,26 @@ func (g *group) readIDs(c *column, col int) {
 }
 
 // readAmounts reads a short amount only if the row before has another one:
-// zeros stand one below the other.
+// zeros stand one below the other. Rows that are not odd have no NUL, so a word
+// tells the length as well.
 func (g *group) readAmounts(c *column, col int) {
-	out, before, length, v := &g.numbers[col], uint64(0), -1, int64(0)
-	for i := range g.rows[:g.n] {
-		cell := g.cell(col, i)
-		if len(cell) <= 8 && cap(cell) >= 8 {
-			if text := word(cell[:8]) << (64 - 8*uint(len(cell))); text != before || length != len(cell) {
-				before, length = text, len(cell)
-			} else {
+	const none = ^uint64(0)
+	out, text, before, v := &g.numbers[col], g.text[:len(g.text)+room], none, int64(0)
+	for i, s := range g.cells[col][:g.n] {
+		if n := s.to - s.from; n <= 8 {
+			w := word(text[s.from:]) << (64 - 8*uint(n))
+			if w == before {
 				out[i] = v
 				continue
 			}
+			before = w
 		} else {
-			length = -1
+			before = none
 		}
 		var why string
-		if v, why = c.parseAmount(cell); why != "" || wrongSign(v, c.sign) {
+		if v, why = c.parseAmount(s.of(text)); why != "" || wrongSign(v, c.sign) {
 			g.odd |= 1 << uint(i)
-			length = -1
+			before = none
 		}
 		out[i] = v
 	}

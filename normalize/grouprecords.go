@@ -114,9 +114,7 @@ func (r *rowReader) appendIDs(to *schemas.Text, col, first, end int) {
 		to.Ends = fill(to.Ends, uint32(len(to.Bytes)), end-first)
 		return
 	}
-	for i := first; i < end; i++ {
-		appendShort(to, r.group.cell(col, i))
-	}
+	appendCells(to, r.group.text, r.group.cells[col][first:end])
 }
 
 // appendTexts appends what a person reads.
@@ -125,10 +123,45 @@ func (r *rowReader) appendTexts(to *schemas.Text, col, first, end int) {
 		to.Ends = fill(to.Ends, uint32(len(to.Bytes)), end-first)
 		return
 	}
-	c := &r.p.columns[col]
-	for i := first; i < end; i++ {
-		c.appendText(to, r.group.cell(col, i))
+	c, g := &r.p.columns[col], &r.group
+	if c.op != opText && longest(g.cells[col][first:end]) <= maxAttr {
+		appendCells(to, g.text, g.cells[col][first:end])
+		return
 	}
+	for i := first; i < end; i++ {
+		c.appendText(to, g.cell(col, i))
+	}
+}
+
+func longest(cells []span) (n int32) {
+	for _, s := range cells {
+		n = max(n, s.to-s.from)
+	}
+	return n
+}
+
+// appendCells is Text.Append for the cells of a column, with room behind their
+// text. Nearly all have at most 32 bytes: so many are copied in one move,
+// whatever the length.
+func appendCells(to *schemas.Text, text []byte, cells []span) {
+	n, total := len(to.Bytes), 0
+	for _, s := range cells {
+		total += int(s.to - s.from)
+	}
+	out := slices.Grow(to.Bytes, total+32)[:n+total+32]
+	text = text[:len(text)+room]
+	to.Ends = slices.Grow(to.Ends, len(cells))
+	ends := to.Ends[len(to.Ends) : len(to.Ends)+len(cells)]
+	for i, s := range cells {
+		if length := int(s.to - s.from); length <= 32 {
+			*(*[32]byte)(out[n:]) = *(*[32]byte)(text[s.from:])
+			n += length
+		} else {
+			n += copy(out[n:], s.of(text))
+		}
+		ends[i] = uint32(n)
+	}
+	to.Bytes, to.Ends = out[:n], to.Ends[:len(to.Ends)+len(cells)]
 }
 
 // appendAbsolute appends amounts without their sign, which the rule knows.

@@ -41,6 +41,7 @@ type rowReader struct {
 	p        *plan
 	t        *target
 	cut      cutter
+	index    *index // nil: rows are cut one by one
 	zone     zone
 	currency []byte // with room behind it
 	line     []byte // that the cells are parts of

@@ -32,7 +32,9 @@ func (r *reading) readRows(ctx context.Context, o *opened) error {
 	place := &position{lines: o.lines, lastRow: -1, tailAt: -1}
 	reader := func() *rowReader {
 		cut, _ := newCutter(o.plan) // made once above without an error
-		return newRowReader(o.plan, t, cut)
+		r := newRowReader(o.plan, t, cut)
+		r.index = newIndex(o.plan, o.crlf)
+		return r
 	}
 	err = decodeBody(ctx, b, r.in.Workers, reader, o.plan, func(blk *block) (bool, error) {
 		part.stats.merge(&blk.stats)
