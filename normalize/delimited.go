@@ -8,7 +8,8 @@ import (
 )
 
 // delimitedCutter cuts a line at a delimiter, after decoding: in GBK the second
-// byte of a character can be a '|'.
+// byte of a character can be a '|'. It knows what can be wrong with a row; of
+// those in order an index cuts most.
 type delimitedCutter struct {
 	delimiter  []byte
 	prefix     []byte
@@ -19,9 +20,6 @@ type delimitedCutter struct {
 	gb         bool
 	names      []string
 	cells      []span
-	ends       []int32 // of the cells but the last
-	rare       int     // of a delimiter of several bytes: the one that is looked for
-	hits       []int32 // its places
 	decoded    []byte
 	unquoted   []byte
 }
@@ -30,15 +28,7 @@ func newDelimitedCutter(f *channels.Format, names []string) *delimitedCutter {
 	d := f.Delimited
 	c := &delimitedCutter{delimiter: []byte(d.Delimiter), prefix: []byte(d.CellPrefix), trims: d.Trim != "",
 		quoted: d.Quoting == "rfc4180", terminated: d.Terminated, gb: f.Encoding == "gb18030",
-		names: names, cells: make([]span, len(names)), ends: make([]int32, len(names)-1)}
-	for i := range len(d.Delimiter) {
-		if d.Delimiter[i] < d.Delimiter[c.rare] {
-			c.rare = i // the lower one: scanFor is made for it
-		}
-	}
-	if len(d.Delimiter) > 1 {
-		c.hits = make([]int32, 2*len(names)+16)
-	}
+		names: names, cells: make([]span, len(names))}
 	for i := range len(d.Trim) {
 		c.trim[d.Trim[i]] = true
 	}
@@ -50,7 +40,7 @@ func (c *delimitedCutter) cut(row []byte, bad *badCell) ([]byte, []span) {
 	if c.gb {
 		text, damaged = c.decode(row)
 	}
-	s, n := c.scan(text)
+	s, n := scanLine(text), bytes.Count(text, c.delimiter)
 	if s.control {
 		bad.set(0, nil, whyControl)
 	}
@@ -71,7 +61,7 @@ func (c *delimitedCutter) cut(row []byte, bad *badCell) ([]byte, []span) {
 		}
 		row = c.unquoted
 		c.cutPrefix(row, bad)
-	case n != len(c.ends):
+	case n != len(c.cells)-1:
 		c.miscounted(row, n+1, bad)
 		return nil, nil
 	default:
@@ -88,61 +78,6 @@ func (c *delimitedCutter) cut(row []byte, bad *badCell) ([]byte, []span) {
 		c.findTab(row, bad)
 	}
 	return row, c.cells
-}
-
-// scan looks at a row once: what kind of bytes it has, and where its delimiters
-// stand. n counts them all, ends holds as many as a good row has.
-func (c *delimitedCutter) scan(row []byte) (s scanned, n int) {
-	if len(c.delimiter) == 1 {
-		return scanFor(row, c.delimiter[0], c.ends)
-	}
-	if s, n = scanFor(row, c.delimiter[c.rare], c.hits); n <= len(c.hits) {
-		return s, c.wholeDelimiters(row, c.hits[:n])
-	}
-	n = 0
-	for at := 0; ; {
-		i := bytes.Index(row[at:], c.delimiter)
-		if i < 0 {
-			return s, n
-		}
-		at += i
-		if n < len(c.ends) {
-			c.ends[n] = int32(at)
-		}
-		at += len(c.delimiter)
-		n++
-	}
-}
-
-// wholeDelimiters finds the delimiters of several bytes by the places of one of
-// their bytes.
-func (c *delimitedCutter) wholeDelimiters(row []byte, hits []int32) (n int) {
-	free := 0 // behind the delimiter before
-	for _, hit := range hits {
-		at := int(hit) - c.rare
-		if at < free || !begins(row[at:], c.delimiter) {
-			continue
-		}
-		if n < len(c.ends) {
-			c.ends[n] = int32(at)
-		}
-		free = at + len(c.delimiter)
-		n++
-	}
-	return n
-}
-
-// begins is bytes.HasPrefix for a prefix of two or three bytes.
-func begins(b, prefix []byte) bool {
-	if len(b) < len(prefix) {
-		return false
-	}
-	for i, c := range prefix {
-		if b[i] != c {
-			return false
-		}
-	}
-	return true
 }
 
 // decode returns a GB18030 row in UTF-8, and the place of the first byte that
@@ -184,35 +119,16 @@ func (c *delimitedCutter) checkEncoding(row []byte, s scanned, damaged int, bad 
 // split cuts a row with the right number of delimiters, and the mark off its
 // cells.
 func (c *delimitedCutter) split(row []byte, bad *badCell) {
-	from, width := int32(0), int32(len(c.delimiter))
-	if len(c.prefix) == 1 && c.splitMarked(row) {
-		return
+	from := 0
+	for i := range c.cells {
+		to := len(row)
+		if n := bytes.Index(row[from:], c.delimiter); n >= 0 {
+			to = from + n
+		}
+		c.cells[i] = span{int32(from), int32(to)}
+		from = to + len(c.delimiter)
 	}
-	for i, end := range c.ends {
-		c.cells[i] = span{from, end}
-		from = end + width
-	}
-	c.cells[len(c.ends)] = span{from, int32(len(row))}
-	if len(c.prefix) > 0 {
-		c.cutPrefix(row, bad)
-	}
-}
-
-// splitMarked is the hot loop over cells with a mark of one byte. It is false
-// if one has none.
-func (c *delimitedCutter) splitMarked(row []byte) bool {
-	from, width, mark, wrong := int32(0), int32(len(c.delimiter)), c.prefix[0], byte(0)
-	cells := c.cells[:len(c.ends)+1]
-	for i, end := range c.ends {
-		wrong |= row[from] ^ mark // of an empty cell the delimiter
-		cells[i] = span{from + 1, end}
-		from = end + width
-	}
-	if wrong != 0 || int(from) == len(row) || row[from] != mark {
-		return false
-	}
-	cells[len(c.ends)] = span{from + 1, int32(len(row))}
-	return true
+	c.cutPrefix(row, bad)
 }
 
 const whyMark = "the mark that begins every cell is missing"

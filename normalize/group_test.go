@@ -116,7 +116,7 @@ func damage(rng *rand.Rand, cell string, other []string) string {
 }
 
 // planOf compiles the format whose layout has as many columns as the row.
-func planOf(t *testing.T, channel, format, row string) *plan {
+func planOf(t testing.TB, channel, format, row string) *plan {
 	t.Helper()
 	defs, err := channels.All()
 	if err != nil {
@@ -151,7 +151,7 @@ func found(b *block) string {
 	return fmt.Sprintf("%+v\n%+v\n%+v", b.batch, b.rejects, s)
 }
 
-func appendGB(t *testing.T, p *plan, row string) []byte {
+func appendGB(t testing.TB, p *plan, row string) []byte {
 	t.Helper()
 	if p.format.Encoding != "gb18030" {
 		return []byte(row)

@@ -1,47 +1,31 @@
 package normalize
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
-
-	"golang.org/x/text/encoding/simplifiedchinese"
-
-	"tieout/schemas/channels"
 )
 
-// BenchmarkSplit cuts one row into its cells, with the checks that go with it.
+// BenchmarkSplit cuts a group of rows into their cells, with the checks that go
+// with it.
 func BenchmarkSplit(b *testing.B) {
-	weChat := "`2026-11-20 10:00:00,`wx8888888888888888,`1900000109,`0,`,`4200012345202611200000000001,`M202611200000000000010001,`oUpF8uMuAJO_0000000000000001,`JSAPI,`SUCCESS," +
-		"`OTHERS,`CNY,`88.00,`0.00,`0,`0,`0.00,`0.00,`,`,`商品1号,`,`0.53000,`0.60%,`88.00,`0.00,`"
-	alipay := "2026112022001400000000000001\t,M202611200000000000010001\t,交易,商品1号,2026-11-20 09:59:57,2026-11-20 10:00:00,\t,\t,\t,\t,*明(138****0001)\t,88.00,88.00,0.00,0.00,0.00,0.00,0.00,,0.00\t,0.00,\t,-0.53,0.00,"
-	bank := "1|!104110045678|!20261120|!100000|!20261120000000000002|!M202611200000000000010001|!|!|!C|!88.00|!0.00|!00|!中国银行|!货款1号"
-	for _, c := range []struct {
-		shape, row string
-		format     channels.Format
-	}{
-		{"ticked", weChat, channels.Format{Encoding: "utf-8", Delimited: &channels.DelimitedShape{Delimiter: ",", CellPrefix: "`"}}},
-		{"trimmed-gbk", alipay, channels.Format{Encoding: "gb18030", Delimited: &channels.DelimitedShape{Delimiter: ",", Trim: " \t"}}},
-		{"two-bytes-gbk", bank, channels.Format{Encoding: "gb18030", Delimited: &channels.DelimitedShape{Delimiter: "|!"}}},
-	} {
-		cells := strings.Count(c.row, c.format.Delimited.Delimiter) + 1
-		row := []byte(c.row)
-		if c.format.Encoding == "gb18030" {
-			var err error
-			if row, err = simplifiedchinese.GBK.NewEncoder().Bytes(row); err != nil {
-				b.Fatal(err)
-			}
-		}
-		b.Run(fmt.Sprintf("shape=%s/cells=%d", c.shape, cells), func(b *testing.B) {
-			cutter := newDelimitedCutter(&c.format, make([]string, cells))
-			b.SetBytes(int64(len(row)))
+	for _, c := range templates {
+		p := planOf(b, c.channel, c.format, c.rows[0])
+		row := append(appendGB(b, p, c.rows[0]), '\n')
+		b.Run(fmt.Sprintf("channel=%s/cells=%d", c.channel, len(p.columns)), func(b *testing.B) {
+			text := append(bytes.Repeat(row, groupRows), filler[:]...)
+			text = text[:len(text)-room]
+			x, g := newIndex(p, false), newGroup(p)
+			g.n = groupRows
+			b.SetBytes(int64(len(text)))
 			b.ReportAllocs()
 			for b.Loop() {
-				var bad badCell
-				if _, got := cutter.cut(row, &bad); len(got) != cells || bad.reason != "" {
-					b.Fatal(len(got), bad)
+				if x.cut(text, &g); g.odd != 0 {
+					b.Fatalf("%b", g.odd)
 				}
 			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*groupRows), "ns/row")
 		})
 	}
 }
