@@ -64,7 +64,7 @@ func (x *index) cut(raw []byte, g *group) {
 	}
 	g.text = text
 	x.find(text)
-	g.odd = x.finder.odd
+	g.odd = x.odd
 	x.blame(g)
 	x.rows(g)
 	for _, col := range x.used {
@@ -82,13 +82,15 @@ func (x *index) blame(g *group) {
 			}
 		}
 	}
-	for at := 0; ; at++ {
-		i := bytes.IndexByte(g.text[at:], 0x7F)
-		if i < 0 {
-			return
+	if bytes.IndexByte(g.text, 0x7F) < 0 {
+		return
+	}
+	start := int32(0)
+	for i, line := range x.lines[:g.n] {
+		if bytes.IndexByte(g.text[start:line.at], 0x7F) >= 0 {
+			g.odd |= 1 << uint(i)
 		}
-		at += i
-		x.blameRows(span{int32(at), int32(at + 1)}, g)
+		start = line.at
 	}
 }
 
