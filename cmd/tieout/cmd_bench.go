@@ -20,6 +20,7 @@ import (
 
 // benchCmd measures the program on the machine that it runs on.
 type benchCmd struct {
+	Core  benchCoreCmd  `cmd:"" help:"Take payments from many clients at once, each step on disk before it is answered."`
 	Night benchNightCmd `cmd:"" help:"Write a synthetic night, compare it as tieout compare does, and show what each step took."`
 }
 

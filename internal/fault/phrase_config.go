@@ -2,6 +2,7 @@ package fault
 
 // configPhrases say what is wrong with an option, a key or a command line.
 var configPhrases = []Text{
+	{"--seconds and --clients are above zero", "--seconds 与 --clients 必须大于 0"},
 	{"must be 1", "必须为 1"},
 	{"is needed", "必须填写"},
 	{"is needed: the folder of the database, the lake and the reports", "必须填写：数据库、数据湖与报告所在的目录"},

@@ -23,7 +23,7 @@ type Reads struct {
 	Account           string
 	ChannelRef        string // who else has this channel number
 	ChannelRefundRef  string
-	Attempts          bool // count the other PAYING attempts of the order
+	Attempts          bool // count the other PAYING attempts of the order, all of them without a PayNo
 }
 
 // View holds the rows; nil where there is none.
@@ -92,7 +92,7 @@ func refuse(state State, format string, args ...any) (*Change, Result) {
 	return nil, Result{Refused, state, fmt.Sprintf(format, args...)}
 }
 
-// CreatePayment starts an attempt to pay, and the order with its first attempt.
+// CreatePayment starts an attempt to pay, and the order too if it is not there.
 // The same command again is Already; the same number with other content is
 // refused.
 type CreatePayment struct {
@@ -101,7 +101,7 @@ type CreatePayment struct {
 	Channel, Account  string
 	AmountMinor       int64
 	Currency          string
-	NotifyURL         string // of the order; taken from the first attempt
+	NotifyURL         string // of the order that it opens
 	TradeType         string
 	At                int64 // UTC microseconds; 0 = now
 	fee               Fee
@@ -127,9 +127,7 @@ func (c CreatePayment) Decide(v View) (*Change, Result) {
 	ch := &Change{Cause: ByCore, At: c.At}
 	switch o := v.Order; {
 	case o == nil:
-		ch.Order = &Order{Merchant: c.Merchant, OrderNo: c.OrderNo, AmountMinor: c.AmountMinor, Currency: c.Currency, State: Paying,
-			NotifyURL: c.NotifyURL, CreatedAt: c.At, UpdatedAt: c.At}
-		ch.move("ORDER", c.OrderNo, None, Paying, "")
+		ch.open(CreateOrder{Merchant: c.Merchant, OrderNo: c.OrderNo, AmountMinor: c.AmountMinor, Currency: c.Currency, NotifyURL: c.NotifyURL})
 	case o.AmountMinor != c.AmountMinor || o.Currency != c.Currency:
 		return refuse(None, "the order is about %s", money.Both(o.AmountMinor, money.Currency(o.Currency)))
 	case o.State != Paying:

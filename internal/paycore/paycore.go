@@ -44,6 +44,16 @@ func New(book Book, rates Rates, now func() time.Time) *Core {
 // Do runs commands in one transaction; see Book.Execute. Many commands in one
 // call are many times faster than one each: the disk is synced once.
 func (c *Core) Do(ctx context.Context, commands ...Command) ([]Result, error) {
+	complete, err := c.Complete(commands...)
+	if err != nil {
+		return nil, err
+	}
+	return c.book.Execute(ctx, complete)
+}
+
+// Complete fills in what commands leave out, for a caller that runs them in a
+// transaction with something of its own.
+func (c *Core) Complete(commands ...Command) ([]Command, error) {
 	complete := make([]Command, len(commands))
 	for i, command := range commands {
 		var err error
@@ -51,7 +61,7 @@ func (c *Core) Do(ctx context.Context, commands ...Command) ([]Result, error) {
 			return nil, fmt.Errorf("command %d: %w", i, err)
 		}
 	}
-	return c.book.Execute(ctx, complete)
+	return complete, nil
 }
 
 // Receive runs the command of a verified notification; see Book.Receive.
@@ -73,6 +83,12 @@ func (c *Core) complete(command Command) (Command, error) {
 		}
 	}
 	switch v := command.(type) {
+	case CreateOrder:
+		at(&v.At)
+		return v, nil
+	case CloseOrder:
+		at(&v.At)
+		return v, nil
 	case CreatePayment:
 		at(&v.At)
 		fee, ok, err := c.rates.payment(v.Channel, v.Account, v.AmountMinor)

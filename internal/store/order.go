@@ -139,8 +139,8 @@ func (b *books) view(r paycore.Reads) (v paycore.View, err error) {
 			return v, err
 		}
 	}
-	if r.Attempts && v.Payment != nil {
-		if v.LiveAttempt, err = b.liveAttempts(v.Payment); err != nil {
+	if r.Attempts && v.Order != nil {
+		if v.LiveAttempt, err = b.liveAttempts(v.Order, r.PayNo); err != nil {
 			return v, err
 		}
 	}

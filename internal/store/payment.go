@@ -51,11 +51,12 @@ func (b *books) putPayment(p *paycore.Payment) error {
 	return wrote(n, err, "payment", p.PayNo)
 }
 
-// liveAttempts counts the other attempts of the order that may still succeed.
-func (b *books) liveAttempts(p *paycore.Payment) (n int, err error) {
+// liveAttempts counts the attempts of the order that may still succeed, but
+// for one.
+func (b *books) liveAttempts(o *paycore.Order, but string) (n int, err error) {
 	_, err = b.one(`SELECT COUNT(*) FROM payment WHERE merchant = $1 AND order_no = $2 AND state = 'PAYING' AND pay_no <> $3`,
-		[]any{p.Merchant, p.OrderNo, p.PayNo}, &n)
-	return n, wrap(err, "count the attempts of order %s", p.OrderNo)
+		[]any{o.Merchant, o.OrderNo, but}, &n)
+	return n, wrap(err, "count the attempts of order %s", o.OrderNo)
 }
 
 // refOwner finds another payment or refund of the account that has the channel
