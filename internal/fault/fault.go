@@ -85,17 +85,27 @@ var (
 	doWord      = Text{"Do: ", "处理："}
 )
 
+// Parts are the four parts of a message, as text in one language.
+type Parts struct{ What, Which, Changed, Do string }
+
+// Parts gives the four parts of the message; none of them for an id that is not
+// in the table.
+func (e *Error) Parts(lang Lang) Parts {
+	row := byID[e.ID]
+	say := func(t Text) string { return fill(t.in(lang), e.Values, lang) }
+	p := Parts{say(row.What), say(row.Which), say(row.Changed), say(row.Do)}
+	if p.Changed == "" {
+		p.Changed = nothingWord.in(lang)
+	}
+	return p
+}
+
 // Message gives the four parts, one a line, the first with the id.
 func (e *Error) Message(lang Lang) string {
-	row, ok := byID[e.ID]
-	if !ok {
+	if _, ok := byID[e.ID]; !ok {
 		return fmt.Sprintf("%s (not in the table) %v", e.ID, e.Err)
 	}
-	say := func(t Text) string { return fill(t.in(lang), e.Values, lang) }
-	changed := say(row.Changed)
-	if changed == "" {
-		changed = nothingWord.in(lang)
-	}
+	p := e.Parts(lang)
 	var cause string
 	if e.Err != nil {
 		var inner *Error
@@ -105,7 +115,7 @@ func (e *Error) Message(lang Lang) string {
 			cause = " (" + Safe(Translate(lang, e.Err.Error()), 240) + ")"
 		}
 	}
-	return string(e.ID) + " " + say(row.What) + cause + "\n  " + say(row.Which) + "\n  " + changedWord.in(lang) + changed + "\n  " + doWord.in(lang) + say(row.Do)
+	return string(e.ID) + " " + p.What + cause + "\n  " + p.Which + "\n  " + changedWord.in(lang) + p.Changed + "\n  " + doWord.in(lang) + p.Do
 }
 
 func (t Text) in(lang Lang) string {
@@ -224,7 +234,7 @@ func Table() []Entry {
 	return rows
 }
 
-var byID = index(general, fetchRows, normalizeRows, unpackRows, linkRows, matchRows, resolveRows, pipelineRows, configRows)
+var byID = index(general, fetchRows, normalizeRows, unpackRows, linkRows, matchRows, resolveRows, pipelineRows, configRows, apiRows)
 
 func index(areas ...[]Entry) map[ID]Entry {
 	m := map[ID]Entry{}
