@@ -2,6 +2,9 @@ package fault
 
 // configPhrases say what is wrong with an option, a key or a command line.
 var configPhrases = []Text{
+	{"the address is not https", "地址不是 https"},
+	{"the body is cut off", "请求体不完整"},
+	{"the names of members are in lower case", "成员名必须为小写"},
 	{"--seconds and --clients are above zero", "--seconds 与 --clients 必须大于 0"},
 	{"must be 1", "必须为 1"},
 	{"is needed", "必须填写"},

@@ -1,0 +1,157 @@
+package merchantapi
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"tieout/internal/fault"
+	"tieout/internal/paycore"
+)
+
+// NewPayment is one attempt to pay an order.
+type NewPayment struct {
+	Channel string `json:"channel" maxLength:"40" example:"wechat"`
+	Account string `json:"account,omitempty" maxLength:"40" doc:"Which of the merchant's accounts at the channel; left out: the first."`
+	Method  string `json:"method,omitempty" maxLength:"16" pattern:"^[A-Z0-9]*$" doc:"How the payer pays: NATIVE, JSAPI, H5, PRECREATE, PAGE, WAP, GATEWAY; left out: the channel's first."`
+	Payer   Payer  `json:"payer,omitempty"`
+}
+
+// Payer is what some channels want to know of the payer.
+type Payer struct {
+	Subject   string `json:"subject,omitempty" maxLength:"120" doc:"What he sees."`
+	OpenID    string `json:"open_id,omitempty" maxLength:"128" doc:"Of a JSAPI payer."`
+	ClientIP  string `json:"client_ip,omitempty" maxLength:"45" doc:"Of an H5 payer."`
+	ReturnURL string `json:"return_url,omitempty" maxLength:"512" doc:"Where his browser goes afterwards."`
+}
+
+// Payment is an attempt as it stands.
+type Payment struct {
+	PayNo         string   `json:"pay_no"`
+	OrderNo       string   `json:"order_no"`
+	Channel       string   `json:"channel"`
+	Account       string   `json:"account"`
+	Method        string   `json:"method,omitempty"`
+	AmountMinor   int64    `json:"amount_minor"`
+	RefundedMinor int64    `json:"refunded_minor"`
+	Currency      string   `json:"currency"`
+	State         string   `json:"state" enum:"PAYING,SUCCESS,FAILED,CLOSED"`
+	ChannelRef    string   `json:"channel_ref,omitempty"`
+	CreatedAt     string   `json:"created_at" format:"date-time"`
+	PaidAt        string   `json:"paid_at,omitempty" format:"date-time"`
+	Prepaid       *Prepaid `json:"prepaid,omitempty" doc:"What the payer needs to pay."`
+}
+
+// Prepaid is what the payer needs to pay; one field is set.
+type Prepaid struct {
+	CodeURL string            `json:"code_url,omitempty" doc:"To be shown as a QR code."`
+	PayURL  string            `json:"pay_url,omitempty" doc:"To be opened."`
+	JSAPI   map[string]string `json:"jsapi,omitempty" doc:"To be handed to the channel's script."`
+	Form    *Form             `json:"form,omitempty" doc:"To be posted by the payer's browser."`
+}
+
+// Form is an HTML form that posts its fields.
+type Form struct {
+	Action string            `json:"action"`
+	Fields map[string]string `json:"fields"`
+}
+
+func (s *Server) registerPayments() {
+	huma.Register(s.api, operation("pay", http.MethodPost, "/v1/orders/{order_no}/payments", "Pay an order",
+		"Starts a payment of the order at a channel and returns what the payer needs."), s.pay)
+	huma.Register(s.api, operation("query_payment", http.MethodGet, "/v1/payments/{pay_no}", "Query a payment", "Shows a payment."), s.queryPayment)
+}
+
+func (s *Server) pay(ctx context.Context, in *struct {
+	Idempotent
+	OrderPath
+	Body NewPayment
+},
+) (*reply[Payment], error) {
+	c, err := s.admit(ctx, Pay)
+	if err != nil {
+		return nil, err
+	}
+	account, err := c.merchant.account(in.Body.Channel, in.Body.Account)
+	if err != nil {
+		return nil, s.trouble(c, err)
+	}
+	o, err := s.order(ctx, c.merchant.ID, in.OrderNo)
+	if err != nil {
+		return nil, s.trouble(c, err)
+	}
+	payNo := number("P")
+	return do(ctx, s, c, work[Payment]{operation: Pay, key: in.Key, subject: payNo,
+		commands: []paycore.Command{paycore.CreatePayment{Merchant: c.merchant.ID, OrderNo: o.OrderNo, PayNo: payNo, Channel: account.Channel,
+			Account: account.Name, AmountMinor: o.AmountMinor, Currency: o.Currency, TradeType: in.Body.Method}},
+		finish: s.finishPay(c, in.Body.Payer)})
+}
+
+// account picks the account that a payment goes over.
+func (m *client) account(channel, name string) (Account, error) {
+	known := make([]string, 0, len(m.Accounts))
+	for _, a := range m.Accounts {
+		if a.Channel == channel && (name == "" || a.Name == name) {
+			return a, nil
+		}
+		known = append(known, a.Channel+" "+a.Name)
+	}
+	return Account{}, fault.New("E-6421", fault.V{"channel": fault.Quote(channel), "account": fault.Quote(name), "known": strings.Join(known, ", ")}, nil)
+}
+
+// finishPay gets from the channel what the payer needs. The books say what came
+// of a call that failed.
+func (s *Server) finishPay(c *call, payer Payer) func(context.Context, string) (Payment, error) {
+	return func(ctx context.Context, payNo string) (Payment, error) {
+		prepaid, failure := s.desk.Pay(ctx, payNo, payer)
+		p, err := s.books.PaymentOf(ctx, c.merchant.ID, payNo)
+		if err != nil {
+			return Payment{}, err
+		}
+		out := paymentView(p)
+		switch {
+		case failure == nil:
+			out.Prepaid = &prepaid
+		case p.State == paycore.Paying:
+			s.log.Warn("channel not heard", "payment", payNo, "error", failure)
+			return Payment{}, fault.New("E-6420", fault.V{"number": payNo}, nil)
+		case p.State != paycore.Success:
+			return Payment{}, problem(c.lang, fault.New("E-6422", fault.V{"number": payNo, "state": p.State}, nil))
+		}
+		return out, nil
+	}
+}
+
+func (s *Server) queryPayment(ctx context.Context, in *PaymentPath) (*reply[Payment], error) {
+	c, err := s.admit(ctx, Query)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.payment(ctx, c, in.PayNo)
+	if err != nil {
+		return nil, s.trouble(c, err)
+	}
+	return &reply[Payment]{http.StatusOK, paymentView(p)}, nil
+}
+
+// PaymentPath names a payment.
+type PaymentPath struct {
+	PayNo string `path:"pay_no" maxLength:"64"`
+}
+
+// payment reads a payment of the merchant.
+func (s *Server) payment(ctx context.Context, c *call, payNo string) (*paycore.Payment, error) {
+	p, err := s.books.PaymentOf(ctx, c.merchant.ID, payNo)
+	if err == nil && p == nil {
+		err = fault.New("E-6416", fault.V{"number": fault.Quote(payNo)}, nil)
+	}
+	return p, err
+}
+
+func paymentView(p *paycore.Payment) Payment {
+	return Payment{PayNo: p.PayNo, OrderNo: p.OrderNo, Channel: p.Channel, Account: p.Account, Method: p.TradeType, AmountMinor: p.AmountMinor,
+		RefundedMinor: p.RefundedMinor, Currency: p.Currency, State: string(p.State), ChannelRef: p.ChannelRef,
+		CreatedAt: stamp(p.CreatedAt), PaidAt: stamp(p.PaidAt)}
+}

@@ -1,0 +1,219 @@
+// Package payclient is the Go client of the merchant API.
+//
+// In: what a merchant wants. Out: signed requests, and answers whose signature
+// holds. A request whose end is not known (no answer, an answer that is not
+// signed, a server in trouble) is sent again under the same Idempotency-Key, so
+// that it is done once. Used by the tests and by whoever calls the API from Go.
+package payclient
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"tieout/internal/merchantapi"
+	"tieout/internal/signing"
+)
+
+// Options are a client's settings. Zero fields have the default in brackets.
+type Options struct {
+	BaseURL  string // "https://pay.example"
+	Merchant string
+	Key      string           // name of the merchant's key
+	Sign     signing.Signer   // with it
+	Verify   signing.Verifier // answers: the same secret, or the server's public key
+	HTTP     *http.Client     // [20 s a try, no redirects]
+	Now      func() time.Time
+	Tries    int                                         // of a request whose end is not known [5]
+	Pause    func(ctx context.Context, failed int) error // before the next try [0.5 s, 1 s, 2 s, …]
+}
+
+// Client calls the API for one merchant. Safe for concurrent use.
+type Client struct{ opt Options }
+
+// New makes a client.
+func New(opt Options) (*Client, error) {
+	if opt.Sign == nil || opt.Verify == nil || opt.Now == nil {
+		return nil, errors.New("payclient: keys and a clock are needed")
+	}
+	if opt.HTTP == nil {
+		opt.HTTP = &http.Client{Timeout: 20 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	}
+	if opt.Tries == 0 {
+		opt.Tries = 5
+	}
+	if opt.Pause == nil {
+		opt.Pause = pause
+	}
+	return &Client{opt}, nil
+}
+
+func pause(ctx context.Context, failed int) error {
+	t := time.NewTimer(500 * time.Millisecond << (failed - 1))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// CreateOrder opens an order. key is the Idempotency-Key, as in all that
+// follow: the caller keeps it with what he asks for, and repeats both together.
+func (c *Client) CreateOrder(ctx context.Context, key string, o merchantapi.NewOrder) (*merchantapi.Order, error) {
+	return post[merchantapi.Order](ctx, c, key, o, "v1", "orders")
+}
+
+// Pay starts a payment of an order.
+func (c *Client) Pay(ctx context.Context, key, orderNo string, p merchantapi.NewPayment) (*merchantapi.Payment, error) {
+	return post[merchantapi.Payment](ctx, c, key, p, "v1", "orders", orderNo, "payments")
+}
+
+// CloseOrder closes an order that nobody paid.
+func (c *Client) CloseOrder(ctx context.Context, key, orderNo string) (*merchantapi.Order, error) {
+	return post[merchantapi.Order](ctx, c, key, nil, "v1", "orders", orderNo, "close")
+}
+
+// Refund gives money of a payment back.
+func (c *Client) Refund(ctx context.Context, key, payNo string, r merchantapi.NewRefund) (*merchantapi.RefundView, error) {
+	return post[merchantapi.RefundView](ctx, c, key, r, "v1", "payments", payNo, "refunds")
+}
+
+// Order shows an order.
+func (c *Client) Order(ctx context.Context, orderNo string) (*merchantapi.Order, error) {
+	return get[merchantapi.Order](ctx, c, "v1", "orders", orderNo)
+}
+
+// Payment shows a payment.
+func (c *Client) Payment(ctx context.Context, payNo string) (*merchantapi.Payment, error) {
+	return get[merchantapi.Payment](ctx, c, "v1", "payments", payNo)
+}
+
+// RefundOf shows a refund.
+func (c *Client) RefundOf(ctx context.Context, refundNo string) (*merchantapi.RefundView, error) {
+	return get[merchantapi.RefundView](ctx, c, "v1", "refunds", refundNo)
+}
+
+func get[T any](ctx context.Context, c *Client, path ...string) (*T, error) {
+	return decode[T](c.do(ctx, http.MethodGet, "", nil, path))
+}
+
+func post[T any](ctx context.Context, c *Client, key string, body any, path ...string) (*T, error) {
+	var text []byte
+	if body != nil {
+		var err error
+		if text, err = json.Marshal(body); err != nil {
+			return nil, fmt.Errorf("payclient: %w", err)
+		}
+	}
+	return decode[T](c.do(ctx, http.MethodPost, key, text, path))
+}
+
+func decode[T any](body []byte, err error) (*T, error) {
+	if err != nil {
+		return nil, err
+	}
+	out := new(T)
+	if err := json.Unmarshal(body, out); err != nil {
+		return nil, fmt.Errorf("payclient: read the answer: %w", err)
+	}
+	return out, nil
+}
+
+// do sends a request until its end is known. Errors are a
+// *merchantapi.Problem, or the last trouble: then nobody knows yet, and the
+// same call with the same key may be made again.
+func (c *Client) do(ctx context.Context, method, key string, body []byte, path []string) ([]byte, error) {
+	target, err := url.JoinPath("/", escaped(path)...)
+	if err != nil {
+		return nil, fmt.Errorf("payclient: %w", err)
+	}
+	var last error
+	for failed := 0; failed < c.opt.Tries; failed++ {
+		if failed > 0 {
+			if err := c.opt.Pause(ctx, failed); err != nil {
+				return nil, errors.Join(err, last)
+			}
+		}
+		status, answer, err := c.try(ctx, method, target, key, body)
+		switch {
+		case err != nil:
+			last = err
+		case status < 400:
+			return answer, nil
+		default:
+			p := &merchantapi.Problem{}
+			if err := json.Unmarshal(answer, p); err != nil {
+				return nil, fmt.Errorf("payclient: read the answer: %w", err)
+			}
+			last = p
+			if status < 500 && status != http.StatusTooManyRequests {
+				return nil, p
+			}
+		}
+	}
+	return nil, last
+}
+
+func escaped(path []string) []string {
+	out := make([]string, len(path))
+	for i, p := range path {
+		out[i] = url.PathEscape(p)
+	}
+	return out
+}
+
+// onlyOnce is a body that the transport cannot send again by itself: a nonce is
+// used once.
+type onlyOnce struct{ io.Reader }
+
+// maxAnswer bounds an answer.
+const maxAnswer = 1 << 20
+
+// try sends a request once. Only an answer whose signature holds is one; that
+// the request itself was not believed is said without a signature.
+func (c *Client) try(ctx context.Context, method, target, key string, body []byte) (int, []byte, error) {
+	sent := signing.MerchantRequest{Merchant: c.opt.Merchant, Key: c.opt.Key, Method: method, Target: target,
+		Timestamp: strconv.FormatInt(c.opt.Now().Unix(), 10), Nonce: signing.Nonce(), IdempotencyKey: key, Body: body}
+	signature, err := c.opt.Sign.Sign(sent.Text())
+	if err != nil {
+		return 0, nil, fmt.Errorf("payclient: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.opt.BaseURL+target, onlyOnce{bytes.NewReader(body)})
+	if err != nil {
+		return 0, nil, fmt.Errorf("payclient: %w", err)
+	}
+	req.ContentLength = int64(len(body))
+	for name, value := range map[string]string{merchantapi.HeaderMerchant: sent.Merchant, merchantapi.HeaderKey: sent.Key,
+		merchantapi.HeaderTimestamp: sent.Timestamp, merchantapi.HeaderNonce: sent.Nonce, merchantapi.HeaderSignature: signature, merchantapi.HeaderOnce: key} {
+		if value != "" {
+			req.Header.Set(name, value)
+		}
+	}
+	if len(body) > 0 {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.opt.HTTP.Do(req)
+	if err != nil {
+		return 0, nil, fmt.Errorf("payclient: %w", err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return 0, nil, fmt.Errorf("payclient: %w", err)
+	}
+	said := signing.MerchantAnswer{Nonce: sent.Nonce, Timestamp: resp.Header.Get(merchantapi.HeaderTimestamp), Status: resp.StatusCode, Body: answer}
+	err = c.opt.Verify.Verify(said.Text(), resp.Header.Get(merchantapi.HeaderSignature))
+	if err != nil && resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusRequestEntityTooLarge {
+		return 0, nil, fmt.Errorf("payclient: the answer is not the server's: %w", err)
+	}
+	return resp.StatusCode, answer, nil
+}
