@@ -25,6 +25,8 @@ type channelCmd struct {
 	Show     channelShowCmd     `cmd:"" help:"Show one channel: its day, windows, formats and columns."`
 	Check    channelCheckCmd    `cmd:"" help:"Ask each account's channel for a statement, store nothing, and say what answered."`
 	Describe channelDescribeCmd `cmd:"" help:"Say what a statement file holds; the exit code is what a run would give."`
+	Tasks    channelTasksCmd    `cmd:"" help:"List payments and refunds whose channel gave no certain answer."`
+	Retry    channelRetryCmd    `cmd:"" help:"Have the program ask again about one that waits for a person."`
 }
 
 type channelListCmd struct{}

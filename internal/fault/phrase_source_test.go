@@ -30,6 +30,7 @@ var speaking = map[string]struct {
 	"internal/unpack":   {errors: true},
 	"internal/money":    {errors: true},
 	"internal/paycore":  {},
+	"internal/gateway":  {errors: true},
 	"internal/report":   {silent: "words.go words_rules.go"}, // tables of their own
 	"internal/pipeline": {},
 	"cmd/tieout":        {silent: "help.go demo_traffic.go demo_truth.go demo_world.go cmd_demo.go cmd_schedule.go cmd_bench.go"}, // units and crontab are for machines
@@ -41,12 +42,17 @@ var apart = map[string]bool{
 	"host key": true, "remote error": true, "RESULT code=7": true, "unknown host": true, "channel describe": true,
 	"yaml: unmarshal errors:": true, "channel definition: 7": true, "channel definition 7: 7": true, "write biz_content of 7: 7": true,
 	"tieout: core dumps cannot be switched off:": true, "parse the lines from 7 on: panic: 7": true, "notification not kept": true,
-	"download is tried again with a fresh link":                                                                true,
-	"alipay client: app id, partner number, private key and Alipay's public key are all needed":                true,
-	"unionpay client: merchant number, certificate id, private key and UnionPay's certificates are all needed": true,
-	"unionpay client: the query URL is not scheme://host/path":                                                 true,
-	"unionpay client: query URL: 7":                                                                            true,
-	"wechat client: merchant number, certificate serial, private key and platform keys are all needed":         true,
+	"download is tried again with a fresh link":                                                                                         true,
+	"alipay client: app id, partner number, private key and Alipay's public key are all needed":                                         true,
+	"unionpay client: merchant number, certificate id, private key and UnionPay's certificates are all needed":                          true,
+	"unionpay client: the query URL is not scheme://host/path":                                                                          true,
+	"unionpay client: query URL: 7":                                                                                                     true,
+	"wechat client: merchant number, certificate serial, private key and platform keys are all needed":                                  true,
+	"alipay gateway: app id, keys, client, query, clock and notify URL are all needed":                                                  true,
+	"unionpay gateway: merchant number, certificate id, key, certificates of 5.1.0, client, query, clock and notify URL are all needed": true,
+	"wechat gateway: merchant number, app id, certificate serial, keys, client, query, clock and notify URL are all needed":             true,
+	"alipay gateway: 7": true, "unionpay gateway: 7": true, "wechat gateway: 7": true, "a base URL is not scheme://host/path": true, "gateway desk: no clock is given": true,
+	"extra payment 7": true, "follow the log": true, "work on 7": true, "channel retry": true,
 	"ahead of": true, "our books have": true, "the statement has": true, "our books": true, "the statement": true,
 }
 

@@ -61,7 +61,7 @@ func business(t *testing.T, w *world, channel string) {
 		}
 	}
 	create(pay)
-	if p, err := w.desk.Pay(t.Context(), pay); err == nil {
+	if p, err := w.desk.Pay(t.Context(), pay, gateway.Payer{}); err == nil {
 		w.visit(p) // who has paid is shown the door
 	} else if !errors.Is(err, gateway.ErrEnded) && !errors.Is(err, gateway.ErrBusy) {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func business(t *testing.T, w *world, channel string) {
 		t.Fatal(err)
 	}
 	create(other)
-	if p, err := w.desk.Pay(t.Context(), other); err == nil {
+	if p, err := w.desk.Pay(t.Context(), other, gateway.Payer{}); err == nil {
 		w.visit(p)
 	}
 	if err := w.desk.Close(t.Context(), other); err != nil && !errors.Is(err, gateway.ErrPending) {
@@ -128,7 +128,7 @@ func TestFaultA2_CrashBetweenCommitAndReply(t *testing.T) {
 	for _, channel := range channels {
 		no := "PAY00001" + channel
 		w.create(channel, "O-"+no, no, "")
-		w.shown(must(w.desk.Pay(t.Context(), no))(t))
+		w.shown(must(w.desk.Pay(t.Context(), no, gateway.Payer{}))(t))
 		must(w.sim.PayNow(t.Context(), channel, no, channelsim.Late, w.clock.now()))(t)
 		crashpoint.Arm(func(name string) {
 			if name == "notify.answer" {

@@ -13,15 +13,10 @@ import (
 )
 
 // Pay gives what the payer of a payment in the books needs to pay. The same
-// payment is given the same thing again. Errors: a *Refusal (the payment has
-// failed), ErrUnknown and ErrBusy (ask again), ErrEnded.
-func (d *Desk) Pay(ctx context.Context, payNo string) (Prepaid, error) {
-	return d.PayAs(ctx, payNo, Payer{})
-}
-
-// PayAs is Pay for a channel that wants to know the payer. What was said when
-// the payment was first sent counts.
-func (d *Desk) PayAs(ctx context.Context, payNo string, payer Payer) (Prepaid, error) {
+// payment is given the same thing again. What was said of the payer when it was
+// first sent counts. Errors: a *Refusal (the payment has failed), ErrUnknown and
+// ErrBusy (ask again), ErrEnded.
+func (d *Desk) Pay(ctx context.Context, payNo string, payer Payer) (Prepaid, error) {
 	p, l, err := d.payment(ctx, payNo)
 	if err != nil {
 		return Prepaid{}, err

@@ -35,9 +35,9 @@ func TestPaidAndNotified(t *testing.T) {
 	} {
 		no := "PAY" + c.channel + string(c.method)
 		w.create(c.channel, "O-"+no, no, c.method)
-		first := must(w.desk.PayAs(t.Context(), no, c.payer))(t)
+		first := must(w.desk.Pay(t.Context(), no, c.payer))(t)
 		w.clock.pass(time.Second)
-		again := must(w.desk.Pay(t.Context(), no))(t)
+		again := must(w.desk.Pay(t.Context(), no, gateway.Payer{}))(t)
 		a, b := must(jsonOf(first))(t), must(jsonOf(again))(t)
 		if !c.given(first) || a != b {
 			t.Errorf("%s: given %s, then %s", no, a, b)
@@ -63,7 +63,7 @@ func TestActiveQueryFindsPayment(t *testing.T) {
 	for _, channel := range channels {
 		no := "PAYLOST" + channel
 		w.create(channel, "O-"+no, no, "")
-		w.shown(must(w.desk.Pay(t.Context(), no))(t))
+		w.shown(must(w.desk.Pay(t.Context(), no, gateway.Payer{}))(t))
 	}
 	w.work(1, 5*time.Second)
 	for _, channel := range channels {
@@ -89,11 +89,11 @@ func TestPrepayAnswerLost(t *testing.T) {
 			no := "PAYLOST" + channel
 			w.create(channel, "O-"+no, no, "")
 			w.sim.FailNext(channel, channelsim.Prepaying, fault)
-			if _, err := w.desk.Pay(t.Context(), no); !errors.Is(err, gateway.ErrUnknown) {
+			if _, err := w.desk.Pay(t.Context(), no, gateway.Payer{}); !errors.Is(err, gateway.ErrUnknown) {
 				t.Fatalf("%s with fault %d: %v", channel, fault, err)
 			}
 			w.payment(no, paycore.Paying)
-			must(w.desk.Pay(t.Context(), no))(t)
+			must(w.desk.Pay(t.Context(), no, gateway.Payer{}))(t)
 			must(w.sim.PayNow(t.Context(), channel, no, channelsim.Doubled, time.Time{}))(t)
 			w.payment(no, paycore.Success)
 		}
@@ -188,7 +188,7 @@ func TestCloseThenNobodyPays(t *testing.T) {
 	for _, channel := range channels {
 		no := "PAYCLOSE" + channel
 		w.create(channel, "O-"+no, no, "")
-		w.shown(must(w.desk.Pay(t.Context(), no))(t))
+		w.shown(must(w.desk.Pay(t.Context(), no, gateway.Payer{}))(t))
 		err := w.desk.Close(t.Context(), no)
 		if want := map[string]error{"alipay": gateway.ErrPending, "unionpay": gateway.ErrPending}[channel]; !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", channel, err, want)
@@ -213,7 +213,7 @@ func TestCloseMeetsSuccess(t *testing.T) {
 	for _, channel := range channels {
 		no := "PAYRACE0" + channel
 		w.create(channel, "O-"+no, no, "")
-		w.shown(must(w.desk.Pay(t.Context(), no))(t))
+		w.shown(must(w.desk.Pay(t.Context(), no, gateway.Payer{}))(t))
 		must(w.sim.PayNow(t.Context(), channel, no, channelsim.Lost, time.Time{}))(t)
 		if err := w.desk.Close(t.Context(), no); err != nil && !errors.Is(err, gateway.ErrEnded) && !errors.Is(err, gateway.ErrPending) {
 			t.Errorf("%s: %v", channel, err)
@@ -234,7 +234,7 @@ func TestExpiry(t *testing.T) {
 		for _, no := range []string{"PAYASKED" + channel, "PAYNEVER" + channel} {
 			w.create(channel, "O-"+no, no, "")
 		}
-		w.shown(must(w.desk.Pay(t.Context(), "PAYASKED"+channel))(t))
+		w.shown(must(w.desk.Pay(t.Context(), "PAYASKED"+channel, gateway.Payer{}))(t))
 		w.sim.FailNext(channel, channelsim.Closing, channelsim.AnswerLost)
 	}
 	w.work(1, 29*time.Minute)
@@ -246,7 +246,7 @@ func TestExpiry(t *testing.T) {
 	for _, channel := range channels {
 		w.payment("PAYASKED"+channel, paycore.Closed)
 		w.payment("PAYNEVER"+channel, paycore.Closed)
-		if _, err := w.desk.Pay(t.Context(), "PAYNEVER"+channel); !errors.Is(err, gateway.ErrEnded) {
+		if _, err := w.desk.Pay(t.Context(), "PAYNEVER"+channel, gateway.Payer{}); !errors.Is(err, gateway.ErrEnded) {
 			t.Errorf("%s: a closed payment is sent: %v", channel, err)
 		}
 	}
@@ -262,7 +262,7 @@ func TestExtraPayment(t *testing.T) {
 			first, second := "PAYFIRST"+channel, "PAYOTHER"+channel
 			for _, no := range []string{first, second} {
 				w.create(channel, "O-"+channel, no, "")
-				w.shown(must(w.desk.Pay(t.Context(), no))(t))
+				w.shown(must(w.desk.Pay(t.Context(), no, gateway.Payer{}))(t))
 			}
 			for _, no := range []string{first, second} {
 				must(w.sim.PayNow(t.Context(), channel, no, channelsim.Delivered, time.Time{}))(t)
@@ -292,7 +292,7 @@ func TestLateSuccess(t *testing.T) {
 		for _, channel := range channels {
 			no := "PAYLATE0" + channel
 			w.create(channel, "O-"+no, no, "")
-			w.shown(must(w.desk.Pay(t.Context(), no))(t))
+			w.shown(must(w.desk.Pay(t.Context(), no, gateway.Payer{}))(t))
 			w.do(paycore.Done, paycore.ClosePayment{PayNo: no, Detail: "the merchant cancelled the order"})
 			r := must(w.sim.PayNow(t.Context(), channel, no, channelsim.Doubled, time.Time{}))(t)
 			if r.Acknowledged != 2 {
@@ -353,7 +353,7 @@ func TestStuckAndTakenUp(t *testing.T) {
 func TestQueryWithOtherAmount(t *testing.T) {
 	w := newWorld(t, nil)
 	w.create("wechat", "O-1", "PAY00001", "")
-	must(w.desk.Pay(t.Context(), "PAY00001"))(t)
+	must(w.desk.Pay(t.Context(), "PAY00001", gateway.Payer{}))(t)
 	w.accounts["wechat-main"] = gateway.Account{Channel: otherAmount{w.accounts["wechat-main"].Channel}}
 	w.desk = must(gateway.NewDesk(w.db, w.core, w.db, w.accounts, w.opt))(t)
 	w.work(1, 10*time.Second)
@@ -403,7 +403,7 @@ func TestRacingCallers(t *testing.T) {
 	for range 64 {
 		callers.Go(func() error { return w.desk.Refund(t.Context(), "REF00001") })
 		callers.Go(func() error {
-			p, err := w.desk.Pay(t.Context(), "PAY00002")
+			p, err := w.desk.Pay(t.Context(), "PAY00002", gateway.Payer{})
 			if errors.Is(err, gateway.ErrBusy) {
 				return nil
 			}

@@ -123,7 +123,7 @@ func TestSickChannelStarvesNoOther(t *testing.T) {
 		var callers sync.WaitGroup
 		for i := range 100 {
 			callers.Go(func() {
-				_, err := desk.Pay(ctx, fmt.Sprintf("sick%04d", i))
+				_, err := desk.Pay(ctx, fmt.Sprintf("sick%04d", i), gateway.Payer{})
 				switch {
 				case errors.Is(err, gateway.ErrBusy):
 					busy.Add(1)
@@ -139,7 +139,7 @@ func TestSickChannelStarvesNoOther(t *testing.T) {
 		}
 		synctest.Wait()
 		for i := range 100 {
-			if _, err := desk.Pay(ctx, fmt.Sprintf("well%04d", i)); err != nil {
+			if _, err := desk.Pay(ctx, fmt.Sprintf("well%04d", i), gateway.Payer{}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -153,17 +153,17 @@ func TestSickChannelStarvesNoOther(t *testing.T) {
 
 		// A fifth call without an answer closes the account; after the pause one
 		// is let through, and when it is answered, all are.
-		_, err := desk.Pay(ctx, "sick0200")
+		_, err := desk.Pay(ctx, "sick0200", gateway.Payer{})
 		if !errors.Is(err, gateway.ErrUnknown) || desk.Healthy("sick") || !desk.Healthy("well") {
 			t.Errorf("%v; sick is healthy: %v, well: %v", err, desk.Healthy("sick"), desk.Healthy("well"))
 		}
 		before := sick.calls.Load()
-		if _, err = desk.Pay(ctx, "sick0201"); !errors.Is(err, gateway.ErrBusy) || sick.calls.Load() != before {
+		if _, err = desk.Pay(ctx, "sick0201", gateway.Payer{}); !errors.Is(err, gateway.ErrBusy) || sick.calls.Load() != before {
 			t.Errorf("a closed account was called: %v", err)
 		}
 		sick.sick.Store(false)
 		time.Sleep(time.Minute)
-		if _, err = desk.Pay(ctx, "sick0202"); err != nil || !desk.Healthy("sick") {
+		if _, err = desk.Pay(ctx, "sick0202", gateway.Payer{}); err != nil || !desk.Healthy("sick") {
 			t.Errorf("after the pause: %v", err)
 		}
 		stop()

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tieout/internal/channelsim"
+	"tieout/internal/gateway"
 	"tieout/internal/paycore"
 )
 
@@ -25,7 +26,7 @@ func TestFaultA1_TenCopies(t *testing.T) {
 	for _, channel := range channels {
 		no := "PAY00001" + channel
 		w.create(channel, "O-"+no, no, "")
-		w.shown(must(w.desk.Pay(t.Context(), no))(t))
+		w.shown(must(w.desk.Pay(t.Context(), no, gateway.Payer{}))(t))
 		must(w.sim.PayNow(t.Context(), channel, no, channelsim.Late, w.clock.now()))(t)
 		first := w.payment(no, paycore.Paying)
 		if n := must(w.sim.DeliverDue(t.Context(), w.clock.now()))(t); n != 1 {
@@ -95,7 +96,7 @@ func TestAttack23to26_ChangedNotifications(t *testing.T) {
 	for _, channel := range channels {
 		no := "PAY00001" + channel
 		w.create(channel, "O-"+no, no, "")
-		w.shown(must(w.desk.Pay(t.Context(), no))(t))
+		w.shown(must(w.desk.Pay(t.Context(), no, gateway.Payer{}))(t))
 		must(w.sim.PayNow(t.Context(), channel, no, channelsim.Late, w.clock.now()))(t)
 		genuine := w.capture()
 		refused := func(what string, n heard) {

@@ -229,7 +229,7 @@ func values(fields map[string]string) url.Values {
 func (w *world) paid(channel, payNo string) {
 	w.t.Helper()
 	w.create(channel, "O-"+payNo, payNo, "")
-	w.shown(must(w.desk.Pay(context.Background(), payNo))(w.t))
+	w.shown(must(w.desk.Pay(context.Background(), payNo, gateway.Payer{}))(w.t))
 	if r := must(w.sim.PayNow(context.Background(), channel, payNo, channelsim.Delivered, time.Time{}))(w.t); r.Acknowledged != 1 {
 		w.t.Fatalf("%s was not notified", payNo)
 	}
