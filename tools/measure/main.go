@@ -19,6 +19,10 @@
 // A night of a whole site, and the same night matched again:
 //
 //	go run ./tools/measure -rerun -rows 1000000 -pages docs/benchmarks.md
+//
+// Exports of a million rows, beside what the databases themselves need:
+//
+//	go run ./tools/measure -exports -pages docs/benchmarks.md
 package main
 
 import (
@@ -45,6 +49,7 @@ func main() {
 	peers := flag.String("peers", os.Getenv("PEERS"), "folder of the other engines' scripts; the environment variable PEERS is its default")
 	nights := flag.Bool("nights", false, "measure a night of every channel and skew")
 	rerun := flag.Bool("rerun", false, "measure a night of a site, and the same night matched again")
+	exports := flag.Bool("exports", false, "measure exports from databases; PostgreSQL is the one that TIEOUT_TEST_POSTGRES names")
 	flag.Parse()
 	work, err := os.MkdirTemp("", "tieout-measure-*")
 	if err != nil {
@@ -54,6 +59,8 @@ func main() {
 	switch {
 	case *nights:
 		err = m.nights()
+	case *exports:
+		err = m.exports()
 	case *rerun:
 		err = m.rerun()
 	case *peers != "":

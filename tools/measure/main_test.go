@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -63,5 +64,19 @@ func TestInsert_BetweenItsMarks(t *testing.T) {
 	}
 	if err := insert(page, "nights", ""); err == nil {
 		t.Error("a page without the marks is accepted")
+	}
+}
+
+// Of several runs the best counts, and a database that was not measured has no
+// line.
+func TestExports_TableOfTheBenchmarks(t *testing.T) {
+	out := `BenchmarkExportCore/source=core/read=export/rows=1000000-2   1   4000000000 ns/op   5600 cpu-ns/row   9 B/op
+BenchmarkExportCore/source=core/read=export/rows=1000000-2   1   3000000000 ns/op   5600 cpu-ns/row
+BenchmarkExportCore/source=core/read=bare/rows=1000000-2   1   2000000000 ns/op   3200 cpu-ns/row
+BenchmarkExportSQL/source=postgres/read=bare/rows=1000000-2   1   2000000000 ns/op   3200 cpu-ns/row
+`
+	table := exportTable(out, 2)
+	if !strings.Contains(table, "1000000 rows, the best of 2 runs") || !strings.Contains(table, "| the built-in core | 3.00 | 2.00 | 1.50 | 1.75 |") || strings.Contains(table, "PostgreSQL") {
+		t.Error(table)
 	}
 }
