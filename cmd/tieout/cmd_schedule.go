@@ -20,8 +20,7 @@ type scheduleCmd struct {
 
 // Run is called by kong.
 func (c *scheduleCmd) Run(a *app) error {
-	cfg, _, err := a.loadConfig()
-	if err != nil {
+	if _, _, err := a.loadConfig(); err != nil {
 		return err
 	}
 	if c.Print != "" {
@@ -32,18 +31,22 @@ func (c *scheduleCmd) Run(a *app) error {
 		return err
 	}
 	defer site.close()
-	plans := make([]sched.Plan, 0, len(site.accounts))
-	for _, acct := range site.accounts {
-		conf, _ := cfg.Account(acct.Name)
+	return site.nights(a, c.Days).Run(a.ctx)
+}
+
+// nights is the loop that takes every account through its days.
+func (s *site) nights(a *app, days int) *sched.Loop {
+	plans := make([]sched.Plan, 0, len(s.accounts))
+	for _, acct := range s.accounts {
+		conf, _ := s.cfg.Account(acct.Name)
 		plans = append(plans, sched.Plan{Account: acct.Name, Zone: acct.Definition.Day().Zone, ReadyAt: conf.Schedule.ReadyAt, Every: conf.Schedule.RetryEvery, GiveUp: conf.Schedule.GiveUp})
 	}
-	loop := sched.Loop{Plans: plans, CatchUp: c.Days, Store: schedStore{site}, Now: a.now, Sleep: sleepContext,
+	return &sched.Loop{Plans: plans, CatchUp: days, Store: schedStore{s}, Now: a.now, Sleep: sleepContext,
 		Night: func(_ context.Context, job sched.Job) {
 			// The exit code of one night is in the store and was alerted; the
 			// loop lives on.
 			a.logNight(job, a.night(dates{job.Date.String()}, accounts{Account: []string{job.Account}}, pipeline.Options{}, false))
 		}}
-	return loop.Run(a.ctx)
 }
 
 func sleepContext(ctx context.Context, d time.Duration) error {

@@ -58,13 +58,13 @@ type CLI struct {
 
 	Status  statusCmd  `cmd:"" help:"Show the days: verdicts, missing days, late statements, runs at work."`
 	Case    caseCmd    `cmd:"" help:"Work on the queue of differences."`
-	Settle  settleCmd  `cmd:"" help:"Settle with merchants: fees, batches, payouts, statements."`
 	Report  reportCmd  `cmd:"" help:"Write the reports of a bill date again."`
 	Explain explainCmd `cmd:"" help:"Show everything that is known about an order, payment or refund number."`
 	Diff    diffCmd    `cmd:"" help:"Show what differs between two runs."`
 
 	Channel  channelCmd  `cmd:"" help:"List channels, check an account's connection, describe a statement file."`
 	Verify   verifyCmd   `cmd:"" help:"Check the invariants of the books and of the stored files."`
+	Serve    serveCmd    `cmd:"" help:"Take orders, payments and notifications, and run the nights, in one process."`
 	Schedule scheduleCmd `cmd:"" help:"Print crontab or systemd units, or run in the foreground."`
 	Cfg      configCmd   `cmd:"" name:"config" help:"Check or show the configuration."`
 	Backup   backupCmd   `cmd:"" help:"Copy the database while runs go on, and verify the copy."`

@@ -100,7 +100,7 @@ func api(a *app, s *site, k *keys, conf config.Account) (fetchers.Source, pipeli
 func unionPay(opt httpapi.Options, k *keys, conf config.Account, private *rsa.PrivateKey) (*httpapi.UnionPay, error) {
 	f := conf.Fetch
 	return httpapi.NewUnionPay(httpapi.UnionPayConfig{Options: opt, FileURL: f.BaseURL, QueryURL: f.QueryURL, MerID: conf.Merchant, CertID: f.Serial, Key: private,
-		Trust: signing.UnionPayTrust{Version: signing.UnionPay510, Roots: k.pool("root", f.PlatformKeys), Intermediates: k.pool("middle", f.PlatformKeys)}})
+		Trust: unionPayTrust(k, f)})
 }
 
 // loopback lists the hosts of this machine that a simulator's account talks to.

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+	"time"
+
+	httpapi "tieout/fetchers/http"
+	"tieout/internal/config"
+	"tieout/internal/fault"
+	"tieout/internal/gateway"
+	"tieout/internal/merchantapi"
+	"tieout/internal/paycore"
+	"tieout/internal/pipeline"
+)
+
+// desk is the gateway's desk as the merchant API wants it.
+type desk struct{ *gateway.Desk }
+
+// Pay implements merchantapi.Desk.
+func (d desk) Pay(ctx context.Context, payNo string, payer merchantapi.Payer) (merchantapi.Prepaid, error) {
+	p, err := d.Desk.Pay(ctx, payNo, gateway.Payer(payer))
+	out := merchantapi.Prepaid{CodeURL: p.CodeURL, PayURL: p.PayURL, JSAPI: p.JSAPI}
+	if p.Form != nil {
+		out.Form = &merchantapi.Form{Action: p.Form.Action, Fields: p.Form.Fields}
+	}
+	return out, err
+}
+
+// newDesk makes the desk of the accounts that merchants may pay over.
+func (s *site) newDesk(a *app, core *paycore.Core) (desk, error) {
+	used := map[string]bool{}
+	for _, m := range s.cfg.Merchants {
+		for _, name := range m.Accounts {
+			used[name] = true
+		}
+	}
+	lines := map[string]gateway.Account{}
+	var wrong []error
+	for _, acct := range s.accounts {
+		if !used[acct.Name] {
+			continue
+		}
+		conf, _ := s.cfg.Account(acct.Name)
+		ch, err := s.channel(a, conf, acct.Query)
+		wrong = append(wrong, err)
+		lines[acct.Name] = gateway.Account{Channel: ch, RefundExtra: conf.LateSuccess == "refund"}
+	}
+	if err := errors.Join(wrong...); err != nil {
+		return desk{}, err
+	}
+	d, err := gateway.NewDesk(s.db, core, s.db, lines, gateway.Options{Now: a.now, Log: s.log})
+	return desk{d}, err
+}
+
+// channel makes the way to let payers pay over an account.
+func (s *site) channel(a *app, conf config.Account, ask pipeline.Querier) (gateway.Channel, error) {
+	f, k := asked(conf), &keys{account: conf.Name}
+	if f.Via != "api" || ask == nil {
+		k.bad("fetch.via", "payments need the channel's API")
+		return nil, k.err()
+	}
+	if s.cfg.API.PublicURL == "" {
+		k.bad("api.public_url", "is needed")
+		return nil, k.err()
+	}
+	opt := httpapi.Options{Channel: conf.Channel, Account: conf.Merchant, Now: a.now, Log: s.log, RootCAs: k.roots(f.CAFile)}
+	if f.AllowLoopback {
+		opt.PrivateHosts, opt.PlainHTTP = loopback(f), true
+	}
+	private := k.private("private_key_file", f.PrivateKeyFile)
+	link := gateway.Link{Ask: ask, Now: a.now, NotifyURL: strings.TrimSuffix(s.cfg.API.PublicURL, "/") + "/notify/" + conf.Name}
+	client := func(base, standard string) {
+		if base == "" {
+			base = standard
+		}
+		c, err := httpapi.Guarded(opt, base)
+		if err != nil {
+			k.bad("base_url", "is not a URL that may be called")
+			return
+		}
+		c.Timeout = callTimeout
+		link.Client = c
+	}
+	var ch gateway.Channel
+	var err error
+	switch conf.Channel {
+	case "wechat":
+		client(f.BaseURL, "https://api.mch.weixin.qq.com")
+		ch, err = gateway.NewWeChat(gateway.WeChatConfig{Link: link, BaseURL: f.BaseURL, MchID: conf.Merchant, AppID: f.AppID, Serial: f.Serial, Key: private, PlatformKeys: k.public(f.PlatformKeys)})
+	case "alipay":
+		client(f.BaseURL, "https://openapi.alipay.com")
+		ch, err = gateway.NewAlipay(gateway.AlipayConfig{Link: link, Gateway: f.BaseURL, AppID: f.AppID, Key: private, PublicKey: alipayKey(k, f)})
+	case "unionpay":
+		base := origin(f.QueryURL)
+		client(base, "https://gateway.95516.com")
+		ch, err = gateway.NewUnionPay(gateway.UnionPayConfig{Link: link, BaseURL: base, MerID: conf.Merchant, CertID: f.Serial, Key: private, Trust: unionPayTrust(k, f)})
+	default:
+		k.bad("channel", "channel "+conf.Channel+" takes no payments")
+	}
+	if err := k.err(); err != nil {
+		return nil, err
+	}
+	if err != nil {
+		return nil, fault.New("E-7892", fault.V{"account": conf.Name, "option": "fetch", "reason": err.Error()}, nil)
+	}
+	return ch, nil
+}
+
+// callTimeout bounds one call of a channel while a merchant waits.
+const callTimeout = 15 * time.Second
+
+// origin is the scheme and host of an address; "" of none.
+func origin(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
