@@ -211,6 +211,7 @@ var pointsOfThePipeline = func() []string {
 		"cases.begin", "cases.commit", "cases.done", "cases.mark", "link.apply", "link.applied",
 		"apply.findings", "apply.key", "apply.rows", "apply.journal", "apply.commit", "apply.done", "apply.before_mark", "apply.fixed",
 		"report.written", "publish.before", "publish.after",
+		"fetch.before_link", "normalize.before_link", "export.before_link",
 	}
 	for _, stage := range pipeline.Stages {
 		for _, step := range []string{"begin", "before_rename", "after_rename", "before_manifest", "recorded"} {
