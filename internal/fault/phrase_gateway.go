@@ -33,6 +33,17 @@ var gatewayPhrases = []Text{
 	{"the channel has no method {method}", "该渠道没有支付方式 {method}"},
 	{"the payment has no number of the channel", "该支付没有渠道流水号"},
 
+	// Routing.
+	{"chosen", "选中"},
+	{"not in the merchant's contract", "不在商户合同内"},
+	{"does not offer the method", "不提供该支付方式"},
+	{"takes no amount so small", "低于最小金额"},
+	{"takes no amount so large", "超过最大金额"},
+	{"takes no calls now", "暂不接受调用"},
+	{"costs more", "费率更高"},
+	{"costs the same and comes later in the contract", "费率相同，在合同中排序靠后"},
+	{"no account takes the payment", "没有账户可以收这笔款"},
+
 	// Tasks.
 	{"account {account} has no gateway", "账户 {account} 没有配置支付网关"},
 	{"no such task: {subject}", "没有这种任务：{subject}"},

@@ -27,6 +27,17 @@ CREATE TABLE channel_task_log (
 ) STRICT;
 INSERT INTO channel_task_log (one, seq) VALUES (1, 0);
 
+-- Which account a payment goes over, and why not the others.
+CREATE TABLE route_choice (
+    pay_no  TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    judged  TEXT NOT NULL,                  -- JSON: account, fee in millionths, reason
+    at_us   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- +goose StatementBegin
+CREATE TRIGGER route_choice_stays BEFORE UPDATE ON route_choice BEGIN SELECT RAISE(ABORT, 'route_choice: a choice stays'); END;
+-- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER channel_task_prepaid_stays BEFORE UPDATE OF prepaid ON channel_task
 WHEN OLD.prepaid <> '' AND NEW.prepaid <> OLD.prepaid
@@ -37,4 +48,4 @@ CREATE TRIGGER channel_task_no_delete BEFORE DELETE ON channel_task BEGIN SELECT
 -- +goose StatementEnd
 
 -- +goose Down
-DROP TABLE channel_task_log; DROP TABLE channel_task;
+DROP TABLE route_choice; DROP TABLE channel_task_log; DROP TABLE channel_task;
