@@ -13,14 +13,15 @@ import (
 
 // Config is the whole file.
 type Config struct {
-	Version  int       `yaml:"version"`  // 1
-	Data     string    `yaml:"data"`     // folder of the database, the lake and the reports
-	Lang     string    `yaml:"lang"`     // "zh" or "en": first language of reports and messages
-	Local    Local     `yaml:"local"`    // our books
-	Accounts []Account `yaml:"accounts"` // one a merchant account at a channel
-	Channels []string  `yaml:"channels"` // files with definitions of the operator's own banks
-	Alerts   []Alert   `yaml:"alerts"`
-	Calendar Calendar  `yaml:"calendar"`
+	Version    int        `yaml:"version"`  // 1
+	Data       string     `yaml:"data"`     // folder of the database, the lake and the reports
+	Lang       string     `yaml:"lang"`     // "zh" or "en": first language of reports and messages
+	Local      Local      `yaml:"local"`    // our books
+	Accounts   []Account  `yaml:"accounts"` // one a merchant account at a channel
+	Channels   []string   `yaml:"channels"` // files with definitions of the operator's own banks
+	Alerts     []Alert    `yaml:"alerts"`
+	Calendar   Calendar   `yaml:"calendar"`
+	Settlement Settlement `yaml:"settlement"`
 
 	API       API        `yaml:"api"`       // of the server for merchants and channels
 	Merchants []Merchant `yaml:"merchants"` // who may call it

@@ -188,6 +188,7 @@ func (k *checker) config(c *Config, channels []string) {
 	for i := range c.Alerts {
 		k.alert(fmt.Sprintf("alerts.%d", i), &c.Alerts[i])
 	}
+	k.settlement(&c.Settlement)
 	k.serving(c)
 }
 

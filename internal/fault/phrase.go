@@ -38,7 +38,7 @@ func Translate(lang Lang, text string) string {
 
 // Phrases returns all phrases.
 func Phrases() []Text {
-	return slices.Concat(statementPhrases, proofPhrases, definitionPhrases, configPhrases, bookPhrases, matchPhrases, resolvePhrases, fetchPhrases, gatewayPhrases, systemPhrases)
+	return slices.Concat(statementPhrases, proofPhrases, definitionPhrases, configPhrases, bookPhrases, matchPhrases, resolvePhrases, fetchPhrases, gatewayPhrases, systemPhrases, settlementPhrases)
 }
 
 var phrases = newPhrasebook(Phrases())

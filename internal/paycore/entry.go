@@ -23,11 +23,15 @@ type Entry struct {
 //	suspense_received:<channel>:<account>  money that came without a reason we know (liability, 暂收)
 //	suspense_paid:<channel>:<account>      money that we booked and the channel does not have (asset, 暂付)
 //	write_off:<channel>:<account>          what was given up, by two people (expense)
+//
+// Settlement adds accounts of its own; its package lists them.
 func clearing(channel, account string) string { return "clearing:" + channel + ":" + account }
-func payable(merchant string) string          { return "payable:" + merchant }
 func refundPayable(merchant string) string    { return "refund_payable:" + merchant }
 func feeExpense(channel string) string        { return "fee_expense:" + channel }
 func writeOff(channel, account string) string { return "write_off:" + channel + ":" + account }
+
+// Payable names the account of what we owe a merchant.
+func Payable(merchant string) string { return "payable:" + merchant }
 
 // SuspenseReceived names the account that holds what came without a reason.
 func SuspenseReceived(channel, account string) string {
@@ -43,7 +47,7 @@ func paid(p *Payment) []Entry {
 	c := clearing(p.Channel, p.Account)
 	return compact([]Entry{
 		{c, p.Currency, p.AmountMinor},
-		{payable(p.Merchant), p.Currency, -p.AmountMinor},
+		{Payable(p.Merchant), p.Currency, -p.AmountMinor},
 		{feeExpense(p.Channel), p.Currency, p.Fee.minor()},
 		{c, p.Currency, -p.Fee.minor()},
 	})
@@ -51,7 +55,7 @@ func paid(p *Payment) []Entry {
 
 // refundAsked sets the money aside for the customer.
 func refundAsked(r *Refund, merchant string) []Entry {
-	return []Entry{{payable(merchant), r.Currency, r.AmountMinor}, {refundPayable(merchant), r.Currency, -r.AmountMinor}}
+	return []Entry{{Payable(merchant), r.Currency, r.AmountMinor}, {refundPayable(merchant), r.Currency, -r.AmountMinor}}
 }
 
 // refunded books that the channel paid the customer out of what it owes us. A

@@ -45,7 +45,7 @@ func parsePages(t tongue) (*template.Template, error) {
 	digest := sha256.Sum256([]byte(style))
 	policy := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(digest[:]) + "'; base-uri 'none'; form-action 'none'"
 	pages := template.New("").Funcs(t.funcs()).Funcs(template.FuncMap{"csp": func() string { return policy }})
-	for _, name := range []string{"frame.html", "run.html", "day.html"} {
+	for _, name := range []string{"frame.html", "run.html", "day.html", "settlement.html"} {
 		text, err := sources.ReadFile("templates/" + name)
 		if err != nil {
 			return nil, err
@@ -121,6 +121,7 @@ func (t tongue) funcs() template.FuncMap {
 		"weekday":   func(d bizday.Date) string { return t.weekday(d.Weekday()) },
 		"at":        func(at time.Time, zone string) string { return clockTime(at, zone) },
 		"time":      inZone,
+		"utc":       utc,
 		"tone":      toneOf,
 		"label":     labelOf,
 		"number":    func(r schemas.Record) string { return plain(numberOf(&r)) },

@@ -88,8 +88,10 @@ func (b *books) addAccounts(entries []paycore.Entry) error {
 
 func accountType(name string) string {
 	switch kind, _, _ := strings.Cut(name, ":"); kind {
-	case "clearing", "suspense_paid":
+	case "clearing", "suspense_paid", "bank":
 		return "ASSET"
+	case "merchant_fee_income":
+		return "INCOME"
 	case "fee_expense", "write_off":
 		return "EXPENSE"
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"tieout/internal/paycore"
@@ -32,14 +33,20 @@ var bookChecks = []bookCheck{
 	{"core.refunds", "payments whose refunds do not add up, or exceed them",
 		`SELECT COUNT(*) FROM payment p WHERE p.refunded_minor <> COALESCE((SELECT SUM(r.amount_minor) FROM refund r WHERE r.pay_no = p.pay_no AND r.state <> 'CLOSED'), 0)
 			OR p.refunded_minor > p.amount_minor`},
-	{"ledger.subledgers", "accounts of merchants and fees that differ from the payments and refunds they stand for",
+	{"ledger.subledgers", "accounts of merchants, fees and payouts that differ from the documents they stand for",
 		`SELECT COUNT(*) FROM (SELECT account, currency FROM (
 			SELECT 'payable:' || merchant AS account, currency, -SUM(amount_minor) AS minor FROM payment WHERE state = 'SUCCESS' GROUP BY merchant, currency
 			UNION ALL SELECT 'payable:' || p.merchant, r.currency, SUM(r.amount_minor) FROM refund r JOIN payment p ON p.pay_no = r.pay_no WHERE r.state <> 'CLOSED' GROUP BY p.merchant, r.currency
 			UNION ALL SELECT 'refund_payable:' || p.merchant, r.currency, -SUM(r.amount_minor) FROM refund r JOIN payment p ON p.pay_no = r.pay_no WHERE r.state IN ('PROCESSING','FAILED') GROUP BY p.merchant, r.currency
 			UNION ALL SELECT 'fee_expense:' || channel, currency, SUM(COALESCE(fee_minor, 0)) FROM payment WHERE state = 'SUCCESS' GROUP BY channel, currency
 			UNION ALL SELECT 'fee_expense:' || channel, currency, SUM(COALESCE(fee_minor, 0)) FROM refund WHERE state = 'SUCCESS' GROUP BY channel, currency
-			UNION ALL SELECT account, currency, -SUM(amount_minor) FROM posting WHERE account LIKE 'payable:%' OR account LIKE 'refund_payable:%' OR account LIKE 'fee_expense:%' GROUP BY account, currency
+			UNION ALL SELECT 'payable:' || merchant, currency, SUM(fee_minor) FROM settlement_batch WHERE approved_seq IS NOT NULL GROUP BY merchant, currency
+			UNION ALL SELECT 'merchant_fee_income:' || e.channel, e.currency, -SUM(e.fee_minor) FROM clearing_entry e JOIN settlement_batch b ON b.id = e.batch WHERE b.approved_seq IS NOT NULL GROUP BY e.channel, e.currency
+			UNION ALL SELECT 'payable:' || merchant, currency, SUM(amount_minor) FROM payout WHERE state IN ('PAYING','UNKNOWN','PAID') GROUP BY merchant, currency
+			UNION ALL SELECT 'payout_clearing:' || bank, currency, -SUM(amount_minor) FROM payout WHERE state IN ('PAYING','UNKNOWN') GROUP BY bank, currency
+			UNION ALL SELECT 'bank:' || bank, currency, -SUM(amount_minor) FROM payout WHERE state = 'PAID' GROUP BY bank, currency
+			UNION ALL SELECT account, currency, -SUM(amount_minor) FROM posting WHERE account LIKE 'payable:%' OR account LIKE 'refund_payable:%' OR account LIKE 'fee_expense:%'
+				OR account LIKE 'merchant_fee_income:%' OR account LIKE 'payout_clearing:%' OR account LIKE 'bank:%' GROUP BY account, currency
 		) x GROUP BY account, currency HAVING SUM(minor) <> 0) y`},
 	{"core.orders", "paid orders whose paying payment is not SUCCESS",
 		`SELECT COUNT(*) FROM customer_order o WHERE o.state = 'PAID' AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.pay_no = o.paid_by AND p.state = 'SUCCESS')`},
@@ -55,7 +62,7 @@ var bookChecks = []bookCheck{
 func (db *DB) VerifyBooks(ctx context.Context) ([]schemas.Proof, error) {
 	var proofs []schemas.Proof
 	err := db.snapshot(ctx, func(b *books) error {
-		for _, c := range bookChecks {
+		for _, c := range slices.Concat(bookChecks, settlementChecks) {
 			var n int64
 			if _, err := b.one(c.count, nil, &n); err != nil {
 				return wrap(err, "check %s", c.name)

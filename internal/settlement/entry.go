@@ -1,0 +1,111 @@
+package settlement
+
+import (
+	"fmt"
+
+	"tieout/internal/money"
+	"tieout/internal/paycore"
+)
+
+// Kind of an entry.
+type Kind string
+
+// The kinds.
+const (
+	Payment Kind = "PAYMENT"
+	Refund  Kind = "REFUND"
+)
+
+// Entry is the clearing (清分) of one payment or refund: who owes whom. Of a
+// refund gross and fee are negative.
+type Entry struct {
+	Kind            Kind   `json:"kind"`
+	Ref             string `json:"ref"` // payment or refund number
+	Merchant        string `json:"merchant"`
+	OrderNo         string `json:"order_no"`
+	PayNo           string `json:"pay_no"`
+	Channel         string `json:"channel"`
+	Account         string `json:"account"`
+	Product         string `json:"product"`
+	Currency        string `json:"currency"`
+	GrossMinor      int64  `json:"gross_minor"`
+	FeeMinor        int64  `json:"fee_minor"`         // the merchant owes us
+	ChannelFeeMinor int64  `json:"channel_fee_minor"` // the channel keeps, as accrued
+	NetMinor        int64  `json:"net_minor"`         // we owe the merchant
+	FeeReturns      bool   `json:"fee_returns"`
+	Terms           string `json:"terms"`
+	At              int64  `json:"at"` // UTC microseconds
+}
+
+// ClearPayment makes the entry of a paid payment by the contract's rate at the
+// time when it was paid; false: the contract has none.
+func ClearPayment(c *Contract, p *paycore.Payment) (Entry, bool, error) {
+	rate, ok := c.rate(p.Channel, p.TradeType, p.Currency, p.PaidAt)
+	if !ok {
+		return Entry{}, false, nil
+	}
+	fee, err := rate.Of(p.AmountMinor)
+	if err != nil {
+		return Entry{}, false, fmt.Errorf("fee of payment %s: %w", p.PayNo, err)
+	}
+	return Entry{Kind: Payment, Ref: p.PayNo, Merchant: p.Merchant, OrderNo: p.OrderNo, PayNo: p.PayNo, Channel: p.Channel, Account: p.Account,
+		Product: p.TradeType, Currency: p.Currency, GrossMinor: p.AmountMinor, FeeMinor: fee, ChannelFeeMinor: known(p.Fee),
+		NetMinor: p.AmountMinor - fee, FeeReturns: rate.Returns, Terms: rate.words(p.Currency), At: p.PaidAt}, true, nil
+}
+
+// ClearRefund makes the entry of a refund by the entry of its payment: the
+// policy is the payment's, whatever the contract says today. before is what
+// refunds cleared earlier have given back of the payment.
+func ClearRefund(payment Entry, before int64, r *paycore.Refund) (Entry, error) {
+	after, err := money.Add(before, r.AmountMinor)
+	if err != nil || after > payment.GrossMinor {
+		return Entry{}, fmt.Errorf("refund %s: payment %s of %d minor units cannot give back %d after %d", r.RefundNo, payment.Ref, payment.GrossMinor, r.AmountMinor, before)
+	}
+	e := payment
+	e.Kind, e.Ref, e.GrossMinor, e.FeeMinor, e.ChannelFeeMinor, e.At = Refund, r.RefundNo, -r.AmountMinor, 0, known(r.Fee), r.DoneAt
+	if payment.FeeReturns {
+		e.FeeMinor = returned(payment.FeeMinor, before, payment.GrossMinor) - returned(payment.FeeMinor, after, payment.GrossMinor)
+	}
+	e.NetMinor = e.GrossMinor - e.FeeMinor
+	return e, nil
+}
+
+func known(f paycore.Fee) int64 {
+	if !f.Known {
+		return 0
+	}
+	return f.Minor
+}
+
+// Owed is one line of a clearing entry.
+type Owed struct {
+	From  string `json:"from"`
+	To    string `json:"to"`
+	Minor int64  `json:"minor"`
+	Why   string `json:"why"`
+}
+
+// The parties that are not merchants or channels.
+const us = "platform"
+
+// Owed lists who owes whom what and why; nobody owes less than zero.
+func (e Entry) Owed() []Owed {
+	lines := []Owed{
+		{e.Channel, us, e.GrossMinor - e.ChannelFeeMinor, "the channel's settlement, less its fee"},
+		{us, e.Merchant, e.GrossMinor, "what customers paid"},
+		{e.Merchant, us, e.FeeMinor, "fee: " + e.Terms},
+	}
+	if e.Kind == Refund {
+		lines[1].Why = "what customers got back"
+	}
+	list := lines[:0]
+	for _, l := range lines {
+		if l.Minor < 0 {
+			l.From, l.To, l.Minor = l.To, l.From, -l.Minor
+		}
+		if l.Minor != 0 {
+			list = append(list, l)
+		}
+	}
+	return list
+}

@@ -1,0 +1,158 @@
+package store
+
+import (
+	"database/sql"
+	"encoding/json"
+	"errors"
+
+	"tieout/internal/settlement"
+	"tieout/schemas"
+)
+
+const entryColumns = `kind, ref, merchant, order_no, pay_no, channel, account, product, currency, gross_minor, fee_minor, channel_fee_minor,
+	net_minor, fee_returns, terms, at_us`
+
+func scanEntry(row scanner) (e settlement.Entry, err error) {
+	err = row.Scan(&e.Kind, &e.Ref, &e.Merchant, &e.OrderNo, &e.PayNo, &e.Channel, &e.Account, &e.Product, &e.Currency, &e.GrossMinor, &e.FeeMinor,
+		&e.ChannelFeeMinor, &e.NetMinor, &e.FeeReturns, &e.Terms, &e.At)
+	return e, err
+}
+
+// putEntry clears an item into a batch: the entry, and the mark on the payment
+// or refund that it belongs to this batch and to no other.
+func (s *settler) putEntry(batch string, e settlement.Entry) error {
+	n, err := s.exec(`INSERT INTO clearing_entry (`+entryColumns+`, batch, cleared_us)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
+		e.Kind, e.Ref, e.Merchant, e.OrderNo, e.PayNo, e.Channel, e.Account, e.Product, e.Currency, e.GrossMinor, e.FeeMinor, e.ChannelFeeMinor,
+		e.NetMinor, e.FeeReturns, e.Terms, e.At, batch, s.now)
+	if err := wrote(n, err, "clearing entry", e.Ref); err != nil {
+		return err
+	}
+	return s.markSettled(e, "", batch)
+}
+
+// dropEntry takes an item out of a batch that still collects.
+func (s *settler) dropEntry(batch string, e settlement.Entry) error {
+	n, err := s.exec(`DELETE FROM clearing_entry WHERE kind = $1 AND ref = $2 AND batch = $3`, e.Kind, e.Ref, batch)
+	if err := wrote(n, err, "clearing entry", e.Ref); err != nil {
+		return err
+	}
+	return s.markSettled(e, batch, "")
+}
+
+// markSettled moves the mark of an item by compare-and-set.
+func (s *settler) markSettled(e settlement.Entry, from, to string) error {
+	query := `UPDATE payment SET settled_in = $1, version = version + 1 WHERE pay_no = $2 AND settled_in = $3 AND state = 'SUCCESS'`
+	if e.Kind == settlement.Refund {
+		query = `UPDATE refund SET settled_in = $1, version = version + 1 WHERE refund_no = $2 AND settled_in = $3 AND state = 'SUCCESS'`
+	}
+	n, err := s.exec(query, to, e.Ref, from)
+	return wrote(n, err, "settlement of", e.Ref)
+}
+
+// entry reads the entry of a payment or refund; false if there is none.
+func (s *settler) entry(kind settlement.Kind, ref string) (settlement.Entry, bool, error) {
+	q, err := s.stmt(`SELECT ` + entryColumns + ` FROM clearing_entry WHERE kind = $1 AND ref = $2`)
+	if err != nil {
+		return settlement.Entry{}, false, err
+	}
+	e, err := scanEntry(q.QueryRowContext(s.ctx, kind, ref))
+	if errors.Is(err, sql.ErrNoRows) {
+		return e, false, nil
+	}
+	return e, err == nil, wrap(err, "read the clearing entry of %s", ref)
+}
+
+// eachEntry calls do with the entries of a batch, by kind and number. do must
+// not write: the rows are still open.
+func (s *settler) eachEntry(batch string, do func(settlement.Entry) error) error {
+	q, err := s.stmt(`SELECT ` + entryColumns + ` FROM clearing_entry WHERE batch = $1 ORDER BY kind, ref`)
+	if err != nil {
+		return err
+	}
+	rows, err := q.QueryContext(s.ctx, batch)
+	if err != nil {
+		return wrap(err, "entries of batch %s", batch)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		e, err := scanEntry(rows)
+		if err != nil {
+			return wrap(err, "entries of batch %s", batch)
+		}
+		if err := do(e); err != nil {
+			return err
+		}
+	}
+	return wrap(rows.Err(), "entries of batch %s", batch)
+}
+
+// orderKey is an order of a merchant.
+type orderKey struct{ merchant, orderNo string }
+
+// disputed lists the orders with an open case: one that names a payment or a
+// refund of theirs by our number or by the channel's, or whose fixes name it.
+func (s *settler) disputed() (map[orderKey]bool, error) {
+	const open = `c.state IN ('OPEN', 'PROPOSED')`
+	q, err := s.stmt(`
+		SELECT p.merchant, p.order_no FROM recon_case c JOIN payment p ON p.pay_no = c.key WHERE ` + open + `
+		UNION SELECT p.merchant, p.order_no FROM recon_case c JOIN payment p ON p.account = c.account AND p.channel_ref = c.key AND p.channel_ref <> ''
+			WHERE ` + open + `
+		UNION SELECT p.merchant, p.order_no FROM recon_case c JOIN refund r ON r.refund_no = c.key JOIN payment p ON p.pay_no = r.pay_no WHERE ` + open + `
+		UNION SELECT p.merchant, p.order_no FROM recon_case c JOIN refund r ON r.account = c.account AND r.channel_refund_ref = c.key
+			AND r.channel_refund_ref <> '' JOIN payment p ON p.pay_no = r.pay_no WHERE ` + open)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := q.QueryContext(s.ctx)
+	list, err := scanAll(rows, err, scanOrderKey, "read the disputed orders")
+	if err != nil {
+		return nil, err
+	}
+	named, err := s.namedByFixes()
+	set := make(map[orderKey]bool, len(list)+len(named))
+	for _, k := range append(list, named...) {
+		set[k] = true
+	}
+	return set, err
+}
+
+func scanOrderKey(row scanner) (k orderKey, err error) {
+	err = row.Scan(&k.merchant, &k.orderNo)
+	return k, err
+}
+
+// namedByFixes lists the orders of the payments that the findings of open cases
+// would change: a refund that only the channel knows names its payment there.
+func (s *settler) namedByFixes() ([]orderKey, error) {
+	q, err := s.stmt(`SELECT f.fixes FROM recon_case c JOIN case_finding f ON f.case_id = c.id WHERE c.state IN ('OPEN', 'PROPOSED') AND f.fixes <> ''`)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := q.QueryContext(s.ctx)
+	bodies, err := scanAll(rows, err, func(row scanner) (body string, err error) {
+		err = row.Scan(&body)
+		return body, err
+	}, "read the findings of open cases")
+	if err != nil {
+		return nil, err
+	}
+	var list []orderKey
+	for _, body := range bodies {
+		var fixes []schemas.Fix
+		if err := json.Unmarshal([]byte(body), &fixes); err != nil {
+			return nil, wrap(err, "read the findings of open cases")
+		}
+		for _, f := range fixes {
+			var k orderKey
+			ok, err := s.one(`SELECT merchant, order_no FROM payment WHERE pay_no = $1`, []any{f.MerchantRef}, &k.merchant, &k.orderNo)
+			if err != nil {
+				return nil, wrap(err, "read payment %s", f.MerchantRef)
+			}
+			if ok {
+				list = append(list, k)
+			}
+		}
+	}
+	return list, nil
+}
