@@ -160,7 +160,7 @@ type settleResultCmd struct {
 func (c *settleResultCmd) Run(a *app) error {
 	byHand := c.Payout != "" && c.State != ""
 	if (c.File != "") == byHand {
-		return fault.New("E-6401", fault.V{"command": "settle result", "reason": "give --file, or --payout and --state"}, nil)
+		return fault.New("E-6401", fault.V{"command": "settle", "reason": "give --file, or --payout and --state"}, nil)
 	}
 	return a.asPerson(c.person, func(s *site, who string) error {
 		if byHand {

@@ -145,9 +145,9 @@ func (s *site) provenDay(ctx context.Context, account string, d bizday.Date) (da
 	case !ok:
 		return day, nil, fmt.Sprintf("%s has no run of %s", account, d), nil
 	case run.Verdict == schemas.Incomplete || run.Verdict == 0:
-		return day, nil, fmt.Sprintf("%s %s is %s", account, d, run.Verdict), nil
+		return day, nil, fmt.Sprintf("the verdict of %s on %s is %s", account, d, run.Verdict), nil
 	case run.Stale:
-		return day, nil, fmt.Sprintf("%s %s is built upon a day that changed", account, d), nil
+		return day, nil, fmt.Sprintf("%s is built upon a day that changed: %s", account, d), nil
 	}
 	if rep, err = s.pipeline.LoadReport(ctx, run); err != nil {
 		return day, nil, "", err

@@ -84,7 +84,7 @@ func (k *checker) settlement(s *Settlement) {
 	for i := range s.Merchants {
 		p, c := fmt.Sprintf("settlement.merchants.%d", i), &s.Merchants[i]
 		if !merchantShape.MatchString(c.ID) {
-			k.bad(p+".id", "%q is not of the form A-Z a-z 0-9 _ - (at most 40)", c.ID)
+			k.bad(p+".id", "%q is not 1 to 40 letters, digits, _ or -", c.ID)
 		}
 		if first, dup := seen[c.ID]; dup {
 			k.bad(p+".id", "%q is used by settlement.merchants.%d too", c.ID, first)
@@ -131,7 +131,7 @@ func (k *checker) fee(p string, f *Fee, zone *time.Location) {
 	}
 	exp, known := money.Currency(f.Currency).Exponent()
 	if !known {
-		k.bad(p+".currency", "%q is not a currency that the program knows", f.Currency)
+		k.bad(p+".currency", "is not a currency that the program knows")
 	}
 	for name, text := range map[string]string{"from": f.From, "to": f.To} {
 		if _, err := Moment(text, zone); err != nil {

@@ -19,21 +19,22 @@ var speaking = map[string]struct {
 	errors bool // the texts of errors too: they become the reasons of messages
 	silent string
 }{
-	"normalize":         {},
-	"schemas/channels":  {errors: true},
-	"match":             {},
-	"resolve":           {silent: "text.go"}, // the table for maintainers
-	"ledgerlink":        {errors: true, silent: "sql_dialect.go"},
-	"fetchers":          {errors: true, silent: "client.go"},
-	"internal/config":   {errors: true},
-	"internal/signing":  {errors: true},
-	"internal/unpack":   {errors: true},
-	"internal/money":    {errors: true},
-	"internal/paycore":  {},
-	"internal/gateway":  {errors: true},
-	"internal/report":   {silent: "words.go words_rules.go"}, // tables of their own
-	"internal/pipeline": {},
-	"cmd/tieout":        {silent: "help.go demo_traffic.go demo_truth.go demo_world.go cmd_demo.go cmd_schedule.go cmd_bench.go"}, // units and crontab are for machines
+	"normalize":           {},
+	"schemas/channels":    {errors: true},
+	"match":               {},
+	"resolve":             {silent: "text.go"}, // the table for maintainers
+	"ledgerlink":          {errors: true, silent: "sql_dialect.go"},
+	"fetchers":            {errors: true, silent: "client.go"},
+	"internal/config":     {errors: true},
+	"internal/signing":    {errors: true},
+	"internal/unpack":     {errors: true},
+	"internal/money":      {errors: true},
+	"internal/paycore":    {},
+	"internal/settlement": {errors: true},
+	"internal/gateway":    {errors: true},
+	"internal/report":     {silent: "words.go words_rules.go"}, // tables of their own
+	"internal/pipeline":   {},
+	"cmd/tieout":          {silent: "help.go demo_traffic.go demo_truth.go demo_world.go cmd_demo.go cmd_schedule.go cmd_bench.go"}, // units and crontab are for machines
 }
 
 // apart are texts that no result shows: names in a protocol, defects of the

@@ -35,7 +35,7 @@ type Payee struct {
 func (p Payee) Wrong() string {
 	for _, x := range []struct{ what, text string }{{"name", p.Name}, {"account", p.Account}, {"bank", p.Bank}} {
 		if why := notForBank(x.text); why != "" {
-			return "the payee's " + x.what + " " + why
+			return "payee." + x.what + ": " + why
 		}
 	}
 	return ""
