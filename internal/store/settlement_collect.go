@@ -341,10 +341,11 @@ func (db *DB) ConfirmReceipt(ctx context.Context, payNo, who string) (found bool
 func (db *DB) UnsettledDays(ctx context.Context, account string, until int64, dateOf func(int64) bizday.Date) ([]bizday.Date, error) {
 	days := map[bizday.Date]bool{}
 	err := db.snapshot(ctx, func(b *books) error {
-		for _, query := range []string{
-			`SELECT event_us FROM payment WHERE account = $1 AND settled_in = '' AND state = 'SUCCESS' AND event_us < $2`,
-			`SELECT event_us FROM refund WHERE account = $1 AND settled_in = '' AND state = 'SUCCESS' AND event_us < $2`,
-		} {
+		for _, kind := range []settlement.Kind{settlement.Payment, settlement.Refund} {
+			query := `SELECT event_us FROM payment WHERE account = $1 AND settled_in = '' AND state = 'SUCCESS' AND event_us < $2`
+			if kind == settlement.Refund {
+				query = `SELECT event_us FROM refund WHERE account = $1 AND settled_in = '' AND state = 'SUCCESS' AND event_us < $2`
+			}
 			rows, err := b.t.QueryContext(ctx, query, account, until)
 			if err := eachMoment(rows, err, func(at int64) { days[dateOf(at)] = true }); err != nil {
 				return err

@@ -43,7 +43,11 @@ func (db *DB) BillRows(ctx context.Context, merchant string, windows []BillWindo
 		}
 		defer t.Rollback()
 		for _, w := range windows {
-			for _, query := range []string{billPayments, billRefunds} {
+			for _, kind := range []settlement.Kind{settlement.Payment, settlement.Refund} {
+				query := billPayments
+				if kind == settlement.Refund {
+					query = billRefunds
+				}
 				rows, err := t.QueryContext(ctx, query, w.Account, w.From, w.To, merchant)
 				if !yieldRows(rows, err, yield) {
 					return
