@@ -93,7 +93,7 @@ func (s *site) corePart(a *app) ([]part, error) {
 	}
 	l, err := (&net.ListenConfig{}).Listen(a.ctx, "tcp", s.cfg.API.Listen)
 	if err != nil {
-		return nil, fault.New("E-7896", fault.V{"address": s.cfg.API.Listen, "reason": err.Error()}, nil)
+		return nil, fault.New("E-7898", fault.V{"address": s.cfg.API.Listen, "reason": err.Error()}, nil)
 	}
 	a.say(fmt.Sprintf("serving on %s; stop with Ctrl-C", l.Addr()), fmt.Sprintf("服务地址 %s；按 Ctrl-C 停止", l.Addr()))
 	return []part{

@@ -88,7 +88,7 @@ func (k *checker) serving(c *Config) {
 
 func (k *checker) merchant(p string, c *Config, m *Merchant) {
 	if !idShape.MatchString(m.ID) {
-		k.bad(p+".id", "%q is not of the form A-Z a-z 0-9 _ - (at most 40)", m.ID)
+		k.bad(p+".id", "%q holds more than letters, digits, _ and - (at most 40)", m.ID)
 	}
 	if len(m.Keys) == 0 {
 		k.bad(p+".keys", "at least one key is needed")
@@ -124,7 +124,7 @@ func (k *checker) merchant(p string, c *Config, m *Merchant) {
 
 func (k *checker) merchantKey(p string, c *Config, m *MerchantKey) {
 	if !idShape.MatchString(m.ID) {
-		k.bad(p+".id", "%q is not of the form A-Z a-z 0-9 _ - (at most 40)", m.ID)
+		k.bad(p+".id", "%q holds more than letters, digits, _ and - (at most 40)", m.ID)
 	}
 	k.oneOf(p+".algorithm", m.Algorithm, algorithms)
 	switch m.Algorithm {

@@ -33,7 +33,7 @@ var configRows = []Entry{
 		Do:    Text{"Use a channel of one of these accounts, or leave --channel out for all.", "请使用这些账户的渠道，或不写 --channel 表示全部。"},
 	},
 	{
-		ID:    "E-7896",
+		ID:    "E-7898",
 		What:  Text{"The address cannot be served: {reason}.", "无法监听该地址：{reason}。"},
 		Which: Text{"{address}.", "{address}。"},
 		Do:    Text{"Stop what serves there, or choose another api.listen.", "请停止占用该地址的程序，或更换 api.listen。"},

@@ -7,7 +7,7 @@ var configPhrases = []Text{
 	{"channel {channel} takes no payments", "渠道 {channel} 不支持支付"},
 	{"is needed: without TLS only an address such as 127.0.0.1 is served", "必须填写：不用 TLS 时只能监听本机地址，例如 127.0.0.1"},
 	{"{value} is used twice", "{value} 出现了两次"},
-	{"{value} is not of the form A-Z a-z 0-9 _ - (at most 40)", "{value} 只能由 A-Z a-z 0-9 _ - 组成（至多 40 个字符）"},
+	{"{value} holds more than letters, digits, _ and - (at most 40)", "{value} 只能由字母、数字、_ 与 - 组成（至多 40 个字符）"},
 	{"at least one key is needed", "至少需要一个密钥"},
 	{"there is no account {value}", "没有账户 {value}"},
 	{"api.answer_key_file is needed: answers to this merchant are signed with it", "必须填写 api.answer_key_file：对该商户的应答用它签名"},
