@@ -1,8 +1,9 @@
 // Package channelsim plays the payment channels on loopback: WeChat Pay API v3,
 // the Alipay gateway, UnionPay's file and query services, and one bank.
 //
-// In: payments and refunds that the caller says were made (Pay, Refund), and
-// faults that it asks for (Inject). Out: signed notifications to the payment
+// In: payments and refunds that the caller says were made (Pay, Refund) or that
+// come through the channels' own APIs and a played payer (PayNow), and faults
+// that it asks for (Inject, FailNext). Out: signed notifications to the payment
 // core, signed answers to active queries, and each day's statements in the
 // channels' own bytes over HTTP(S), FTP and SFTP. Called by `tieout demo`, by
 // the end-to-end tests, and by an operator who tries a configuration by hand.

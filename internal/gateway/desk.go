@@ -206,7 +206,7 @@ func clip(note string) string {
 	return note
 }
 
-// payer and prepaid are kept as JSON.
+// toJSON writes what is kept of a payer, and of what he was given.
 func toJSON(v any) (string, error) {
 	b, err := json.Marshal(v)
 	return string(b), err

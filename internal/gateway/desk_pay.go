@@ -159,10 +159,11 @@ func (d *Desk) workPayment(ctx context.Context, t *Task) error {
 		return err
 	}
 	over := !d.opt.Now().Before(time.UnixMicro(t.ExpiresAt))
+	sent := t.State == Sent || t.State == Closing
 	switch {
-	case p.State != paycore.Paying:
+	case p.State != paycore.Paying && (p.State != paycore.Closed || !sent):
 		return d.finish(ctx, t, "the payment is "+string(p.State))
-	case t.State == Closing || t.State == Dropping || over:
+	case p.State == paycore.Closed || t.State == Closing || t.State == Dropping || over: // closed in the books alone it can still be paid
 		return d.closeNow(ctx, l, p, t)
 	case t.State == Intent:
 		t.Next = t.ExpiresAt
@@ -191,9 +192,9 @@ func (d *Desk) concludePayment(ctx context.Context, t *Task, p *paycore.Payment,
 	case a.Status == schemas.Success:
 		c = paycore.MarkPaid{PayNo: p.PayNo, ChannelRef: a.ChannelRef, AmountMinor: a.AmountMinor, Currency: a.Currency, PaidAt: a.MovedAt,
 			By: paycore.ByAnswer, Detail: "active query"}
-	case a.Status == schemas.Failed:
+	case a.Status == schemas.Failed && p.State == paycore.Paying:
 		c = paycore.FailPayment{PayNo: p.PayNo, By: paycore.ByAnswer, Detail: "active query"}
-	case a.Status == schemas.Closed:
+	case a.Status == schemas.Closed || a.Status == schemas.Failed:
 		c = paycore.ClosePayment{PayNo: p.PayNo, Detail: "the channel has closed it"}
 	case a.Status == schemas.Reversed:
 		return true, d.stuck(ctx, t, "the channel took the money and gave it back")

@@ -60,7 +60,7 @@ func (g *gate) leave(probe bool, err error) {
 	}
 }
 
-// Healthy tells whether calls are let through.
+// healthy tells whether calls are let through.
 func (g *gate) healthy() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

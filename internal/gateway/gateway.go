@@ -22,8 +22,8 @@ import (
 )
 
 // Channel is one merchant account at one channel, in the channel's protocol.
-// Every method but Query moves money or makes it movable, and sends one request
-// at most. Errors are a *Refusal, ErrUnknown or one of the words of Close.
+// Every method but Query changes something there and sends one request at most.
+// Errors are a *Refusal, ErrUnknown, or what Close names.
 type Channel interface {
 	// Prepay prepares a payment. The same order again is answered again.
 	Prepay(ctx context.Context, o Order) (Prepaid, error)
