@@ -226,3 +226,17 @@ func selfSigned(t *testing.T) (cert, key []byte) {
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
 }
+
+// A notice goes to no address within our own network, whatever a merchant's
+// name leads to.
+func TestAttack_NoticeIntoOurNetwork(t *testing.T) {
+	for address, public := range map[string]bool{
+		"127.0.0.1:443": false, "[::1]:443": false, "10.1.2.3:443": false, "172.16.0.1:443": false, "192.168.1.1:443": false, "169.254.169.254:80": false,
+		"[fe80::1]:443": false, "[fd00::1]:443": false, "0.0.0.0:443": false, "224.0.0.1:443": false, "[::ffff:10.0.0.1]:443": false,
+		"203.0.113.9:443": true, "[2001:db8::1]:443": true,
+	} {
+		if err := publicOnly("tcp", address, nil); (err == nil) != public {
+			t.Errorf("%s: got %v", address, err)
+		}
+	}
+}
