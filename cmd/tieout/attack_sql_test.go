@@ -32,6 +32,7 @@ var queriesMade = map[string]string{
 	"internal/store DB.ListTasks":      "numbered placeholders, as many as there are states",
 	"internal/store DB.ExportLocal":    "two tables of constants",
 	"internal/store books.lookup":      "two tables of constants",
+	"internal/store books.hits":        "the checks of internal/control: a table of constants, their names made numbered placeholders",
 	"internal/store DB.VerifyBooks":    "a table of constants",
 	"ledgerlink SQLConfig.check":       "the queries of the configuration are looked at, not asked",
 	"ledgerlink SQL.Export":            "the query of the configuration",

@@ -5,6 +5,7 @@ import (
 	"os/user"
 	"slices"
 
+	"tieout/internal/control"
 	"tieout/internal/fault"
 	"tieout/internal/report"
 	"tieout/internal/store"
@@ -77,11 +78,22 @@ func (c *caseListCmd) Run(a *app) error {
 	if a.cli.JSON {
 		return a.printJSON(cases)
 	}
-	if len(cases) == 0 {
+	var found []control.Finding // they belong to no account and to nobody
+	if c.Account == "" && c.Owner == "" {
+		if found, err = site.db.Findings(a.ctx, c.All); err != nil {
+			return err
+		}
+	}
+	if len(cases) == 0 && len(found) == 0 {
 		a.say("no case waits", "没有待处理的差错单")
 		return nil
 	}
-	return a.printCases(cases)
+	if len(cases) > 0 {
+		if err := a.printCases(cases); err != nil {
+			return err
+		}
+	}
+	return a.printFindings(found)
 }
 
 type caseShowCmd struct {

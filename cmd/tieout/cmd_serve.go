@@ -51,7 +51,8 @@ func (c *serveCmd) Run(a *app) error {
 		parts = append(parts, core...)
 	}
 	if c.Only != "core" {
-		parts = append(parts, part{"scheduler", func(ctx context.Context) error { return site.nights(a, c.Days).Run(ctx) }})
+		parts = append(parts, part{"scheduler", func(ctx context.Context) error { return site.nights(a, c.Days).Run(ctx) }},
+			part{"controls", func(ctx context.Context) error { return site.controls(ctx, a.now) }})
 	}
 	group, ctx := errgroup.WithContext(a.ctx)
 	for _, p := range parts {

@@ -63,6 +63,8 @@ type CLI struct {
 	Explain explainCmd `cmd:"" help:"Show everything that is known about an order, payment or refund number."`
 	Diff    diffCmd    `cmd:"" help:"Show what differs between two runs."`
 
+	Control controlCmd `cmd:"" help:"Compare orders, payments, journal, fixes and settlement with each other, all the time."`
+
 	Channel  channelCmd  `cmd:"" help:"List channels, check an account's connection, describe a statement file."`
 	Verify   verifyCmd   `cmd:"" help:"Check the invariants of the books and of the stored files."`
 	Serve    serveCmd    `cmd:"" help:"Take orders, payments and notifications, and run the nights, in one process."`

@@ -1,0 +1,124 @@
+package control
+
+import "tieout/internal/fault"
+
+// The journal transactions of the core are named after what they book:
+// payment:<number>:<version>. The range of names is one walk of the key.
+const (
+	paymentJournals = `j.id > 'payment:' || p.pay_no || ':' AND j.id < 'payment:' || p.pay_no || ';'`
+	// movedByCore: nobody but the channel itself said that it is paid.
+	movedByCore = `NOT EXISTS (SELECT 1 FROM order_event e WHERE e.ref = p.pay_no AND e.subject = 'PAYMENT' AND e.to_state = 'SUCCESS'
+		AND e.from_state <> 'SUCCESS' AND e.cause NOT IN ('answer','notification'))`
+	paymentMoved = `p.pay_no IN ({moved})`
+)
+
+var (
+	stopPayouts = fault.Text{EN: "Ledger: stop the merchant's payouts, find what wrote to the tables, correct it by a case.", ZH: "账务：暂停该商户出款，查明写入来源，按差错流程更正。"}
+	toTheDesk   = fault.Text{EN: "Payments: look at the number with `tieout explain`, ask the channel.", ZH: "支付：用 `tieout explain` 查看该单号，并向渠道查询。"}
+)
+
+var paymentChecks = []Check{
+	{ID: "payment.journal", Kind: Consistency, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "a payment succeeded and is not in the journal", ZH: "支付成功但无记账凭证"},
+		Hits: `SELECT p.pay_no, 'amount=' || p.amount_minor || ' currency=' || p.currency FROM payment p WHERE p.state = 'SUCCESS'
+			AND NOT EXISTS (SELECT 1 FROM journal j WHERE ` + paymentJournals + `) AND ` + movedByCore,
+		Moved: paymentMoved},
+	{ID: "payment.journal_of_fix", Kind: Consistency, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "a fix made a payment succeed and booked nothing", ZH: "调账使支付成功但未记账"},
+		Hits: `SELECT p.pay_no, 'amount=' || p.amount_minor || ' currency=' || p.currency FROM payment p WHERE p.state = 'SUCCESS'
+			AND EXISTS (SELECT 1 FROM order_event e WHERE e.ref = p.pay_no AND e.subject = 'PAYMENT' AND e.to_state = 'SUCCESS'
+				AND e.from_state <> 'SUCCESS' AND e.cause IN ('fix','fix_approved'))
+			AND p.pay_no NOT IN (SELECT merchant_ref FROM fix WHERE txn IS NOT NULL)`},
+	{ID: "payment.amount", Kind: Correctness, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "the journal owes the merchant another amount than was paid", ZH: "凭证应付金额与支付金额不符"},
+		Hits: `SELECT p.pay_no, 'amount=' || p.amount_minor || ' currency=' || p.currency FROM payment p
+			WHERE EXISTS (SELECT 1 FROM journal j WHERE ` + paymentJournals + ` AND COALESCE((SELECT SUM(x.amount_minor) FROM posting x
+				WHERE x.txn = j.id AND x.account = 'payable:' || p.merchant AND x.currency = p.currency), 0) <> -p.amount_minor)`,
+		Moved: paymentMoved},
+	{ID: "payment.booked_twice", Kind: Correctness, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "one success is in the journal twice", ZH: "同一笔支付成功重复记账"},
+		Hits: `SELECT p.pay_no, 'amount=' || p.amount_minor || ' currency=' || p.currency FROM payment p
+			WHERE (SELECT COUNT(*) FROM journal j WHERE ` + paymentJournals + `) > (SELECT COUNT(*) FROM order_event e WHERE e.ref = p.pay_no
+				AND e.subject = 'PAYMENT' AND e.to_state = 'SUCCESS' AND e.from_state <> 'SUCCESS' AND e.cause IN ('answer','notification'))`,
+		Moved: paymentMoved},
+	{ID: "payment.state", Kind: Consistency, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "a payment's state is not the last one in the log", ZH: "支付状态与事件日志最后一条不一致"},
+		Hits: `SELECT p.pay_no, 'state=' || p.state FROM payment p WHERE p.state <> COALESCE((SELECT e.to_state FROM order_event e
+			WHERE e.ref = p.pay_no AND e.subject = 'PAYMENT' ORDER BY e.seq DESC LIMIT 1), '')`,
+		Moved: paymentMoved},
+	{ID: "payment.steps", Kind: Correctness, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "a payment's steps in the log do not follow each other, or go back without a decision", ZH: "支付事件前后不衔接，或未经审批回退"},
+		Hits: `SELECT p.pay_no, 'state=' || p.state FROM payment p WHERE EXISTS (SELECT 1 FROM order_event e WHERE e.ref = p.pay_no AND e.subject = 'PAYMENT'
+			AND (e.from_state <> COALESCE((SELECT b.to_state FROM order_event b WHERE b.ref = e.ref AND b.subject = e.subject AND b.seq < e.seq ORDER BY b.seq DESC LIMIT 1), '')
+				OR e.from_state = 'SUCCESS' AND e.to_state <> 'SUCCESS' AND e.cause NOT IN ('fix_approved','reverse')))`,
+		Moved: paymentMoved},
+	{ID: "order.payer", Kind: Consistency, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "an order is paid by a payment that did not succeed, or that is about another amount", ZH: "订单已支付，但其支付单未成功或金额不符"},
+		Hits: `SELECT p.pay_no, 'order=' || o.order_no || ' order_amount=' || o.amount_minor || ' payment=' || p.state || ' amount=' || p.amount_minor
+			FROM payment p JOIN customer_order o ON o.merchant = p.merchant AND o.order_no = p.order_no
+			WHERE o.paid_by = p.pay_no AND (p.state <> 'SUCCESS' OR p.amount_minor <> o.amount_minor OR p.currency <> o.currency)`,
+		Moved: paymentMoved},
+	{ID: "order.no_payment", Kind: Consistency, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "an order is paid by a payment that it does not have", ZH: "订单已支付，但无对应支付单"},
+		Hits: `SELECT o.merchant || '/' || o.order_no, 'paid_by=' || o.paid_by FROM customer_order o WHERE o.state = 'PAID'
+			AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.pay_no = o.paid_by AND p.merchant = o.merchant AND p.order_no = o.order_no)`},
+	{ID: "order.not_paid", Kind: Consistency, Priority: 1, Do: toTheDesk,
+		Name: fault.Text{EN: "a payment succeeded, its money was not given back, and its order is not paid", ZH: "支付成功且未退款，但订单未支付"},
+		Hits: `SELECT p.pay_no, 'order=' || o.order_no || ' order_state=' || o.state || ' amount=' || p.amount_minor
+			FROM payment p JOIN customer_order o ON o.merchant = p.merchant AND o.order_no = p.order_no
+			WHERE p.state = 'SUCCESS' AND o.state <> 'PAID' AND p.refunded_minor < p.amount_minor AND ` + movedByCore,
+		Moved: paymentMoved},
+	{ID: "order.paid_twice", Kind: Correctness, Priority: 1, Do: toTheDesk,
+		Name: fault.Text{EN: "an order was paid twice; the second payment is neither refunded nor in a case", ZH: "订单重复支付，第二笔既未退款也无差错单"},
+		Hits: `SELECT p.pay_no, 'order=' || o.order_no || ' first=' || o.paid_by || ' left=' || (p.amount_minor - p.refunded_minor)
+			FROM payment p JOIN customer_order o ON o.merchant = p.merchant AND o.order_no = p.order_no
+			WHERE p.state = 'SUCCESS' AND o.state = 'PAID' AND o.paid_by <> p.pay_no AND p.refunded_minor < p.amount_minor
+			AND NOT EXISTS (SELECT 1 FROM recon_case c WHERE c.account = p.account AND c.kind = 'PAYMENT' AND c.key = p.pay_no)
+			AND NOT EXISTS (SELECT 1 FROM channel_task t WHERE t.subject = 'EXTRA' AND t.number = p.pay_no AND t.state <> 'DONE')`,
+		Moved: paymentMoved},
+	{ID: "payment.fee", Kind: Limit, Priority: 2, Do: fault.Text{EN: "Ledger: compare the rate card with the contract.", ZH: "账务：核对费率表与渠道合同。"},
+		Name:  fault.Text{EN: "an accrued fee is negative, or more than the payment", ZH: "预提手续费为负或超过支付金额"},
+		Hits:  `SELECT p.pay_no, 'fee=' || p.fee_minor || ' amount=' || p.amount_minor FROM payment p WHERE (p.fee_minor < 0 OR p.fee_minor > p.amount_minor)`,
+		Moved: paymentMoved},
+	{ID: "notice.missing", Kind: Consistency, Priority: 2, Do: fault.Text{EN: "Payments: tell the merchant by hand; find out what wrote without its notice.", ZH: "支付：人工通知商户，并查明漏发原因。"},
+		Name: fault.Text{EN: "a payment succeeded and no notice to the merchant was written", ZH: "支付成功但未生成商户通知"},
+		Hits: `SELECT p.pay_no, 'order=' || o.order_no FROM payment p JOIN customer_order o ON o.merchant = p.merchant AND o.order_no = p.order_no
+			WHERE p.state = 'SUCCESS' AND o.notify_url <> '' AND NOT EXISTS (SELECT 1 FROM outbox x
+				WHERE x.id > p.pay_no || ':' AND x.id < p.pay_no || ';' AND x.id LIKE '%:payment.success') AND ` + movedByCore,
+		Moved: paymentMoved},
+}
+
+const refundJournals = `j.id > 'refund:' || r.refund_no || ':' AND j.id < 'refund:' || r.refund_no || ';'`
+
+var refundChecks = []Check{
+	{ID: "refund.sum", Kind: Correctness, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "the refunds of a payment do not add up to what it says, or exceed it", ZH: "退款合计与支付单记录不符，或超过支付金额"},
+		Hits: `SELECT p.pay_no, 'amount=' || p.amount_minor || ' refunded=' || p.refunded_minor FROM payment p WHERE (p.refunded_minor > p.amount_minor
+			OR p.refunded_minor <> COALESCE((SELECT SUM(r.amount_minor) FROM refund r WHERE r.pay_no = p.pay_no AND r.state <> 'CLOSED'), 0))`,
+		Moved: `(p.pay_no IN ({moved}) OR p.pay_no IN (SELECT pay_no FROM refund WHERE refund_no IN ({moved})))`},
+	{ID: "refund.payment", Kind: Consistency, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "a refund is alive and its payment did not succeed, or is in another currency", ZH: "退款有效，但原支付未成功或币种不同"},
+		Hits: `SELECT r.refund_no, 'payment=' || p.pay_no || ' state=' || p.state FROM refund r JOIN payment p ON p.pay_no = r.pay_no
+			WHERE r.state <> 'CLOSED' AND (p.state <> 'SUCCESS' OR p.currency <> r.currency OR p.account <> r.account)`,
+		Moved: `r.refund_no IN ({moved})`},
+	{ID: "refund.journal", Kind: Consistency, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "the journal of a refund is missing, double, or about another amount", ZH: "退款凭证缺失、重复或金额不符"},
+		Hits: `SELECT r.refund_no, 'state=' || r.state || ' amount=' || r.amount_minor FROM refund r JOIN payment p ON p.pay_no = r.pay_no
+			WHERE NOT EXISTS (SELECT 1 FROM order_event e WHERE e.ref = r.refund_no AND e.subject = 'REFUND' AND e.cause IN ('fix','fix_approved','reverse'))
+			AND COALESCE((SELECT SUM(x.amount_minor) FROM journal j JOIN posting x ON x.txn = j.id
+				WHERE ` + refundJournals + ` AND x.account = 'refund_payable:' || p.merchant AND x.currency = r.currency), 0)
+				<> CASE WHEN r.state IN ('PROCESSING','FAILED') THEN -r.amount_minor ELSE 0 END`,
+		Moved: `r.refund_no IN ({moved})`},
+	{ID: "refund.out", Kind: Consistency, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "a refund succeeded and the journal did not take its money from the channel", ZH: "退款成功，但凭证未减少渠道待清算"},
+		Hits: `SELECT r.refund_no, 'amount=' || r.amount_minor FROM refund r WHERE r.state = 'SUCCESS'
+			AND NOT EXISTS (SELECT 1 FROM order_event e WHERE e.ref = r.refund_no AND e.subject = 'REFUND' AND e.cause IN ('fix','fix_approved','reverse'))
+			AND NOT EXISTS (SELECT 1 FROM journal j JOIN posting x ON x.txn = j.id
+				WHERE ` + refundJournals + ` AND x.account = 'clearing:' || r.channel || ':' || r.account AND x.amount_minor = -r.amount_minor)`,
+		Moved: `r.refund_no IN ({moved})`},
+	{ID: "refund.state", Kind: Consistency, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "a refund's state is not the last one in the log", ZH: "退款状态与事件日志最后一条不一致"},
+		Hits: `SELECT r.refund_no, 'state=' || r.state FROM refund r WHERE r.state <> COALESCE((SELECT e.to_state FROM order_event e
+			WHERE e.ref = r.refund_no AND e.subject = 'REFUND' ORDER BY e.seq DESC LIMIT 1), '')`,
+		Moved: `r.refund_no IN ({moved})`},
+}

@@ -1,0 +1,264 @@
+package store
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tieout/internal/control"
+	"tieout/internal/paycore"
+)
+
+// controlWorld has rows of each kind that the checks of the core look at, all
+// right: payments paid, failed, closed and waiting, refunds out and on their
+// way, notices.
+func controlWorld(t *testing.T) string {
+	t.Helper()
+	db, core := testBooks(t)
+	do(t, core, paycore.Done, pay("P1", 10000), pay("P2", 5000), pay("P3", 700), pay("P4", 800), pay("P5", 900),
+		paidBy("P1", 10000), paidBy("P2", 5000), paycore.ClosePayment{PayNo: "P3"}, paycore.FailPayment{PayNo: "P4", By: paycore.ByAnswer},
+		paycore.CreateRefund{RefundNo: "R1", PayNo: "P1", AmountMinor: 4000, Currency: "CNY"},
+		paycore.CreateRefund{RefundNo: "R2", PayNo: "P1", AmountMinor: 1000, Currency: "CNY"},
+		paycore.MarkRefunded{RefundNo: "R1", ChannelRefundRef: "wr-1", AmountMinor: 4000, Currency: "CNY", By: paycore.ByAnswer})
+	spoil(t, db, aBatch)
+	path := filepath.Join(t.TempDir(), "world.db")
+	if err := db.Backup(context.Background(), path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// copyOf opens a copy of a world, without what keeps its history.
+func copyOf(t *testing.T, world string) *DB {
+	t.Helper()
+	now := func() time.Time { return testStart }
+	from, err := Open(context.Background(), world, now, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	path := filepath.Join(t.TempDir(), "copy.db")
+	if err := from.Backup(context.Background(), path); err != nil {
+		t.Fatal(err)
+	}
+	db, err := Open(context.Background(), path, now, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// spoil writes past the program, with all that would refuse it taken away.
+func spoil(t *testing.T, db *DB, statements string) {
+	t.Helper()
+	ctx := context.Background()
+	conn, err := db.sql.Conn(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	rows, err := conn.QueryContext(ctx, `SELECT name FROM sqlite_schema WHERE type = 'trigger'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := []string{`PRAGMA foreign_keys = OFF`, `PRAGMA ignore_check_constraints = ON`}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		script = append(script, `DROP TRIGGER `+name)
+	}
+	rows.Close()
+	for _, s := range append(script, strings.Split(statements, ";")...) {
+		if _, err := conn.ExecContext(ctx, s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+func controlRun(t *testing.T, db *DB, whole bool) control.Run {
+	t.Helper()
+	run, err := db.Control(context.Background(), control.Checks(), control.Scope{Now: testStart.UnixMicro(), Today: "2026-11-20", Whole: whole, Caps: control.DefaultCaps()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run
+}
+
+func found(t *testing.T, db *DB) map[string]control.Finding {
+	t.Helper()
+	list, err := db.Findings(context.Background(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]control.Finding{}
+	for _, f := range list {
+		got[f.Check+" "+f.Ref] = f
+	}
+	return got
+}
+
+const anEvent = `INSERT INTO order_event SELECT MAX(seq) + 1, 0, `
+
+// What each check must find, and that it finds nothing before it is planted.
+var spoiled = []struct{ finding, plant string }{
+	{"payment.journal P1", `DELETE FROM journal WHERE subject = 'P1'`},
+	{"payment.journal_of_fix P5", `UPDATE payment SET state = 'SUCCESS', paid_us = 1 WHERE pay_no = 'P5'; ` + anEvent + `'PAYMENT', 'P5', 'PAYING', 'SUCCESS', 'fix', '', '' FROM order_event`},
+	{"payment.amount P1", `UPDATE payment SET amount_minor = 10001 WHERE pay_no = 'P1'`},
+	{"payment.booked_twice P1", `INSERT INTO journal SELECT 'payment:P1:9', cause, subject, '', NULL, NULL, legs, at_us FROM journal WHERE subject = 'P1';
+		INSERT INTO posting SELECT 'payment:P1:9', leg, account, currency, amount_minor FROM posting WHERE txn = 'payment:P1:2'`},
+	{"payment.state P5", `UPDATE payment SET state = 'CLOSED' WHERE pay_no = 'P5'`},
+	{"payment.steps P1", anEvent + `'PAYMENT', 'P1', 'SUCCESS', 'PAYING', 'core', '', '' FROM order_event`},
+	{"order.payer P5", `UPDATE customer_order SET state = 'PAID', paid_by = 'P5' WHERE order_no = 'O-P5'`},
+	{"order.no_payment M01/O-P5", `UPDATE customer_order SET state = 'PAID', paid_by = 'P99' WHERE order_no = 'O-P5'`},
+	{"order.not_paid P2", `UPDATE customer_order SET state = 'CLOSED', paid_by = '' WHERE order_no = 'O-P2'`},
+	{"order.paid_twice P2", `UPDATE payment SET order_no = 'O-P1' WHERE pay_no = 'P2'`},
+	{"payment.fee P1", `UPDATE payment SET fee_minor = -1 WHERE pay_no = 'P1'`},
+	{"notice.missing P2", `DELETE FROM outbox WHERE id LIKE 'P2:%'`},
+	{"refund.sum P1", `UPDATE refund SET amount_minor = 9999 WHERE refund_no = 'R1'`},
+	{"refund.payment R1", `UPDATE payment SET state = 'FAILED', paid_us = NULL WHERE pay_no = 'P1'`},
+	{"refund.journal R1", `UPDATE posting SET amount_minor = 2 * amount_minor WHERE txn = 'refund:R1:2'`},
+	{"refund.out R2", `UPDATE refund SET state = 'SUCCESS', done_us = 1 WHERE refund_no = 'R2'`},
+	{"refund.state R2", `UPDATE refund SET state = 'FAILED' WHERE refund_no = 'R2'`},
+	{"journal.payment payment:P5:2", `INSERT INTO journal VALUES ('payment:P5:2', 'core', 'P5', '', NULL, NULL, 2, 0)`},
+	{"journal.refund refund:R9:1", `INSERT INTO journal VALUES ('refund:R9:1', 'core', 'R9', '', NULL, NULL, 2, 0)`},
+	{"journal.balance payment:P1:2", `UPDATE posting SET amount_minor = amount_minor + 1 WHERE txn = 'payment:P1:2' AND leg = 1`},
+	{"journal.legs payment:P1:2", `DELETE FROM posting WHERE txn = 'payment:P1:2' AND leg = 1`},
+	{"fix.case K1", aFix("K1", "'auto', ''")},
+	{"fix.approval K1", aFix("K1", "'chen', ''")},
+	{"fix.twice wechat-main|PAYMENT|P1|", aFix("K1", "'auto', ''") + ";" + aFix("K2", "'auto', ''")},
+	{"fix.cap wechat-main|CNY|0", aFix("K1", "'auto', ''") + `; UPDATE fix SET amount_minor = 50000001`},
+	{"suspense.owner S1", `INSERT INTO journal VALUES ('S1', 'fix', 'C-1', 'C-1', NULL, NULL, 2, 0); INSERT INTO posting VALUES ('S1', 1, 'suspense_paid:wechat:wechat-main', 'CNY', 5)`},
+	{"suspense.case C-1", aCase + `; UPDATE recon_case SET suspend_minor = 5`},
+	{"suspense.old C-1", aCase + `; UPDATE recon_case SET suspend_minor = 5; INSERT INTO case_event VALUES (1, 'C-1', 0, 'auto', 'OPENED', '', 1)`},
+	{"payment.expired P5", aTask + `'PAYMENT', 'P5', 'wechat-main', 'SENT', 1, 9223372036854775807, 1, '', '', '', 1, 0, 0)`},
+	{"task.late PAYMENT:P5", aTask + `'PAYMENT', 'P5', 'wechat-main', 'SENT', 1, 1, 0, '', '', '', 1, 0, 0)`},
+	{"task.stuck REFUND:R2", aTask + `'REFUND', 'R2', 'wechat-main', 'STUCK', 1, 1, 0, '', '', '', 1, 0, 0)`},
+	{"payment.waits P5", `UPDATE payment SET created_us = 1 WHERE pay_no = 'P5'`},
+	{"refund.waits R2", `UPDATE refund SET created_us = 1 WHERE refund_no = 'R2'`},
+	{"notice.late P1:2:payment.success", `UPDATE outbox SET created_us = 1 WHERE id = 'P1:2:payment.success'`},
+	{"notice.dead P1:2:payment.success", `UPDATE outbox SET state = 'DEAD' WHERE id = 'P1:2:payment.success'`},
+	{"settle.payment P2", `UPDATE payment SET settled_in = 'B1' WHERE pay_no = 'P2'`},
+	{"settle.refund R2", `UPDATE refund SET settled_in = 'B1' WHERE refund_no = 'R2'`},
+	{"clearing.payment P1", `UPDATE payment SET settled_in = '' WHERE pay_no = 'P1'`},
+	{"clearing.refund R1", `UPDATE refund SET settled_in = 'B2' WHERE refund_no = 'R1'`},
+	{"clearing.fee P1", `UPDATE clearing_entry SET fee_minor = -1 WHERE ref = 'P1'`},
+	{"batch.sums B1", `DELETE FROM clearing_entry WHERE ref = 'R1'`},
+	{"batch.disputed P1", aCase + `; UPDATE recon_case SET key = 'P1'; UPDATE settlement_batch SET state = 'APPROVED'`},
+	{"batch.late B1", `UPDATE settlement_batch SET state = 'APPROVED', due_on = '2026-11-19'`},
+	{"payout.batch B1-1", `UPDATE settlement_batch SET approved_seq = NULL`},
+	{"payout.journal B1-1", `DELETE FROM journal WHERE id = 'payout:B1-1:paid'`},
+	{"journal.payout payout:B9-1:sent", `INSERT INTO journal VALUES ('payout:B9-1:sent', 'settlement', 'B9-1', '', NULL, NULL, 2, 0)`},
+	{"payout.cap M01|CNY|0", `UPDATE payout SET amount_minor = 10000000001`},
+	{"request.open M01/k1", `INSERT INTO api_request VALUES ('M01', 'k1', '', 'pay', 'P5', 'OPEN', 0, '', 1, 1)`},
+}
+
+func aFix(key, people string) string {
+	return `INSERT INTO fix (key, kind, run_id, case_id, cell, channel, account, bill_date, record_kind, merchant_ref, refund_ref, channel_ref, amount_minor, fee_minor,
+		currency, maker, checker, state_before, applied_us) VALUES ('` + key + `', 'SET_SUCCESS', 'run', 'C-1', '', 'wechat', 'wechat-main', '2026-11-19', 'PAYMENT', 'P1', '', '', 1, 0,
+		'CNY', ` + people + `, 'PAYING', 1)`
+}
+
+const (
+	// aBatch settles P1 and R1 and is paid.
+	aBatch = `UPDATE payment SET settled_in = 'B1' WHERE pay_no = 'P1'; UPDATE refund SET settled_in = 'B1' WHERE refund_no = 'R1';
+		INSERT INTO settlement_batch VALUES ('B1', 'M01', 'CNY', '2026-11-19', '2026-11-20', 'PAID', 2, 6000, 60, 36, 5940, 0, 5940, 0, 'icbc', 'M', '1', 'icbc', 'd', 'chen', 'wang', NULL, 1, 1, 0, 0);
+		INSERT INTO clearing_entry VALUES ('PAYMENT', 'P1', 'B1', 'M01', 'O-P1', 'P1', 'wechat', 'wechat-main', '', 'CNY', 10000, 60, 60, 9940, 0, '', 0, 0);
+		INSERT INTO clearing_entry VALUES ('REFUND', 'R1', 'B1', 'M01', 'O-P1', 'P1', 'wechat', 'wechat-main', '', 'CNY', -4000, 0, -24, -4000, 0, '', 0, 0);
+		INSERT INTO payout_file VALUES ('F1', 'icbc', 'CNY', '2026-11-20', 1, 5940, 'd', 'chen', 0);
+		INSERT INTO payout VALUES ('B1-1', 'B1', 1, 'F1', 'icbc', 'M01', 'CNY', 5940, 'M', '1', 'icbc', 'PAID', '', '', 1, 0, 0);
+		INSERT INTO journal VALUES ('payout:B1-1:sent', 'settlement', 'B1-1', '', NULL, NULL, 2, 0), ('payout:B1-1:paid', 'settlement', 'B1-1', '', NULL, NULL, 2, 0);
+		INSERT INTO posting VALUES ('payout:B1-1:sent', 1, 'payable:M01', 'CNY', 5940), ('payout:B1-1:sent', 2, 'payout_clearing:icbc', 'CNY', -5940),
+			('payout:B1-1:paid', 1, 'payout_clearing:icbc', 'CNY', 5940), ('payout:B1-1:paid', 2, 'bank:icbc', 'CNY', -5940)`
+	aCase = `INSERT INTO recon_case VALUES ('C-1', 'wechat', 'wechat-main', 'PAYMENT', 'P9', 'CNY', 'OPEN', '', '', '', 1, '', '2026-10-01', '2026-10-01', '2026-10-02', 0, 0, 0, '', '', 1)`
+	aTask = `INSERT INTO channel_task (subject, number, account, state, tries, next_us, expires_us, payer, prepaid, note, version, created_us, updated_us) VALUES (`
+)
+
+func TestControl_EachCheckFindsItsFaultAndNothingInRightBooks(t *testing.T) {
+	world := controlWorld(t)
+	clean := copyOf(t, world)
+	if run := controlRun(t, clean, true); run.Hits != 0 || run.Checks != len(control.Checks()) {
+		t.Fatalf("right books: %+v %v", run, found(t, clean))
+	}
+	seen := map[string]bool{}
+	for _, c := range spoiled {
+		id, _, _ := strings.Cut(c.finding, " ")
+		seen[id] = true
+		t.Run(id, func(t *testing.T) {
+			db := copyOf(t, world)
+			spoil(t, db, c.plant)
+			controlRun(t, db, true)
+			if _, ok := found(t, db)[c.finding]; !ok {
+				t.Errorf("%s was not found; found %v", c.finding, found(t, db))
+			}
+		})
+	}
+	for _, c := range control.Checks() {
+		if !seen[c.ID] {
+			t.Errorf("nothing is planted for %s", c.ID)
+		}
+	}
+}
+
+func TestControl_ARunLooksAtWhatMovedAndADayAtEverything(t *testing.T) {
+	db := copyOf(t, controlWorld(t))
+	controlRun(t, db, false) // the first is whole
+	spoil(t, db, `DELETE FROM outbox WHERE id LIKE 'P2:%'; UPDATE payment SET fee_minor = -1 WHERE pay_no = 'P5'`)
+	if run := controlRun(t, db, false); run.Raised != 0 {
+		t.Errorf("nothing moved: %v", found(t, db))
+	}
+	core := paycore.New(db, paycore.Rates{}, func() time.Time { return testStart })
+	do(t, core, paycore.Done, paidBy("P5", 900))
+	if run := controlRun(t, db, false); run.Raised != 1 || found(t, db)["payment.fee P5"].State != control.Open {
+		t.Errorf("P5 moved: %+v %v", run, found(t, db))
+	}
+	if run := controlRun(t, db, true); run.Raised != 1 || found(t, db)["notice.missing P2"].State != control.Open {
+		t.Errorf("the day's end: %+v %v", run, found(t, db))
+	}
+	// What is mended is gone at the next run, though it does not move.
+	spoil(t, db, `UPDATE payment SET fee_minor = 5 WHERE pay_no = 'P5'`)
+	if run := controlRun(t, db, false); run.Gone != 1 || len(found(t, db)) != 1 {
+		t.Errorf("mended: %+v %v", run, found(t, db))
+	}
+}
+
+func TestControl_TwoPeopleLeaveAFindingAsItIsUntilItsFactsAreOthers(t *testing.T) {
+	db := copyOf(t, controlWorld(t))
+	ctx := context.Background()
+	spoil(t, db, `UPDATE payment SET fee_minor = -1 WHERE pay_no = 'P1'`)
+	controlRun(t, db, true)
+	id := found(t, db)["payment.fee P1"].ID
+	_, err := db.ApproveFinding(ctx, id, "wang")
+	wantFault(t, err, "E-6486")
+	if _, err := db.ProposeFinding(ctx, id, "chen", "a gift of the channel"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.ApproveFinding(ctx, id, "chen")
+	wantFault(t, err, "E-6470")
+	if f, err := db.ApproveFinding(ctx, id, "wang"); err != nil || f.State != control.Resolved {
+		t.Fatal(f, err)
+	}
+	_, err = db.RejectFinding(ctx, "K-0", "wang")
+	wantFault(t, err, "E-6485")
+	if run := controlRun(t, db, true); run.Hits != 1 || run.Raised != 0 || run.Gone != 0 {
+		t.Errorf("accepted: %+v", run)
+	}
+	spoil(t, db, `UPDATE payment SET fee_minor = -2 WHERE pay_no = 'P1'`)
+	if run := controlRun(t, db, true); run.Raised != 1 {
+		t.Errorf("other facts: %+v", run)
+	}
+	// A proposal on facts that change is void.
+	id = found(t, db)["payment.fee P1"].ID
+	if _, err := db.ProposeFinding(ctx, id, "chen", "again"); err != nil {
+		t.Fatal(err)
+	}
+	spoil(t, db, `UPDATE payment SET fee_minor = -3 WHERE pay_no = 'P1'`)
+	controlRun(t, db, true)
+	if f := found(t, db)["payment.fee P1"]; f.State != control.Open || f.Maker != "" || f.ID != id {
+		t.Errorf("changed after the proposal: %+v", f)
+	}
+}
