@@ -2,6 +2,7 @@ package recordfile
 
 import (
 	"fmt"
+	"slices"
 
 	"tieout/internal/bizday"
 	"tieout/schemas"
@@ -106,7 +107,11 @@ func appendText(dst, src *schemas.Text, from, to int) {
 		dst.Ends = append(dst.Ends, src.Ends[from:to]...)
 		return
 	}
-	for _, end := range src.Ends[from:to] {
-		dst.Ends = append(dst.Ends, end+shift)
+	ends := src.Ends[from:to]
+	dst.Ends = slices.Grow(dst.Ends, len(ends))
+	more := dst.Ends[len(dst.Ends):][:len(ends)]
+	for i, end := range ends {
+		more[i] = end + shift
 	}
+	dst.Ends = dst.Ends[:len(dst.Ends)+len(ends)]
 }

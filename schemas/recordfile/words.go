@@ -3,6 +3,7 @@ package recordfile
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 
 	"tieout/schemas"
 )
@@ -15,8 +16,8 @@ type words struct {
 	bytes []byte
 }
 
-// wordSlot holds a text of at most 16 bytes as it is, in two machine words,
-// and of a longer one the hash.
+// wordSlot holds a short text as it is, in two machine words, and of a longer
+// one the hash.
 type wordSlot struct {
 	low, high uint64
 	size      uint32
@@ -26,6 +27,7 @@ type wordSlot struct {
 const (
 	maxWords     = 256
 	maxWordBytes = 1 << 16
+	shortWord    = 16
 )
 
 func (w *words) reset() {
@@ -54,7 +56,7 @@ func (w *words) add(v []byte) {
 // code returns the number of a text, a new one if it is new.
 func (w *words) code(v []byte) (code uint8, few bool) {
 	key := keyOf(v)
-	for i := mix(key.low^bits.RotateLeft64(key.high, 29)) + uint64(key.size); ; i++ {
+	for i := key.place(); ; i++ {
 		slot := &w.slots[i%uint64(len(w.slots))]
 		if slot.number == 0 {
 			if len(w.ends) == maxWords || len(w.bytes)+len(v) > maxWordBytes {
@@ -65,10 +67,10 @@ func (w *words) code(v []byte) (code uint8, few bool) {
 			*slot = key
 			return uint8(len(w.ends) - 1), true
 		}
-		if slot.low != key.low || slot.high != key.high || slot.size != key.size {
+		if !slot.is(&key) {
 			continue
 		}
-		if code := uint8(slot.number - 1); len(v) <= 16 || string(w.at(int(code))) == string(v) {
+		if code := uint8(slot.number - 1); len(v) <= shortWord || string(w.at(int(code))) == string(v) {
 			return code, true
 		}
 	}
@@ -76,30 +78,59 @@ func (w *words) code(v []byte) (code uint8, few bool) {
 
 // keyOf gives a text as a slot holds it.
 func keyOf(v []byte) wordSlot {
-	n := len(v)
-	switch {
-	case n > 16:
-		return wordSlot{low: hash(v), size: uint32(n)}
-	case n >= 8: // the last eight bytes may repeat some of the first
-		return wordSlot{low: binary.LittleEndian.Uint64(v), high: binary.LittleEndian.Uint64(v[n-8:]), size: uint32(n)}
-	case n >= 4:
-		return wordSlot{low: uint64(binary.LittleEndian.Uint32(v)), high: uint64(binary.LittleEndian.Uint32(v[n-4:])), size: uint32(n)}
-	case n > 0: // all bytes of up to three
-		return wordSlot{low: uint64(v[0]) | uint64(v[n/2])<<8 | uint64(v[n-1])<<16, size: uint32(n)}
-	default:
-		return wordSlot{}
+	if len(v) > shortWord {
+		return wordSlot{low: hash(v), size: uint32(len(v))}
 	}
+	var b [shortWord]byte
+	copy(b[:], v)
+	return shortKey(&b, len(v))
 }
 
-// encode appends the numbers of the texts that are not empty. Neighbours are
-// often equal: then nothing is looked up.
+// shortKey is keyOf the first n of the bytes.
+func shortKey(b *[shortWord]byte, n int) wordSlot {
+	mask := &shortMasks[n]
+	return wordSlot{low: binary.LittleEndian.Uint64(b[:]) & mask[0], high: binary.LittleEndian.Uint64(b[8:]) & mask[1], size: uint32(n)}
+}
+
+// shortMasks leave the first bytes of sixteen.
+var shortMasks = func() (masks [shortWord + 1][2]uint64) {
+	for n := range masks {
+		for i := range n {
+			masks[n][i/8] |= 0xff << (i % 8 * 8)
+		}
+	}
+	return masks
+}()
+
+// place is where to begin to look for a key.
+func (s *wordSlot) place() uint64 {
+	return mix(s.low^bits.RotateLeft64(s.high, 29)) + uint64(s.size)
+}
+
+func (s *wordSlot) is(key *wordSlot) bool {
+	return s.low == key.low && s.high == key.high && s.size == key.size
+}
+
+// encode appends the numbers of the texts that are not empty. Short ones are
+// mostly found at the first look, without a branch that depends on their length
+// or on the text before; of long ones, neighbours are often equal.
 func (w *words) encode(codes []uint8, t *schemas.Text) ([]uint8, bool) {
+	codes = slices.Grow(codes, t.Len())
 	var last []byte
 	var code uint8
 	start := uint32(0)
 	for _, end := range t.Ends {
-		if end == start {
+		n := int(end - start)
+		if n == 0 {
 			continue
+		}
+		if from := t.Bytes[start:]; n <= shortWord && len(from) >= shortWord {
+			key := shortKey((*[shortWord]byte)(from), n)
+			if slot := &w.slots[key.place()%uint64(len(w.slots))]; slot.is(&key) {
+				codes = append(codes, uint8(slot.number-1))
+				start = end
+				continue
+			}
 		}
 		if v := t.Bytes[start:end]; string(v) != string(last) {
 			var few bool

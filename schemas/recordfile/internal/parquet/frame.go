@@ -59,6 +59,7 @@ type frameWriter struct {
 	out     []byte // the frame
 	block   int    // where its last one begins
 	huffman huff0.Scratch
+	digits  bool   // the last table is that of digits
 	own     []byte // see pattern
 }
 
@@ -66,6 +67,7 @@ type frameWriter struct {
 func (f *frameWriter) begin(size int) {
 	f.out = binary.LittleEndian.AppendUint32(append(f.out[:0], frameHead...), uint32(size))
 	f.huffman.Reuse = huff0.ReusePolicyNone // of another frame's table
+	f.digits = false
 }
 
 func (f *frameWriter) beginBlock() {
@@ -128,18 +130,44 @@ func (f *frameWriter) compressed(literals []byte, m matches, last bool) {
 }
 
 func (f *frameWriter) literals(b []byte) {
+	if evenDigits(b) && f.digitLiterals(b) {
+		return
+	}
 	packed, same, err := huff0.Compress4X(b, &f.huffman)
 	if err != nil { // too few, or all alike
 		head := rawLiterals | longSize | uint32(len(b))<<4
 		f.out = append(append(f.out, byte(head), byte(head>>8), byte(head>>16)), b...)
 		return
 	}
-	f.huffman.Reuse = huff0.ReusePolicyAllow
+	f.huffman.Reuse, f.digits = huff0.ReusePolicyAllow, false
+	f.literalsHead(same, len(b), len(packed))
+	f.out = append(f.out, packed...)
+}
+
+// digitLiterals writes literals if they are digits only.
+func (f *frameWriter) digitLiterals(b []byte) bool {
+	before := len(f.out)
+	f.literalsHead(f.digits, len(b), 0)
+	start := len(f.out)
+	if !f.digits {
+		f.out = append(f.out, digitWeights...)
+	}
+	streams, ok := appendDigits(f.out, b)
+	f.out = streams[:before]
+	if !ok {
+		return false
+	}
+	f.literalsHead(f.digits, len(b), len(streams)-start)
+	f.out = streams
+	f.huffman.Reuse, f.digits = huff0.ReusePolicyNone, true
+	return true
+}
+
+func (f *frameWriter) literalsHead(same bool, size, packed int) {
 	kind := uint64(newHuffman)
 	if same {
 		kind = sameHuffman
 	}
-	head := kind | longSizes | uint64(len(b))<<4 | uint64(len(packed))<<22
+	head := kind | longSizes | uint64(size)<<4 | uint64(packed)<<22
 	f.out = append(f.out, byte(head), byte(head>>8), byte(head>>16), byte(head>>24), byte(head>>32))
-	f.out = append(f.out, packed...)
 }
