@@ -3,9 +3,11 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"tieout/internal/bizday"
+	"tieout/internal/fault"
 	"tieout/internal/paycore"
 	"tieout/internal/settlement"
 )
@@ -222,5 +224,14 @@ func TestSettlement_HeldUntilTheGoodsCame(t *testing.T) {
 	}
 	if got := held(billDay + 7); got.Items != 1 {
 		t.Errorf("on the seventh day: %+v", got)
+	}
+}
+
+// What the proofs of the books say is said in Chinese too.
+func TestNotesOfProofsAreTranslated(t *testing.T) {
+	for _, c := range slices.Concat(bookChecks, settlementChecks) {
+		if fault.Translate(fault.Chinese, c.note) == c.note {
+			t.Errorf("%s: %q has no translation", c.name, c.note)
+		}
 	}
 }
