@@ -86,19 +86,21 @@ func (d *Desk) sendRefund(ctx context.Context, l *line, r *paycore.Refund, t *Ta
 		if _, err := d.do(ctx, paycore.FailRefund{RefundNo: r.RefundNo, By: paycore.ByAnswer, Detail: clip(no.Error())}); err != nil {
 			return err
 		}
-		return errors.Join(no, notMoved(d.finish(ctx, t, no.Error())))
+		// The payer is still owed: a person has it sent again, or gives it up.
+		return errors.Join(no, notMoved(d.stuck(ctx, t, no.Error())))
 	}
 	return d.later(ctx, t, err)
 }
 
 // workRefund takes one step with a refund: what was sent is asked for, and only
-// what the channel does not know is sent again, under the same number.
+// what the channel does not know is sent again, under the same number. One that
+// has failed is sent again on a person's word alone, which makes it an intent.
 func (d *Desk) workRefund(ctx context.Context, t *Task) error {
 	r, l, err := d.refund(ctx, t.Number)
 	if err != nil {
 		return err
 	}
-	if r.State != paycore.Processing {
+	if r.State != paycore.Processing && r.State != paycore.Failed {
 		return d.finish(ctx, t, "the refund is "+string(r.State))
 	}
 	if t.State == Sent {
@@ -108,6 +110,9 @@ func (d *Desk) workRefund(ctx context.Context, t *Task) error {
 		}
 		if a.Found {
 			return d.concludeRefund(ctx, t, r, a)
+		}
+		if r.State == paycore.Failed {
+			return d.stuck(ctx, t, "the refund is "+string(r.State))
 		}
 	}
 	return written(d.sendRefund(ctx, l, r, t))
@@ -131,6 +136,9 @@ func (d *Desk) concludeRefund(ctx context.Context, t *Task, r *paycore.Refund, a
 	}
 	if result.Effect == paycore.Refused && result.State == r.State {
 		return d.stuck(ctx, t, "the books refuse what the channel says: "+result.Reason)
+	}
+	if result.State == paycore.Failed {
+		return d.stuck(ctx, t, "the refund is "+string(result.State)) // the payer is still owed
 	}
 	return d.finish(ctx, t, "the refund is "+string(result.State))
 }

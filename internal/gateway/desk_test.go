@@ -180,6 +180,57 @@ func TestRefundRefused(t *testing.T) {
 		}
 		w.refund(refund, paycore.Failed)
 	}
+	if s := w.stuck(); len(s) != len(channels) {
+		t.Errorf("stuck: %+v", s)
+	}
+	w.sound()
+}
+
+// poor refuses refunds until it has the money.
+type poor struct {
+	gateway.Channel
+	rich bool
+}
+
+func (c *poor) Refund(ctx context.Context, r gateway.RefundRequest) (schemas.QueryAnswer, error) {
+	if !c.rich {
+		return schemas.QueryAnswer{}, &gateway.Refusal{Code: "NOT_ENOUGH", Reason: "the balance is too low"}
+	}
+	return c.Channel.Refund(ctx, r)
+}
+
+// A refused refund goes out again under its number on a person's word, and not
+// before.
+func TestRefusedRefundIsTakenUp(t *testing.T) {
+	var all []*poor
+	w := newWorld(t, func(a *gateway.Account) {
+		c := &poor{Channel: a.Channel}
+		all, a.Channel = append(all, c), c
+	})
+	for _, channel := range channels {
+		pay, refund := "PAY00001"+channel, "REF00001"+channel
+		w.paid(channel, pay)
+		w.do(paycore.Done, paycore.CreateRefund{RefundNo: refund, PayNo: pay, AmountMinor: 45, Currency: "CNY"})
+		var no *gateway.Refusal
+		if err := w.desk.Refund(t.Context(), refund); !errors.As(err, &no) {
+			t.Errorf("%s: %v", channel, err)
+		}
+	}
+	for _, c := range all {
+		c.rich = true
+	}
+	w.work(4, time.Hour)
+	for _, channel := range channels {
+		w.refund("REF00001"+channel, paycore.Failed)
+		if found := must(w.db.ReopenTask(t.Context(), gateway.ForRefund, "REF00001"+channel))(t); !found {
+			t.Errorf("%s: does not wait for a person", channel)
+		}
+	}
+	w.sim.FailNext("wechat", channelsim.Refunding, channelsim.AnswerLost)
+	w.work(4, time.Hour)
+	for _, channel := range channels {
+		w.refund("REF00001"+channel, paycore.Success)
+	}
 	w.sound()
 }
 

@@ -198,12 +198,14 @@ func (db *DB) ListTasks(ctx context.Context, limit int, states ...gateway.State)
 }
 
 // ReopenTask takes a stuck task up again, from the bottom of the ladder: the
-// channel is asked before anything is sent. False: there is no such stuck task.
+// channel is asked before anything is sent, but for a refund that has failed,
+// which is sent again under its number. False: there is no such stuck task.
 func (db *DB) ReopenTask(ctx context.Context, subject gateway.Subject, number string) (found bool, err error) {
 	at := db.now().UnixMicro()
 	err = db.tx(ctx, func(tx *sql.Tx) error {
-		n, err := newBooks(ctx, tx).exec(`UPDATE channel_task SET state = CASE subject WHEN 'EXTRA' THEN 'INTENT' ELSE 'SENT' END, tries = 0, next_us = $1,
-			updated_us = $1, version = version + 1 WHERE subject = $2 AND number = $3 AND state = 'STUCK'`, at, subject, number)
+		n, err := newBooks(ctx, tx).exec(`UPDATE channel_task SET tries = 0, next_us = $1, updated_us = $1, state = CASE WHEN subject = 'EXTRA'
+			OR subject = 'REFUND' AND EXISTS (SELECT 1 FROM refund r WHERE r.refund_no = number AND r.state = 'FAILED') THEN 'INTENT' ELSE 'SENT' END,
+			 version = version + 1 WHERE subject = $2 AND number = $3 AND state = 'STUCK'`, at, subject, number)
 		found = n == 1
 		return wrap(err, "take up the task of %s", number)
 	})
