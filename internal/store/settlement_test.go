@@ -235,3 +235,29 @@ func TestNotesOfProofsAreTranslated(t *testing.T) {
 		}
 	}
 }
+
+// More items than one transaction takes, some of them left out on each page:
+// every item is looked at once, and taken once.
+func TestSettlement_MoreThanOnePage(t *testing.T) {
+	db, core := testBooks(t)
+	const items = 2*collectPage + 3
+	var all []paycore.Command
+	for i := range items {
+		all = append(all, paidAt(fmt.Sprintf("P%04d", i), 100)...) // all at the same moment: their numbers order them
+	}
+	do(t, core, paycore.Done, all...)
+	c := night(t, db, billDay)
+	for i := 0; i < items; i += 10 {
+		c.Accounts[0].Carried[fmt.Sprintf("P%04d", i)] = true
+	}
+	left := int64((items + 9) / 10)
+	got := collectAll(t, db, c)
+	if got.Items != items-left || got.Batches[0].Items != items-left || got.Left[0].Items != left || got.Left[0].First != "P0000" {
+		t.Errorf("got %+v", got)
+	}
+	c.Accounts[0].Carried = map[string]bool{}
+	if got := collectAll(t, db, c); got.Items != left || got.Batches[0].Items != items || got.Batches[0].GrossMinor != items*100 {
+		t.Errorf("the rest: %+v", got)
+	}
+	checkBooks(t, db)
+}
