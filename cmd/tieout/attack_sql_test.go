@@ -30,6 +30,7 @@ var queriesMade = map[string]string{
 	"internal/store books.log":         "one statement of constants for each number of rows",
 	"internal/store books.follow":      "three statements of constants",
 	"internal/store DB.ListTasks":      "numbered placeholders, as many as there are states",
+	"internal/store DB.SealBalances":   "a table of constants",
 	"internal/store DB.ExportLocal":    "two tables of constants",
 	"internal/store books.lookup":      "two tables of constants",
 	"internal/store books.hits":        "the checks of internal/control: a table of constants, their names made numbered placeholders",

@@ -58,6 +58,7 @@ type CLI struct {
 
 	Status  statusCmd  `cmd:"" help:"Show the days: verdicts, missing days, late statements, runs at work."`
 	Case    caseCmd    `cmd:"" help:"Work on the queue of differences."`
+	Ledger  ledgerCmd  `cmd:"" help:"Look into the books: chart, accounts, trial balance."`
 	Settle  settleCmd  `cmd:"" help:"Settle with merchants: fees, batches, payouts, statements."`
 	Report  reportCmd  `cmd:"" help:"Write the reports of a bill date again."`
 	Explain explainCmd `cmd:"" help:"Show everything that is known about an order, payment or refund number."`

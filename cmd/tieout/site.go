@@ -93,6 +93,11 @@ func (s *site) openStores(a *app) error {
 		return err
 	}
 	s.closers = append(s.closers, func() { s.db.Close() })
+	key, err := s.sealKey()
+	if err != nil {
+		return err
+	}
+	s.db.SealWith(key)
 	if s.lake, err = lake.Open(filepath.Join(s.cfg.Data, "lake"), lake.OS); err != nil {
 		return err
 	}

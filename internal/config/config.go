@@ -22,12 +22,18 @@ type Config struct {
 	Alerts     []Alert    `yaml:"alerts"`
 	Calendar   Calendar   `yaml:"calendar"`
 	Settlement Settlement `yaml:"settlement"`
+	Ledger     Ledger     `yaml:"ledger"`
 
 	API       API        `yaml:"api"`       // of the server for merchants and channels
 	Merchants []Merchant `yaml:"merchants"` // who may call it
 
 	file string
 	dir  string
+}
+
+// Ledger is about the books of the payment core.
+type Ledger struct {
+	KeyFile string `yaml:"key_file"` // key of the checksums of balances, 16 bytes or more; "" = none
 }
 
 // Local says where our transactions come from.

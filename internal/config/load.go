@@ -190,6 +190,7 @@ func (k *checker) config(c *Config, channels []string) {
 	}
 	k.settlement(&c.Settlement)
 	k.serving(c)
+	c.Ledger.KeyFile = k.secret("ledger.key_file", c.Ledger.KeyFile, false)
 }
 
 func (k *checker) local(l *Local) {

@@ -24,6 +24,10 @@ type Reads struct {
 	ChannelRef        string // who else has this channel number
 	ChannelRefundRef  string
 	Attempts          bool // count the other PAYING attempts of the order, all of them without a PayNo
+
+	Entity, ParentEntity    string
+	Accounts                []AccountKey // a currency of "" is the payment's
+	Document, AboutDocument string
 }
 
 // View holds the rows; nil where there is none.
@@ -33,6 +37,10 @@ type View struct {
 	Refund      *Refund
 	RefOwner    string // the payment or refund that has the channel number already; "" if none
 	LiveAttempt int    // other PAYING attempts of the order
+
+	Entity, ParentEntity    *Entity
+	Accounts                map[AccountKey]*Account
+	Document, AboutDocument *Document
 }
 
 // Change is what one command or fix writes, all or nothing. A row with Version
@@ -47,6 +55,12 @@ type Change struct {
 	Moves   []Move
 	Notices []Notice
 	At      int64
+
+	Entity    *Entity
+	Account   *Account // its controls; the balance follows from Entries and Holds
+	Documents []Document
+	Holds     []Hold
+	Deposited *Payment // became the balance of a user: SettledIn is new
 }
 
 // Move is one line of the log.

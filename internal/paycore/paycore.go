@@ -125,6 +125,33 @@ func (c *Core) complete(command Command) (Command, error) {
 	case CancelRefund:
 		at(&v.At)
 		return v, nil
+	case OpenEntity:
+		at(&v.At)
+		return v, nil
+	case OpenAccount:
+		at(&v.At)
+		return v, nil
+	case ControlAccount:
+		at(&v.At)
+		return v, nil
+	case Freeze:
+		at(&v.At)
+		return v, nil
+	case Unfreeze:
+		at(&v.At)
+		return v, nil
+	case Transfer:
+		at(&v.At)
+		return v, nil
+	case Deposit:
+		at(&v.At)
+		return v, nil
+	case Withdraw:
+		at(&v.At)
+		return v, nil
+	case AnswerWithdrawal:
+		at(&v.At)
+		return v, nil
 	case reject:
 		return v, nil
 	}

@@ -34,6 +34,8 @@ func (c CreateRefund) Decide(v View) (*Change, Result) {
 		return refuse(None, "payment %s is in %s", c.PayNo, p.Currency)
 	case p.State != Success:
 		return refuse(None, "payment %s is %s", c.PayNo, p.State)
+	case p.deposited():
+		return refuse(None, "payment %s became a balance; it is withdrawn from there", c.PayNo)
 	case c.AmountMinor > p.AmountMinor-p.RefundedMinor:
 		return refuse(None, "only %s is left to refund", money.Both(p.AmountMinor-p.RefundedMinor, money.Currency(p.Currency)))
 	}

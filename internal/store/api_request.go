@@ -15,7 +15,7 @@ import (
 func (db *DB) ExecuteOnce(ctx context.Context, r paycore.Request, commands []paycore.Command,
 	answer func([]paycore.Result) (paycore.Answer, error)) (said paycore.Answer, err error) {
 	err = db.tx(ctx, func(t *sql.Tx) error {
-		b := newBooks(ctx, t)
+		b := db.books(ctx, t)
 		var known bool
 		if known, said, err = b.answered(r); known || err != nil {
 			return err
@@ -63,7 +63,7 @@ func requestState(done bool) string {
 // the one that stands: the first that was kept.
 func (db *DB) AnswerRequest(ctx context.Context, r paycore.Request, a paycore.Answer) (said paycore.Answer, err error) {
 	err = db.tx(ctx, func(t *sql.Tx) error {
-		b := newBooks(ctx, t)
+		b := db.books(ctx, t)
 		if _, said, err = b.answered(r); err != nil || said.Done {
 			return err
 		}
@@ -99,7 +99,7 @@ func (db *DB) OpenRequests(ctx context.Context, limit int) ([]paycore.Request, e
 func (db *DB) UseNonce(ctx context.Context, merchant, nonce string, keep time.Duration) (fresh bool, err error) {
 	now := db.now()
 	err = db.tx(ctx, func(t *sql.Tx) error {
-		b := newBooks(ctx, t)
+		b := db.books(ctx, t)
 		if _, err := b.exec(`DELETE FROM api_nonce WHERE seen_us < $1`, now.Add(-keep).UnixMicro()); err != nil {
 			return wrap(err, "forget old nonces")
 		}

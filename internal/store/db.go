@@ -29,6 +29,7 @@ type DB struct {
 	writer *sql.DB // for transactions, one connection
 	now    func() time.Time
 	path   string
+	seal   []byte // key of the checksums of balances; empty: none
 
 	mu      sync.Mutex
 	waiting []*member // of the next group, first come first

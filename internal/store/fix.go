@@ -26,7 +26,7 @@ func (db *DB) ApplyFix(ctx context.Context, f schemas.Fix) (schemas.FixResult, e
 	var result schemas.FixResult
 	crashpoint.Hit("apply.begin")
 	err := db.tx(ctx, func(t *sql.Tx) error {
-		b := newBooks(ctx, t)
+		b := db.books(ctx, t)
 		var err error
 		result, err = b.apply(f, db.now().UnixMicro())
 		crashpoint.Hit("apply.commit")

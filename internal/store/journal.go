@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
+	"tieout/internal/fault"
 	"tieout/internal/money"
 	"tieout/internal/paycore"
 	"tieout/schemas"
@@ -26,6 +26,8 @@ func journalID(ch *paycore.Change) string {
 	switch {
 	case ch.Refund != nil:
 		return "refund:" + ch.Refund.RefundNo + ":" + strconv.FormatInt(ch.Refund.Version+1, 10)
+	case len(ch.Documents) > 0:
+		return "account:" + ch.Subject + ":" + strconv.FormatInt(ch.Documents[len(ch.Documents)-1].Version+1, 10)
 	case ch.Payment != nil:
 		return "payment:" + ch.Payment.PayNo + ":" + strconv.FormatInt(ch.Payment.Version+1, 10)
 	}
@@ -41,11 +43,16 @@ var (
 // post books the entries of a change: postings first, then the row that seals
 // them. No entries, no transaction.
 func (b *books) post(ch *paycore.Change, row journalRow) error {
+	if len(ch.Entries) > 0 {
+		if err := paycore.Balanced(ch.Entries); err != nil {
+			return fmt.Errorf("post %s: %w", row.id, err)
+		}
+	}
+	if err := b.moveBalances(ch.Entries, ch.Holds); err != nil {
+		return wrap(err, "post %s", row.id)
+	}
 	if len(ch.Entries) == 0 {
 		return nil
-	}
-	if err := paycore.Balanced(ch.Entries); err != nil {
-		return fmt.Errorf("post %s: %w", row.id, err)
 	}
 	if err := b.addAccounts(ch.Entries); err != nil {
 		return err
@@ -73,8 +80,12 @@ func (b *books) addAccounts(entries []paycore.Entry) error {
 		args := make([]any, 0, 2*len(insertAccounts))
 		for _, e := range part {
 			if !b.accounts[e.Account] {
+				subject, known := paycore.SubjectOf(e.Account)
+				if !known {
+					return fault.New("E-5070", fault.V{"account": e.Account}, nil)
+				}
 				b.accounts[e.Account] = true
-				args = append(args, e.Account, accountType(e.Account))
+				args = append(args, e.Account, subject.Type)
 			}
 		}
 		if n := len(args) / 2; n > 0 {
@@ -84,18 +95,6 @@ func (b *books) addAccounts(entries []paycore.Entry) error {
 		}
 	}
 	return nil
-}
-
-func accountType(name string) string {
-	switch kind, _, _ := strings.Cut(name, ":"); kind {
-	case "clearing", "suspense_paid", "bank":
-		return "ASSET"
-	case "merchant_fee_income":
-		return "INCOME"
-	case "fee_expense", "write_off":
-		return "EXPENSE"
-	}
-	return "LIABILITY"
 }
 
 func orNull(s string) any {

@@ -45,7 +45,12 @@ var bookChecks = []bookCheck{
 			UNION ALL SELECT 'payable:' || merchant, currency, SUM(amount_minor) FROM payout WHERE state IN ('PAYING','UNKNOWN','PAID') GROUP BY merchant, currency
 			UNION ALL SELECT 'payout_clearing:' || bank, currency, -SUM(amount_minor) FROM payout WHERE state IN ('PAYING','UNKNOWN') GROUP BY bank, currency
 			UNION ALL SELECT 'bank:' || bank, currency, -SUM(amount_minor) FROM payout WHERE state = 'PAID' GROUP BY bank, currency
-			UNION ALL SELECT account, currency, -SUM(amount_minor) FROM posting WHERE account LIKE 'payable:%' OR account LIKE 'refund_payable:%' OR account LIKE 'fee_expense:%'
+			UNION ALL SELECT 'payable:' || p.merchant, d.currency, SUM(d.amount_minor) FROM account_document d JOIN payment p ON p.pay_no = d.about WHERE d.kind = 'DEPOSIT' GROUP BY p.merchant, d.currency
+			UNION ALL SELECT 'bank:' || about, currency, -SUM(amount_minor) FROM account_document WHERE kind = 'WITHDRAWAL' AND state = 'SUCCESS' GROUP BY about, currency
+			UNION ALL SELECT account, currency, -SUM(CASE kind WHEN 'DEPOSIT' THEN amount_minor ELSE -amount_minor END) FROM account_document
+				WHERE kind IN ('DEPOSIT','TRANSFER') OR kind = 'WITHDRAWAL' AND state = 'SUCCESS' GROUP BY account, currency
+			UNION ALL SELECT about, currency, -SUM(amount_minor) FROM account_document WHERE kind = 'TRANSFER' GROUP BY about, currency
+			UNION ALL SELECT account, currency, -SUM(amount_minor) FROM posting WHERE account LIKE 'payable:%' OR account LIKE 'wallet:%' OR account LIKE 'refund_payable:%' OR account LIKE 'fee_expense:%'
 				OR account LIKE 'merchant_fee_income:%' OR account LIKE 'payout_clearing:%' OR account LIKE 'bank:%' GROUP BY account, currency
 		) x GROUP BY account, currency HAVING SUM(minor) <> 0) y`},
 	{"core.orders", "paid orders whose paying payment is not SUCCESS",
@@ -62,7 +67,7 @@ var bookChecks = []bookCheck{
 func (db *DB) VerifyBooks(ctx context.Context) ([]schemas.Proof, error) {
 	var proofs []schemas.Proof
 	err := db.snapshot(ctx, func(b *books) error {
-		for _, c := range slices.Concat(bookChecks, settlementChecks) {
+		for _, c := range slices.Concat(bookChecks, settlementChecks, accountChecks) {
 			var n int64
 			if _, err := b.one(c.count, nil, &n); err != nil {
 				return wrap(err, "check %s", c.name)
@@ -73,8 +78,16 @@ func (db *DB) VerifyBooks(ctx context.Context) ([]schemas.Proof, error) {
 		if err != nil {
 			return err
 		}
+		seals, err := b.verifySeals()
+		if err != nil {
+			return err
+		}
+		chart, err := b.verifyChart()
+		if err != nil {
+			return err
+		}
 		chain, err := b.verifyLog()
-		proofs = append(append(proofs, trial...), chain)
+		proofs = append(append(proofs, trial...), chart, seals, chain)
 		return err
 	})
 	return proofs, err

@@ -13,7 +13,7 @@ import (
 func (db *DB) Receive(ctx context.Context, n paycore.Notification, command paycore.Command) (paycore.Result, error) {
 	var result paycore.Result
 	err := db.tx(ctx, func(t *sql.Tx) error {
-		b := newBooks(ctx, t)
+		b := db.books(ctx, t)
 		known, before, err := b.received(n)
 		if err != nil {
 			return err

@@ -15,7 +15,7 @@ import (
 func (db *DB) Execute(ctx context.Context, commands []paycore.Command) ([]paycore.Result, error) {
 	var results []paycore.Result
 	err := db.tx(ctx, func(t *sql.Tx) error {
-		b := newBooks(ctx, t)
+		b := db.books(ctx, t)
 		results = make([]paycore.Result, 0, len(commands))
 		for i, c := range commands {
 			r, err := b.run(c)
@@ -39,11 +39,20 @@ type books struct {
 	t        *sql.Tx
 	prepared map[string]*sql.Stmt
 	accounts map[string]bool
+	funds    map[paycore.AccountKey]balance // as they stand now
+	seal     []byte                         // the key of their checksums; empty: none
 	tail     *logTail
 }
 
 func newBooks(ctx context.Context, t *sql.Tx) *books {
-	return &books{ctx: ctx, t: t, prepared: map[string]*sql.Stmt{}, accounts: map[string]bool{}}
+	return &books{ctx: ctx, t: t, prepared: map[string]*sql.Stmt{}, accounts: map[string]bool{}, funds: map[paycore.AccountKey]balance{}}
+}
+
+// books are those that post: they seal what they write.
+func (db *DB) books(ctx context.Context, t *sql.Tx) *books {
+	b := newBooks(ctx, t)
+	b.seal = db.seal
+	return b
 }
 
 // stmt prepares a statement; the transaction closes it.
@@ -144,6 +153,9 @@ func (b *books) view(r paycore.Reads) (v paycore.View, err error) {
 			return v, err
 		}
 	}
+	if err := b.accountView(r, &v); err != nil {
+		return v, err
+	}
 	v.RefOwner, err = b.refOwner(account, r)
 	return v, err
 }
@@ -164,6 +176,9 @@ func (b *books) write(ch *paycore.Change) error {
 		if err := b.putRefund(ch.Refund); err != nil {
 			return err
 		}
+	}
+	if err := b.writeAccounts(ch); err != nil {
+		return err
 	}
 	if err := b.log(ch.At, ch.Moves...); err != nil {
 		return err
@@ -238,5 +253,5 @@ func (db *DB) snapshot(ctx context.Context, do func(*books) error) error {
 		return err
 	}
 	defer t.Rollback()
-	return do(newBooks(ctx, t))
+	return do(db.books(ctx, t))
 }

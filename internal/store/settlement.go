@@ -19,7 +19,7 @@ type settler struct {
 
 func (db *DB) settle(ctx context.Context, who string, do func(*settler) error) error {
 	return db.tx(ctx, func(t *sql.Tx) error {
-		return do(&settler{books: newBooks(ctx, t), now: db.now().UnixMicro(), who: who})
+		return do(&settler{books: db.books(ctx, t), now: db.now().UnixMicro(), who: who})
 	})
 }
 

@@ -227,7 +227,9 @@ func (b *books) payableByDocuments(merchant, currency string) (minor int64, err 
 		  COALESCE((SELECT SUM(amount_minor) FROM payment WHERE merchant = $1 AND currency = $2 AND state = 'SUCCESS'), 0)
 		- COALESCE((SELECT SUM(r.amount_minor) FROM payment p JOIN refund r ON r.pay_no = p.pay_no WHERE p.merchant = $1 AND r.currency = $2 AND r.state <> 'CLOSED'), 0)
 		- COALESCE((SELECT SUM(fee_minor) FROM settlement_batch WHERE merchant = $1 AND currency = $2 AND approved_seq IS NOT NULL), 0)
-		- COALESCE((SELECT SUM(amount_minor) FROM payout WHERE merchant = $1 AND currency = $2 AND state IN ('PAYING', 'UNKNOWN', 'PAID')), 0)`,
+		- COALESCE((SELECT SUM(amount_minor) FROM payout WHERE merchant = $1 AND currency = $2 AND state IN ('PAYING', 'UNKNOWN', 'PAID')), 0)
+		- COALESCE((SELECT SUM(d.amount_minor) FROM payment p JOIN account_document d ON d.kind = 'DEPOSIT' AND d.about = p.pay_no
+			WHERE p.merchant = $1 AND p.currency = $2), 0)`,
 		[]any{merchant, currency}, &minor)
 	return minor, wrap(err, "documents of merchant %s", merchant)
 }

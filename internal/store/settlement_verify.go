@@ -3,7 +3,7 @@ package store
 // settlementChecks are the rules of the books that settlement adds.
 var settlementChecks = []bookCheck{
 	{"settlement.items", "settled payments and refunds without their entry, and entries without theirs",
-		`SELECT (SELECT COUNT(*) FROM payment p WHERE p.settled_in <> '' AND NOT EXISTS (SELECT 1 FROM clearing_entry e WHERE e.kind = 'PAYMENT' AND e.ref = p.pay_no AND e.batch = p.settled_in))
+		`SELECT (SELECT COUNT(*) FROM payment p WHERE p.settled_in <> '' AND p.settled_in NOT LIKE 'deposit:%' AND NOT EXISTS (SELECT 1 FROM clearing_entry e WHERE e.kind = 'PAYMENT' AND e.ref = p.pay_no AND e.batch = p.settled_in))
 			+ (SELECT COUNT(*) FROM refund r WHERE r.settled_in <> '' AND NOT EXISTS (SELECT 1 FROM clearing_entry e WHERE e.kind = 'REFUND' AND e.ref = r.refund_no AND e.batch = r.settled_in))
 			+ (SELECT COUNT(*) FROM clearing_entry e WHERE e.kind = 'PAYMENT' AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.pay_no = e.ref AND p.settled_in = e.batch AND p.amount_minor = e.gross_minor))
 			+ (SELECT COUNT(*) FROM clearing_entry e WHERE e.kind = 'REFUND' AND NOT EXISTS (SELECT 1 FROM refund r WHERE r.refund_no = e.ref AND r.settled_in = e.batch AND r.amount_minor = -e.gross_minor))`},

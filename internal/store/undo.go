@@ -17,7 +17,7 @@ var errProbe = errors.New("only a probe")
 func (db *DB) CanApply(ctx context.Context, fixes []schemas.Fix) (refusals []string, err error) {
 	err = db.tx(ctx, func(t *sql.Tx) error {
 		refusals = nil
-		b := newBooks(ctx, t)
+		b := db.books(ctx, t)
 		for _, f := range fixes {
 			r, err := b.apply(f, db.now().UnixMicro())
 			if err != nil {

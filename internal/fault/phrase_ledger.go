@@ -1,0 +1,42 @@
+package fault
+
+// ledgerPhrases are what the books say about entities, accounts and what is
+// done with them.
+var ledgerPhrases = []Text{
+	{"entity {id} exists with other content", "主体 {id} 已存在，内容不同"},
+	{"an entity has an id without a colon, and a name", "主体须有不含冒号的编号及名称"},
+	{"an entity is a MERCHANT, a USER or a PLATFORM", "主体须为 MERCHANT、USER 或 PLATFORM"},
+	{"no entity {id} in the books", "账上没有主体 {id}"},
+	{"only a merchant stands below a merchant", "只有商户可以隶属于商户"},
+	{"a wallet never goes below zero", "钱包余额不得为负"},
+	{"no account {account} in {currency}", "没有 {currency} 账户 {account}"},
+	{"account {account} is not empty", "账户 {account} 余额不为零"},
+	{"account {account} is closed", "账户 {account} 已关闭"},
+	{"account {account} is frozen", "账户 {account} 已冻结"},
+	{"account {account} does not allow it", "账户 {account} 不允许该操作"},
+	{"only {amount} is available", "可用余额仅 {amount}"},
+	{"number {number} exists with other content", "编号 {number} 已存在，内容不同"},
+	{"a number and what it is about are needed", "须填写编号与对象"},
+	{"no freeze {number} in the books", "账上没有冻结 {number}"},
+	{"only {amount} is left frozen", "仅余 {amount} 处于冻结"},
+	{"a transfer goes to another account", "转账须转入另一账户"},
+	{"payment {payment} has refunds", "支付 {payment} 已有退款"},
+	{"payment {payment} became a balance; it is withdrawn from there", "支付 {payment} 已转为余额，请从余额提现"},
+	{"a withdrawal has a payee", "提现须有收款人"},
+	{"no withdrawal {number} in the books", "账上没有提现 {number}"},
+	{"withdrawal {number} is about {amount}, the bank says {other}", "提现 {number} 金额为 {amount}，银行称 {other}"},
+	{"withdrawal {number} is {state}", "提现 {number} 状态为 {state}"},
+
+	{"accounts whose balance is not the sum of their postings", "余额与分录合计不符的账户"},
+	{"accounts that hold frozen what no freeze or withdrawal set aside", "冻结额与冻结及提现单据不符的账户"},
+	{"freezes that gave back something else than was asked for", "解冻额与解冻单据不符的冻结"},
+	{"accounts below zero that may not be", "不得为负却为负的账户"},
+	{"payments that became a balance without their document, and documents without theirs", "转为余额而无单据的支付，以及无对应支付的单据"},
+	{"each balance carries its checksum under the key of the configuration", "每个余额带有以配置密钥计算的校验码"},
+	{"one day at a time", "每次只能查看一天"},
+	{"the configuration names no ledger.key_file", "配置中没有 ledger.key_file"},
+	{"the file does not hold 16 bytes or more", "文件内容不足 16 字节"},
+	{"a valid checksum", "有效的校验码"},
+	{"accounts of no subject of the chart, or of another type than it", "不属于科目表或类型与科目不同的账户"},
+	{"opening balance, movements and closing balance agree", "期初余额、发生额与期末余额相符"},
+}
