@@ -7,7 +7,7 @@ var holdBatch = fault.Text{EN: "Settlement: do not approve or pay the batch befo
 var settlementChecks = []Check{
 	{ID: "settle.payment", Kind: Consistency, Priority: 1, Do: holdBatch,
 		Name: fault.Text{EN: "a payment counts as settled and its batch has no entry of it", ZH: "支付已标记结算，但批次无清分明细"},
-		Hits: `SELECT p.pay_no, 'batch=' || p.settled_in FROM payment p WHERE p.settled_in <> ''
+		Hits: `SELECT p.pay_no, 'batch=' || p.settled_in FROM payment p WHERE p.settled_in <> '' AND p.settled_in NOT LIKE 'deposit:%'
 			AND NOT EXISTS (SELECT 1 FROM clearing_entry e WHERE e.kind = 'PAYMENT' AND e.ref = p.pay_no AND e.batch = p.settled_in)`},
 	{ID: "settle.refund", Kind: Consistency, Priority: 1, Do: holdBatch,
 		Name: fault.Text{EN: "a refund counts as settled and its batch has no entry of it", ZH: "退款已标记结算，但批次无清分明细"},
