@@ -243,6 +243,9 @@ func writePresent[T ~int32 | ~int64](p *packer, rows int, present []T) {
 // siftTexts counts the texts that are present, and notes which they are if
 // not all or none.
 func (p *packer) siftTexts(t *schemas.Text) (present int) {
+	if len(t.Bytes) == 0 {
+		return 0
+	}
 	start := uint32(0)
 	for _, end := range t.Ends {
 		if end != start {

@@ -115,6 +115,9 @@ func (s *wordSlot) is(key *wordSlot) bool {
 // mostly found at the first look, without a branch that depends on their length
 // or on the text before; of long ones, neighbours are often equal.
 func (w *words) encode(codes []uint8, t *schemas.Text) ([]uint8, bool) {
+	if len(t.Bytes) == 0 {
+		return codes, true
+	}
 	codes = slices.Grow(codes, t.Len())
 	var last []byte
 	var code uint8

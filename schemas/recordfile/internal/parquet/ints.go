@@ -98,7 +98,8 @@ func differences[T ~int32 | ~int64](to []int64, values []T) (least, most int64) 
 // appendBits appends the distances of 64 values to the least in w bits each.
 // Each is put in place by one store of eight bytes that the next ones run
 // over: there is no branch that a processor could guess wrong. That holds 56
-// bits; what is wider takes the way with a branch.
+// bits, so two narrow values go at once; what is wider takes the way with a
+// branch.
 func appendBits(dst []byte, values *[miniValues]int64, least int64, w uint) []byte {
 	if w == 0 {
 		return dst
@@ -109,6 +110,15 @@ func appendBits(dst []byte, values *[miniValues]int64, least int64, w uint) []by
 	at := len(dst)
 	dst = grow(dst, int(8*w)+8)[:at+int(8*w)+8]
 	to := dst[at:]
+	if w <= 28 {
+		putPairs(to, values, least, w)
+	} else {
+		putBits(to, values, least, w)
+	}
+	return dst[:at+int(8*w)]
+}
+
+func putBits(to []byte, values *[miniValues]int64, least int64, w uint) {
 	var word uint64
 	bit := uint(0)
 	for _, v := range values {
@@ -119,7 +129,20 @@ func appendBits(dst []byte, values *[miniValues]int64, least int64, w uint) []by
 		word >>= (next&^7 - bit&^7) & 63
 		bit = next
 	}
-	return dst[:at+int(8*w)]
+}
+
+func putPairs(to []byte, values *[miniValues]int64, least int64, w uint) {
+	var word uint64
+	bit := uint(0)
+	for i := 0; i < len(values); i += 2 {
+		pair := uint64(values[i]-least) | uint64(values[i+1]-least)<<(w&63)
+		word |= pair << (bit & 7)
+		at := bit >> 3
+		binary.LittleEndian.PutUint64(to[at:at+8], word)
+		next := bit + 2*w
+		word >>= (next&^7 - bit&^7) & 63
+		bit = next
+	}
 }
 
 func appendWideBits(dst []byte, values *[miniValues]int64, least int64, w uint) []byte {
