@@ -1,6 +1,10 @@
 package normalize
 
-import "bytes"
+import (
+	"bytes"
+
+	"tieout/internal/money"
+)
 
 // The loops over the cells of one column. Each leaves a row that it does not
 // understand, or that is wrong, to the row's own path.
@@ -24,18 +28,26 @@ func (g *group) readAmounts(c *column, col int) {
 	const none = ^uint64(0)
 	out, text, before, v := &g.numbers[col], g.text[:len(g.text)+room], none, int64(0)
 	for i, s := range g.cells[col][:g.n] {
-		if n := s.to - s.from; n <= 8 {
-			w := word(text[s.from:]) << (64 - 8*uint(n))
+		n := s.to - s.from
+		w := none
+		if n <= 8 {
+			w = word(text[s.from:]) << (64 - 8*uint(n))
 			if w == before {
 				out[i] = v
 				continue
 			}
-			before = w
-		} else {
-			before = none
 		}
-		var why string
-		if v, why = c.parseAmount(s.of(text)); why != "" || wrongSign(v, c.sign) {
+		before = w
+		ok, why := false, ""
+		if n <= 8 && !c.cd {
+			if v, ok = money.ParseShort(w, int(n), c.decimals); ok && c.absolute {
+				v = max(v, -v)
+			}
+		}
+		if !ok {
+			v, why = c.parseAmount(s.of(text))
+		}
+		if why != "" || wrongSign(v, c.sign) {
 			g.odd |= 1 << uint(i)
 			before = none
 		}

@@ -7,6 +7,38 @@ const (
 	zeros = '0' * ones
 )
 
+// ParseShort is ParseDigits for an amount of n bytes, at most 8, that are the
+// last ones of w, with NULs in front. It leaves to ParseDigits whatever is not
+// all digits, with a point before the last exp of them if exp is not 0, and
+// perhaps a '-' before the first. Many amounts have their word at hand already:
+// this takes a third of what their bytes take.
+func ParseShort(w uint64, n, exp int) (v int64, ok bool) {
+	if sign := 64 - 8*uint(n); byte(w>>sign) == '-' {
+		w ^= '-' << sign
+		n--
+		u, ok := parseWord(w, n, exp)
+		return -int64(u), ok
+	}
+	u, ok := parseWord(w, n, exp)
+	return int64(u), ok
+}
+
+// parseWord reads what ParseShort does, without a sign.
+func parseWord(w uint64, n, exp int) (v uint64, ok bool) {
+	w |= zeros >> (8 * uint(n))
+	if exp > 0 {
+		point := 8 * uint(7-exp) & 63
+		if n < exp+2 || exp > 6 || byte(w>>point) != '.' {
+			return 0, false
+		}
+		w = w>>point>>8<<8<<point | w&(1<<point-1)<<8 | '0'
+	}
+	if n < 1 || notDigits(w) != 0 {
+		return 0, false
+	}
+	return eightDigits(w), true
+}
+
 // parsePlain reads what nearly every amount is: 4 to 16 bytes, all digits, with
 // a point before the last exp of them if exp is not 0. Whatever else it leaves
 // to ParseDigits. Eight digits at a time take less than half the time of a loop.
@@ -15,15 +47,13 @@ func parsePlain(b []byte, exp int) (v uint64, ok bool) {
 	if n < 4 || n > 16 || exp > 0 && (n < exp+2 || exp > 6) {
 		return 0, false
 	}
-	// hi holds the last eight bytes, lo those before, zeros in front of them.
-	lo, hi := uint64(zeros), uint64(0)
 	if n <= 8 {
 		first := binary.LittleEndian.Uint32(b) << (8 * uint(8-n) & 63)
-		hi = uint64(binary.LittleEndian.Uint32(b[n-4:]))<<32 | uint64(first) | zeros>>(8*uint(n))
-	} else {
-		hi = binary.LittleEndian.Uint64(b[n-8:])
-		lo = binary.LittleEndian.Uint64(b)<<(8*uint(16-n)&63) | zeros>>(8*uint(n-8))
+		return parseWord(uint64(binary.LittleEndian.Uint32(b[n-4:]))<<32|uint64(first), n, exp)
 	}
+	// hi holds the last eight bytes, lo those before, zeros in front of them.
+	hi := binary.LittleEndian.Uint64(b[n-8:])
+	lo := binary.LittleEndian.Uint64(b)<<(8*uint(16-n)&63) | zeros>>(8*uint(n-8))
 	if exp > 0 {
 		point := 8 * uint(7-exp) & 63
 		if byte(hi>>point) != '.' {
@@ -36,10 +66,7 @@ func parsePlain(b []byte, exp int) (v uint64, ok bool) {
 	if notDigits(hi)|notDigits(lo) != 0 {
 		return 0, false
 	}
-	if v = eightDigits(hi); n > 8 {
-		v += eightDigits(lo) * 100_000_000
-	}
-	return v, true
+	return eightDigits(hi) + eightDigits(lo)*100_000_000, true
 }
 
 // notDigits is 0 if the eight bytes are digits.

@@ -1,6 +1,7 @@
 package money
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"strconv"
 	"testing"
@@ -10,7 +11,7 @@ import (
 // byte, give what exact rationals give.
 func TestParsePlain_AgainstRationals(t *testing.T) {
 	rng := rand.New(rand.NewPCG(6, 6))
-	plain := 0
+	plain, short := 0, 0
 	for range 200_000 {
 		exp := rng.IntN(8)
 		b := []byte(FormatScaled(rng.Int64()>>rng.IntN(63), rng.IntN(8)))
@@ -24,9 +25,22 @@ func TestParsePlain_AgainstRationals(t *testing.T) {
 				t.Fatalf("%q with %d decimals: %d", b, exp, v)
 			}
 		}
+		if len(b) > 8 {
+			continue
+		}
+		w := binary.LittleEndian.Uint64(append(make([]byte, 8), b...)[len(b):])
+		if v, ok := ParseShort(w, len(b), exp); ok {
+			short++
+			if want, ok := oracle(string(b), exp); !ok || want.Int64() != v {
+				t.Fatalf("the word of %q with %d decimals: %d", b, exp, v)
+			}
+		}
 	}
-	if plain < 10_000 {
-		t.Errorf("only %d amounts were plain", plain)
+	if plain < 10_000 || short < 5_000 {
+		t.Errorf("only %d amounts were plain, and %d short", plain, short)
+	}
+	if v, ok := ParseShort(0, 0, 2); ok {
+		t.Errorf("nothing is %d", v)
 	}
 }
 
