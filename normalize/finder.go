@@ -8,7 +8,8 @@ import (
 // finder goes over the bytes of whole lines and notes where their cells end.
 type finder struct {
 	below     uint64 // eight times a byte: those below have a meaning
-	delimiter uint64 // eight times the delimiter's first byte if that is not below, else 0
+	delimiter uint64 // eight times the byte that ends a cell if that is not below, else 0
+	back      int32  // that byte's place between two cells
 	crlf      int32  // 1 if lines end CR LF
 	meaning   *[1 << 16]uint8
 
@@ -33,7 +34,9 @@ const (
 )
 
 // newFinder makes the finder of what stands between two cells: a delimiter of
-// one or two bytes, or one byte and the prefix that begins every cell.
+// one or two bytes, or one byte and the prefix that begins every cell. If the
+// second byte is below the digits and the first is not, such as in "|!", it looks
+// for the second, and leaves it to the index to find the first in front of it.
 func newFinder(between []byte, quoted, trimsTabs, crlf bool) finder {
 	f := finder{below: 0x20 * ones, meaning: new([1 << 16]uint8)}
 	mean := func(meaning uint8, first byte, second ...byte) {
@@ -45,6 +48,9 @@ func newFinder(between []byte, quoted, trimsTabs, crlf bool) finder {
 	}
 	for c := range byte(0x20) {
 		mean(isOdd, c)
+	}
+	if len(between) == 2 && between[0] >= '0' && between[1] < '0' {
+		f.back, between = 1, between[1:]
 	}
 	mean(isLineFeed, '\n')
 	if trimsTabs {
@@ -100,11 +106,11 @@ func (f *finder) note(hits uint64, at int, c *[room]byte) {
 	if len(f.places)-f.noted < chunkSize {
 		f.places = append(f.places, make([]int32, 16*chunkSize+len(f.places))...)
 	}
-	meaning, out, n := f.meaning, (*[chunkSize]int32)(f.places[f.noted:]), uint(0)
+	meaning, from, out, n := f.meaning, int32(at)-f.back, (*[chunkSize]int32)(f.places[f.noted:]), uint(0)
 	for ; hits != 0; hits &= hits - 1 {
 		i := bits.TrailingZeros64(hits) & 63
 		m := meaning[uint(c[i])|uint(c[i+1])<<8]
-		out[n&63] = int32(at + i)
+		out[n&63] = from + int32(i)
 		n += uint(m)
 		if m > isCellEnd {
 			n -= uint(m)
@@ -112,7 +118,7 @@ func (f *finder) note(hits uint64, at int, c *[room]byte) {
 				f.odd |= 1 << (uint(f.rows) & 63)
 				continue
 			}
-			out[n&63] -= f.crlf
+			out[n&63] = int32(at+i) - f.crlf
 			n++
 			f.lines[f.rows&63] = lineEnd{int32(at + i), int32(f.noted + int(n))}
 			f.rows++

@@ -12,6 +12,7 @@ import (
 type index struct {
 	finder
 	width   int32  // of what stands between two cells
+	first   byte   // of that, if the finder looks for the second
 	prefix  []byte // of the first cell
 	closed  bool   // a delimiter stands behind the last cell too
 	trims   bool
@@ -41,6 +42,7 @@ func newIndex(p *plan, crlf bool) *index {
 		x.trim[d.Trim[i]] = true
 	}
 	x.finder = newFinder(between, d.Quoting == "rfc4180", x.trim['\t'], crlf)
+	x.first = between[0]
 	x.places = make([]int32, x.columns+1)
 	return x
 }
@@ -117,12 +119,26 @@ func (x *index) rows(g *group) {
 		row := g.text[start:line.at]
 		if line.places-place != marks || g.rows[i].why != "" || !bytes.HasPrefix(row, x.prefix) ||
 			x.crlf > 0 && !bytes.HasSuffix(row, []byte{'\r'}) || // of the last line, which may do without
+			x.back > 0 && !x.preceded(g.text, x.places[place:line.places-1], start) ||
 			x.closed && x.places[line.places-2]+x.width != x.places[line.places-1] {
 			g.odd |= 1 << uint(i)
 			x.firsts[i] = 0 // its cells are not looked at
 		}
 		place, start = line.places, line.at+1
 	}
+}
+
+// preceded tells whether the first byte of what stands between two cells is at
+// all these places of a row.
+func (x *index) preceded(text []byte, places []int32, start int32) bool {
+	odd := byte(0)
+	for _, at := range places {
+		if at < start {
+			return false
+		}
+		odd |= text[at] ^ x.first
+	}
+	return odd == 0
 }
 
 // column finds the cells of a column.
