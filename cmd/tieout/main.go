@@ -65,6 +65,7 @@ type CLI struct {
 	Diff    diffCmd    `cmd:"" help:"Show what differs between two runs."`
 
 	Control controlCmd `cmd:"" help:"Compare orders, payments, journal, fixes and settlement with each other, all the time."`
+	Drill   drillCmd   `cmd:"" help:"Plant every known kind of fund loss into copies of a small played world; show what finds it, and when."`
 
 	Channel  channelCmd  `cmd:"" help:"List channels, check an account's connection, describe a statement file."`
 	Verify   verifyCmd   `cmd:"" help:"Check the invariants of the books and of the stored files."`

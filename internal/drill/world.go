@@ -1,0 +1,154 @@
+package drill
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"tieout/internal/bizday"
+	"tieout/internal/control"
+	"tieout/internal/paycore"
+	"tieout/internal/settlement"
+	"tieout/internal/store"
+)
+
+// The world is small and always of the same shape; the seed gives the amounts.
+//
+//	A1        paid before the first control run
+//	P1 P2     paid since, settled in a batch that was paid out; R1 a refund of P1
+//	P3 P4 P5  closed, failed, and still waiting for the payer
+//	P6        paid since and settled; R6 a refund on its way
+//	P7        paid since, not settled yet
+//	Q1        of another merchant, in a batch that is approved and not paid
+const (
+	paidBatch     = "S20261120-M01-CNY"
+	approvedBatch = "S20261120-M02-CNY"
+)
+
+var (
+	billDate = bizday.Make(2026, 11, 20)
+	zone     = time.FixedZone("CST", 8*60*60)
+	// clock is when everything happens: at noon of the day after.
+	clock = time.Date(2026, 11, 21, 12, 0, 0, 0, zone)
+)
+
+func now() time.Time { return clock }
+
+// play writes the world through the program's own rules.
+func play(ctx context.Context, path string, seed uint64) error {
+	db, err := store.Open(ctx, path, now, true)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	w := &world{ctx: ctx, db: db, random: rand.New(rand.NewPCG(seed, 1)),
+		core: paycore.New(db, paycore.Rates{"wechat": {"wechat-main": {PPM: 6000, RefundsReturn: true}}}, now)}
+	w.paid("M01", "A1")
+	w.control()
+	for _, no := range []string{"P1", "P2", "P6"} {
+		w.paid("M01", no)
+	}
+	w.paid("M02", "Q1")
+	for _, no := range []string{"P3", "P4", "P5"} {
+		w.asked("M01", no)
+	}
+	w.do(paycore.ClosePayment{PayNo: "P3"}, paycore.FailPayment{PayNo: "P4", By: paycore.ByAnswer},
+		paycore.CreateRefund{RefundNo: "R1", PayNo: "P1", AmountMinor: 400, Currency: "CNY", At: noon()},
+		paycore.MarkRefunded{RefundNo: "R1", ChannelRefundRef: "wr-R1", AmountMinor: 400, Currency: "CNY", DoneAt: noon(), By: paycore.ByAnswer})
+	w.settle()
+	w.paid("M01", "P7")
+	w.do(paycore.CreateRefund{RefundNo: "R6", PayNo: "P6", AmountMinor: 300, Currency: "CNY"})
+	return w.err
+}
+
+// world keeps the first error, so that a play reads as one.
+type world struct {
+	ctx    context.Context
+	db     *store.DB
+	core   *paycore.Core
+	random *rand.Rand
+	err    error
+}
+
+// noon is within the bill date.
+func noon() int64 { return clock.AddDate(0, 0, -1).UnixMicro() }
+
+func (w *world) do(commands ...paycore.Command) {
+	if w.err != nil {
+		return
+	}
+	results, err := w.core.Do(w.ctx, commands...)
+	w.err = err
+	for i, r := range results {
+		if r.Effect != paycore.Done {
+			w.err = fmt.Errorf("%T: %s %s", commands[i], r.Effect, r.Reason)
+		}
+	}
+}
+
+func (w *world) asked(merchant, no string) int64 {
+	amount := 1000 + w.random.Int64N(100_000)
+	w.do(paycore.CreatePayment{Merchant: merchant, OrderNo: "O-" + no, PayNo: no, Channel: "wechat", Account: "wechat-main", AmountMinor: amount,
+		Currency: "CNY", NotifyURL: "https://merchant.example/notify", At: noon()})
+	return amount
+}
+
+func (w *world) paid(merchant, no string) {
+	w.do(paycore.MarkPaid{PayNo: no, ChannelRef: "wx-" + no, AmountMinor: w.asked(merchant, no), Currency: "CNY", PaidAt: noon(), By: paycore.ByNotice})
+}
+
+func (w *world) control() {
+	if w.err == nil {
+		_, w.err = w.db.Control(w.ctx, control.Checks(), scope(true))
+	}
+}
+
+func scope(whole bool) control.Scope {
+	return control.Scope{Now: clock.UnixMicro(), Today: clock.Format(time.DateOnly), Whole: whole, Caps: control.DefaultCaps()}
+}
+
+// settle takes the bill date of both merchants to the bank: one is paid out,
+// the other one approved.
+func (w *world) settle() {
+	if w.err != nil {
+		return
+	}
+	c := collection()
+	if _, w.err = w.db.Collect(w.ctx, c, "auto", func(string) {}); w.err != nil {
+		return
+	}
+	w.approve(paidBatch, c)
+	if w.err == nil {
+		_, _, w.err = w.db.StartPayouts(w.ctx, "icbc", billDate+10, "chen")
+	}
+	if w.err == nil {
+		_, w.err = w.db.HearPayout(w.ctx, settlement.Answer{Number: paidBatch + "-1", State: settlement.Paid, BankRef: "icbc-1"}, "chen", nil)
+	}
+	w.approve(approvedBatch, c)
+}
+
+func (w *world) approve(id string, c settlement.Collect) {
+	if w.err != nil {
+		return
+	}
+	b, _, err := w.db.CheckBatch(w.ctx, id, "chen", c)
+	if err == nil {
+		_, err = w.db.ApproveBatch(w.ctx, id, b.Digest, "wang", c)
+	}
+	w.err = err
+}
+
+// collection is of a bill date that is proven as a whole.
+func collection() settlement.Collect {
+	days := map[bizday.Date]settlement.Day{billDate: {RunID: "drill", Watermark: 1 << 40}}
+	day := bizday.Day{Zone: zone}
+	contracts := map[string]*settlement.Contract{}
+	for _, merchant := range []string{"M01", "M02"} {
+		contracts[merchant] = &settlement.Contract{Merchant: merchant, Cycle: settlement.Cycle{Days: 1}, Bank: "icbc",
+			Payee: settlement.Payee{Name: "Shop " + merchant, Account: "6222000011112222", Bank: "102"},
+			Fees:  []settlement.Fee{{Channel: "wechat", Currency: "CNY", Rate: settlement.Rate{PPM: 10_000, Returns: true}}}}
+	}
+	return settlement.Collect{Date: billDate, Calendar: settlement.NewCalendar([]bizday.Date{bizday.Make(2026, 11, 23)}, nil), Contracts: contracts,
+		Accounts: []settlement.AccountProof{{Account: "wechat-main", Until: day.Of(billDate).To, DateOf: day.DateOf, Days: days, Carried: map[string]bool{}}}}
+}
