@@ -72,6 +72,9 @@ func spoil(t *testing.T, db *DB, statements string) {
 		}
 		script = append(script, `DROP TRIGGER `+name)
 	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
 	rows.Close()
 	for _, s := range append(script, strings.Split(statements, ";")...) {
 		if _, err := conn.ExecContext(ctx, s); err != nil {

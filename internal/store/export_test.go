@@ -159,6 +159,9 @@ func TestExportReadsTheIndexAlone(t *testing.T) {
 			}
 			plan = append(plan, step)
 		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
 		rows.Close()
 		if want := []string{"SEARCH payment USING COVERING INDEX payment_by_event (account=? AND event_us>? AND event_us<?)"}; !slices.Equal(plan, want) {
 			t.Errorf("%s: %q", query, plan)

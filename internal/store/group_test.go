@@ -73,6 +73,9 @@ func accounts(t *testing.T, db *DB) (names []string) {
 		}
 		names = append(names, name)
 	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
 	return names
 }
 

@@ -96,7 +96,7 @@ func (p *pattern) holds(text []byte, at int) bool {
 
 // pack writes a frame of the head and the ids, all but the first without the
 // prefix. It gives up if too many do not hold to the pattern.
-func (w *frameWriter) pack(head, text []byte, p pattern) (size int, ok bool) {
+func (f *frameWriter) pack(head, text []byte, p pattern) (size int, ok bool) {
 	first := p.size // that holds to it
 	for ; !p.holds(text, first); first += p.size {
 		if first+p.size == len(text) {
@@ -104,21 +104,21 @@ func (w *frameWriter) pack(head, text []byte, p pattern) (size int, ok bool) {
 		}
 	}
 	size = len(head) + len(text) - (len(text)/p.size-1)*p.prefix
-	w.begin(size)
-	w.own = append(append(w.own[:0], head...), text[:p.size]...)
+	f.begin(size)
+	f.own = append(append(f.own[:0], head...), text[:p.size]...)
 	for at := p.size; at < first; at += p.size {
-		w.own = append(w.own, text[at+p.prefix:at+p.size]...)
+		f.own = append(f.own, text[at+p.prefix:at+p.size]...)
 	}
-	w.raw(w.own, false)
-	w.compressed(text[first+p.prefix:][:p.own], matches{times: 1, literals: p.own, match: p.same, distance: p.tail()}, false)
+	f.raw(f.own, false)
+	f.compressed(text[first+p.prefix:][:p.own], matches{times: 1, literals: p.own, match: p.same, distance: p.tail()}, false)
 	for blocks := len(text)/p.size/leastRun + 2; blocks > 0; blocks-- {
-		n, done := w.gather(text[first:], &p)
+		n, done := f.gather(text[first:], &p)
 		first += done
 		last := first+p.size == len(text)
 		if last {
-			w.own = append(w.own, text[len(text)-p.end():]...)
+			f.own = append(f.own, text[len(text)-p.end():]...)
 		}
-		w.compressed(w.own, matches{times: n, literals: p.own + p.end(), match: p.same}, last)
+		f.compressed(f.own, matches{times: n, literals: p.own + p.end(), match: p.same}, last)
 		if last {
 			return size, true
 		}
@@ -134,11 +134,11 @@ const leastRun = 64
 // and then of the ids behind it what is their own, up to one that does not hold
 // to the pattern, and the whole of that but for its end. done is where the last
 // of them begins, and n is how many hold to the pattern.
-func (w *frameWriter) gather(text []byte, p *pattern) (n, done int) {
+func (f *frameWriter) gather(text []byte, p *pattern) (n, done int) {
 	most := min(len(text)/p.size-1, blockMost/p.tail()-1)
 	end, literals := p.end(), p.own+p.end()
-	w.own = grow(w.own[:0], most*literals+p.tail()+mostLiterals+1)
-	own := w.own[:cap(w.own)]
+	f.own = grow(f.own[:0], most*literals+p.tail()+mostLiterals+1)
+	own := f.own[:cap(f.own)]
 	for n < most && p.holds(text, done+p.size) {
 		done += p.size
 		copyLiterals(own, text[done-end:])
@@ -146,11 +146,11 @@ func (w *frameWriter) gather(text []byte, p *pattern) (n, done int) {
 		own = own[literals:]
 		n++
 	}
-	w.own = w.own[:n*literals]
+	f.own = f.own[:n*literals]
 	if n < most {
 		done += p.size
-		w.own = append(w.own, text[done-end:done]...)
-		w.own = append(w.own, text[done+p.prefix:done+p.size-end]...)
+		f.own = append(f.own, text[done-end:done]...)
+		f.own = append(f.own, text[done+p.prefix:done+p.size-end]...)
 	}
 	return n, done
 }
