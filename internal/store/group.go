@@ -151,6 +151,10 @@ func (db *DB) alone(m *member) error {
 
 // commit runs the members one after another, each within a savepoint, and
 // commits what did not fail. An error means that nothing at all was done.
+//
+// One alone needs no savepoint: it is rolled back as a whole. Within a savepoint
+// SQLite keeps what each statement changed in a list that it walks at the end of
+// every one, so that a thousand commands in a transaction took four times as long.
 func (db *DB) commit(group []*member) error {
 	ctx := context.Background() // not that of one of them
 	t, err := db.writer.BeginTx(ctx, nil)
@@ -162,14 +166,16 @@ func (db *DB) commit(group []*member) error {
 		if !db.begin(m) {
 			continue
 		}
+		if len(group) == 1 {
+			if m.take(t); m.err != nil {
+				return nil // the whole transaction is rolled back
+			}
+			continue
+		}
 		if _, err := t.ExecContext(ctx, `SAVEPOINT member`); err != nil {
 			return err
 		}
-		m.turn <- t
-		if m.err = <-m.ended; m.err != nil {
-			if errors.Is(m.err, errGone) {
-				m.gone = true
-			}
+		if m.take(t); m.err != nil {
 			if _, err := t.ExecContext(ctx, `ROLLBACK TO member`); err != nil {
 				return errors.Join(m.err, err) // a disk that fails ends the transaction as a whole
 			}
@@ -179,4 +185,11 @@ func (db *DB) commit(group []*member) error {
 		}
 	}
 	return t.Commit()
+}
+
+// take gives the transaction to its caller, and waits for what becomes of it.
+func (m *member) take(t *sql.Tx) {
+	m.turn <- t
+	m.err = <-m.ended
+	m.gone = m.gone || errors.Is(m.err, errGone)
 }
