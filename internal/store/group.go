@@ -24,7 +24,7 @@ type member struct {
 	done  chan struct{} // err is what its caller gets
 	err   error
 	begun bool // under DB.mu: too late to go away
-	gone  bool // its caller does not wait any more
+	gone  bool // under DB.mu: its caller does not wait any more
 }
 
 // errGone ends a transaction whose caller panicked in it.
@@ -167,7 +167,7 @@ func (db *DB) commit(group []*member) error {
 			continue
 		}
 		if len(group) == 1 {
-			if m.take(t); m.err != nil {
+			if db.give(m, t); m.err != nil {
 				return nil // the whole transaction is rolled back
 			}
 			continue
@@ -175,7 +175,7 @@ func (db *DB) commit(group []*member) error {
 		if _, err := t.ExecContext(ctx, `SAVEPOINT member`); err != nil {
 			return err
 		}
-		if m.take(t); m.err != nil {
+		if db.give(m, t); m.err != nil {
 			if _, err := t.ExecContext(ctx, `ROLLBACK TO member`); err != nil {
 				return errors.Join(m.err, err) // a disk that fails ends the transaction as a whole
 			}
@@ -187,9 +187,14 @@ func (db *DB) commit(group []*member) error {
 	return t.Commit()
 }
 
-// take gives the transaction to its caller, and waits for what becomes of it.
-func (m *member) take(t *sql.Tx) {
+// give lets m work in the transaction, and waits for what becomes of it. One
+// whose caller panicked has nobody left to run it again.
+func (db *DB) give(m *member, t *sql.Tx) {
 	m.turn <- t
 	m.err = <-m.ended
-	m.gone = m.gone || errors.Is(m.err, errGone)
+	if errors.Is(m.err, errGone) {
+		db.mu.Lock()
+		m.gone = true
+		db.mu.Unlock()
+	}
 }
