@@ -58,6 +58,7 @@ type CLI struct {
 
 	Status  statusCmd  `cmd:"" help:"Show the days: verdicts, missing days, late statements, runs at work."`
 	Case    caseCmd    `cmd:"" help:"Work on the queue of differences."`
+	Notify  notifyCmd  `cmd:"" help:"Look at the notices to merchants; send one again."`
 	Ledger  ledgerCmd  `cmd:"" help:"Look into the books: chart, accounts, trial balance."`
 	Settle  settleCmd  `cmd:"" help:"Settle with merchants: fees, batches, payouts, statements."`
 	Report  reportCmd  `cmd:"" help:"Write the reports of a bill date again."`

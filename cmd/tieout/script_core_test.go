@@ -17,8 +17,9 @@ import (
 //
 //	corefill data/tieout.db < lines
 //
-// with the lines "pay MERCHANT NUMBER ACCOUNT MINOR TIME" and "refund NUMBER
-// PAYMENT MINOR TIME". The channel is WeChat Pay, and it keeps 0.6 %.
+// with the lines "order MERCHANT NUMBER NOTIFY_URL MINOR TIME", "pay MERCHANT
+// NUMBER ACCOUNT MINOR TIME" and "refund NUMBER PAYMENT MINOR TIME". The channel
+// is WeChat Pay, and it keeps 0.6 %.
 func corefill() {
 	if err := fillCore(os.Args[1], scriptClock()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -49,12 +50,15 @@ func fillCore(path string, now func() time.Time) error {
 		when := at.UnixMicro()
 		var commands []paycore.Command
 		account := ""
-		if f[0] == "pay" {
+		switch f[0] {
+		case "order":
+			commands = []paycore.Command{paycore.CreateOrder{Merchant: f[1], OrderNo: "O-" + f[2], NotifyURL: f[3], AmountMinor: minor, Currency: "CNY", At: when}}
+		case "pay":
 			account = f[3]
 			commands = []paycore.Command{
 				paycore.CreatePayment{Merchant: f[1], OrderNo: "O-" + f[2], PayNo: f[2], Channel: "wechat", Account: account, AmountMinor: minor, Currency: "CNY", TradeType: "JSAPI", At: when},
 				paycore.MarkPaid{PayNo: f[2], ChannelRef: "420000182025112000" + strings.TrimLeft(f[2], "T"), AmountMinor: minor, Currency: "CNY", PaidAt: when, By: paycore.ByNotice}}
-		} else {
+		default:
 			commands = []paycore.Command{
 				paycore.CreateRefund{RefundNo: f[1], PayNo: f[2], AmountMinor: minor, Currency: "CNY", At: when},
 				paycore.MarkRefunded{RefundNo: f[1], ChannelRefundRef: "503000" + strings.TrimLeft(f[1], "R"), AmountMinor: minor, Currency: "CNY", DoneAt: when, By: paycore.ByAnswer}}

@@ -123,7 +123,7 @@ func (s *site) handler(core *paycore.Core, merchants *merchantapi.Server) (http.
 			mux.Handle("/notify/"+conf.Name, core.NotifyHandler(receiver, s.log))
 		}
 	}
-	return mux, errors.Join(wrong...)
+	return merchantapi.LimitSources(mux, float64(s.cfg.API.SourceRate), 2*s.cfg.API.SourceRate), errors.Join(wrong...)
 }
 
 // receiver understands the notifications of an account; nil if its channel

@@ -17,6 +17,9 @@ type API struct {
 	PublicURL string `yaml:"public_url"`
 	// AnswerKeyFile signs the answers to merchants that sign with RSA.
 	AnswerKeyFile string `yaml:"answer_key_file"`
+	// SourceRate is how many requests a second one address may send, whoever
+	// signs them; default twice what all merchants together may, at least 100.
+	SourceRate int `yaml:"source_rate"`
 	// AllowLoopback lets notices go to merchants on this machine, for a trial.
 	AllowLoopback bool `yaml:"allow_loopback"`
 }
@@ -25,7 +28,7 @@ type API struct {
 type Merchant struct {
 	ID            string        `yaml:"id"`
 	Keys          []MerchantKey `yaml:"keys"`
-	Allow         []string      `yaml:"allow"`           // create_order, pay, query, close, refund
+	Allow         []string      `yaml:"allow"`           // create_order, pay, query, close, refund, resend
 	Rate          int           `yaml:"rate"`            // requests a second; default 50
 	Burst         int           `yaml:"burst"`           // default twice the rate
 	Accounts      []string      `yaml:"accounts"`        // that his payments may go over, the preferred first
@@ -42,7 +45,7 @@ type MerchantKey struct {
 
 // The words of Merchant.Allow and MerchantKey.Algorithm.
 var (
-	permissions = []string{"create_order", "pay", "query", "close", "refund"}
+	permissions = []string{"create_order", "pay", "query", "close", "refund", "resend"}
 	algorithms  = []string{HMACSHA256, RSASHA256}
 	idShape     = regexp.MustCompile(`^[A-Za-z0-9_-]{1,40}$`)
 )
@@ -75,7 +78,7 @@ func (k *checker) serving(c *Config) {
 		}
 	}
 	a.AnswerKeyFile = k.secret("api.answer_key_file", a.AnswerKeyFile, false)
-	seen := map[string]bool{}
+	seen, all := map[string]bool{}, 0
 	for i := range c.Merchants {
 		p := fmt.Sprintf("merchants.%d", i)
 		k.merchant(p, c, &c.Merchants[i])
@@ -83,6 +86,13 @@ func (k *checker) serving(c *Config) {
 			k.bad(p+".id", "%q is used twice", id)
 		}
 		seen[c.Merchants[i].ID] = true
+		all += c.Merchants[i].Rate
+	}
+	if a.SourceRate == 0 {
+		a.SourceRate = max(100, 2*all)
+	}
+	if a.SourceRate < 0 {
+		k.bad("api.source_rate", "must not be negative")
 	}
 }
 

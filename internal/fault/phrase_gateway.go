@@ -44,6 +44,12 @@ var gatewayPhrases = []Text{
 	{"costs the same and comes later in the contract", "费率相同，在合同中排序靠后"},
 	{"no account takes the payment", "没有账户可以收这笔款"},
 
+	// Notices to merchants.
+	{"the merchant answered HTTP {status}", "商户应答 HTTP {status}"},
+	{"merchant {merchant} has no signing key", "商户 {merchant} 没有通知签名密钥"},
+	{"the merchant's address is not a URL", "商户的通知地址不是 URL"},
+	{"there is no notice {event}", "没有通知 {event}"},
+
 	// Tasks.
 	{"account {account} has no gateway", "账户 {account} 没有配置支付网关"},
 	{"no such task: {subject}", "没有这种任务：{subject}"},

@@ -271,7 +271,9 @@ func TestAttack29_PermissionOfEveryOperation(t *testing.T) {
 			_, err := c.Refund(t.Context(), "refund-order", "P1", merchantapi.NewRefund{AmountMinor: 1, Currency: "CNY"})
 			return err
 		},
-		"query refund": func() error { _, err := c.RefundOf(t.Context(), "R1"); return err },
+		"query refund":  func() error { _, err := c.RefundOf(t.Context(), "R1"); return err },
+		"query notices": func() error { _, err := c.Notices(t.Context(), "DEAD"); return err },
+		"resend":        func() error { _, err := c.Resend(t.Context(), "resend-key", "E1"); return err },
 	} {
 		if err := got(); code(err) != "E-6411" {
 			t.Errorf("%s: got %v", what, err)
@@ -398,7 +400,7 @@ func TestDocument(t *testing.T) {
 			}
 		}
 	}
-	if len(ids) != 7 {
+	if len(ids) != 9 {
 		t.Errorf("operations %v", ids)
 	}
 	page := w.send(http.MethodGet, "/docs", http.Header{}, "")

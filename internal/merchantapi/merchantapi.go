@@ -43,6 +43,10 @@ type Books interface {
 	OpenRequests(ctx context.Context, limit int) ([]paycore.Request, error)
 	// UseNonce keeps the number of a signed request; false if it was used before.
 	UseNonce(ctx context.Context, merchant, nonce string, keep time.Duration) (bool, error)
+	// Notices lists notices to a merchant, the ones that changed last first.
+	Notices(ctx context.Context, merchant string, state paycore.NoticeState, limit int) ([]paycore.NoticeStanding, error)
+	// Resend makes a notice due again; false if the merchant has no such one.
+	Resend(ctx context.Context, merchant, id string) (bool, error)
 }
 
 // Core runs commands; *paycore.Core does.
@@ -70,10 +74,11 @@ const (
 	Query       Permission = "query"
 	Close       Permission = "close"
 	Refund      Permission = "refund"
+	Resend      Permission = "resend"
 )
 
 // Permissions lists them all.
-func Permissions() []Permission { return []Permission{CreateOrder, Pay, Query, Close, Refund} }
+func Permissions() []Permission { return []Permission{CreateOrder, Pay, Query, Close, Refund, Resend} }
 
 // Merchant is one merchant of the configuration.
 type Merchant struct {
@@ -125,6 +130,7 @@ func New(books Books, core Core, desk Desk, merchants []Merchant, now func() tim
 	s.registerOrders()
 	s.registerPayments()
 	s.registerRefunds()
+	s.registerNotices()
 	return s
 }
 

@@ -158,6 +158,8 @@ func (s *Server) Resume(ctx context.Context) (done int, err error) {
 			_, err = finish(ctx, s, req, req.Subject, s.finishRefund(req.Merchant))
 		case Close:
 			_, err = finish(ctx, s, req, req.Subject, s.finishClose(req.Merchant, fault.English))
+		case Resend:
+			_, err = finish(ctx, s, req, req.Subject, s.finishResend(req.Merchant))
 		default:
 			continue
 		}

@@ -71,6 +71,9 @@ func (p *Problem) write(w http.ResponseWriter) {
 		panic("merchantapi: " + err.Error())
 	}
 	w.Header().Set("Content-Type", problemType)
+	if p.Status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", "1") // the limits count by the second
+	}
 	w.WriteHeader(p.Status)
 	w.Write(body) //nolint:errcheck // who does not read it asks again
 }

@@ -102,8 +102,22 @@ func (c *Client) RefundOf(ctx context.Context, refundNo string) (*merchantapi.Re
 	return get[merchantapi.RefundView](ctx, c, "v1", "refunds", refundNo)
 }
 
+// Notices lists the notices to the merchant that are in a state.
+func (c *Client) Notices(ctx context.Context, state string) (*merchantapi.NoticeList, error) {
+	return decode[merchantapi.NoticeList](c.do(ctx, http.MethodGet, "", nil, "/v1/notices?state="+url.QueryEscape(state)))
+}
+
+// Resend has a notice sent again.
+func (c *Client) Resend(ctx context.Context, key, eventID string) (*merchantapi.Notice, error) {
+	return post[merchantapi.Notice](ctx, c, key, nil, "v1", "notices", eventID, "resend")
+}
+
 func get[T any](ctx context.Context, c *Client, path ...string) (*T, error) {
-	return decode[T](c.do(ctx, http.MethodGet, "", nil, path))
+	target, err := target(path)
+	if err != nil {
+		return nil, err
+	}
+	return decode[T](c.do(ctx, http.MethodGet, "", nil, target))
 }
 
 func post[T any](ctx context.Context, c *Client, key string, body any, path ...string) (*T, error) {
@@ -114,7 +128,11 @@ func post[T any](ctx context.Context, c *Client, key string, body any, path ...s
 			return nil, fmt.Errorf("payclient: %w", err)
 		}
 	}
-	return decode[T](c.do(ctx, http.MethodPost, key, text, path))
+	target, err := target(path)
+	if err != nil {
+		return nil, err
+	}
+	return decode[T](c.do(ctx, http.MethodPost, key, text, target))
 }
 
 func decode[T any](body []byte, err error) (*T, error) {
@@ -131,11 +149,7 @@ func decode[T any](body []byte, err error) (*T, error) {
 // do sends a request until its end is known. Errors are a
 // *merchantapi.Problem, or the last trouble: then nobody knows yet, and the
 // same call with the same key may be made again.
-func (c *Client) do(ctx context.Context, method, key string, body []byte, path []string) ([]byte, error) {
-	target, err := url.JoinPath("/", escaped(path)...)
-	if err != nil {
-		return nil, fmt.Errorf("payclient: %w", err)
-	}
+func (c *Client) do(ctx context.Context, method, key string, body []byte, target string) ([]byte, error) {
 	var last error
 	for failed := 0; failed < c.opt.Tries; failed++ {
 		if failed > 0 {
@@ -163,17 +177,25 @@ func (c *Client) do(ctx context.Context, method, key string, body []byte, path [
 	return nil, last
 }
 
-func escaped(path []string) []string {
-	out := make([]string, len(path))
+// target is an address within the API.
+func target(path []string) (string, error) {
+	escaped := make([]string, len(path))
 	for i, p := range path {
-		out[i] = url.PathEscape(p)
+		escaped[i] = url.PathEscape(p)
 	}
-	return out
+	t, err := url.JoinPath("/", escaped...)
+	if err != nil {
+		return "", fmt.Errorf("payclient: %w", err)
+	}
+	return t, nil
 }
 
 // onlyOnce is a body that the transport cannot send again by itself: a nonce is
 // used once.
 type onlyOnce struct{ io.Reader }
+
+// unsigned are the refusals that come before anybody is known to sign for.
+var unsigned = map[int]bool{http.StatusUnauthorized: true, http.StatusRequestEntityTooLarge: true, http.StatusTooManyRequests: true}
 
 // maxAnswer bounds an answer.
 const maxAnswer = 1 << 20
@@ -212,7 +234,7 @@ func (c *Client) try(ctx context.Context, method, target, key string, body []byt
 	}
 	said := signing.MerchantAnswer{Nonce: sent.Nonce, Timestamp: resp.Header.Get(merchantapi.HeaderTimestamp), Status: resp.StatusCode, Body: answer}
 	err = c.opt.Verify.Verify(said.Text(), resp.Header.Get(merchantapi.HeaderSignature))
-	if err != nil && resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusRequestEntityTooLarge {
+	if err != nil && !unsigned[resp.StatusCode] {
 		return 0, nil, fmt.Errorf("payclient: the answer is not the server's: %w", err)
 	}
 	return resp.StatusCode, answer, nil

@@ -129,7 +129,7 @@ func TestFaultA3_MerchantDownForThreeDays(t *testing.T) {
 			t.Errorf("got %v, %v", counts, err)
 		}
 		m.status = http.StatusNoContent
-		if found, err := db.Resend(context.Background(), "P1:2:payment.success"); !found || err != nil {
+		if found, err := db.Resend(context.Background(), "M01", "P1:2:payment.success"); !found || err != nil {
 			t.Fatalf("resend: %v, %v", found, err)
 		}
 		if sent, err := sender.SendDue(context.Background()); err != nil || sent.Sent != 1 {

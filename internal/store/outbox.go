@@ -103,16 +103,28 @@ func (db *DB) NoticeTried(ctx context.Context, n paycore.Outgoing, sent bool, ne
 	})
 }
 
-// Resend makes a dead or sent notice due again, with all its tries. False: there
-// is no such notice.
-func (db *DB) Resend(ctx context.Context, id string) (found bool, err error) {
+// Resend makes a notice due again, with all its tries. False: the merchant has
+// no such notice. Merchant "" stands for every one.
+func (db *DB) Resend(ctx context.Context, merchant, id string) (found bool, err error) {
 	at := db.now().UnixMicro()
 	err = db.tx(ctx, func(t *sql.Tx) error {
-		n, err := newBooks(ctx, t).exec(`UPDATE outbox SET state = 'PENDING', tries = 0, next_us = $1, updated_us = $1 WHERE id = $2`, at, id)
+		n, err := newBooks(ctx, t).exec(`UPDATE outbox SET state = 'PENDING', tries = 0, next_us = $1, updated_us = $1
+			WHERE id = $2 AND ($3 = '' OR merchant = $3)`, at, id, merchant)
 		found = n == 1
 		return wrap(err, "resend %s", id)
 	})
 	return found, err
+}
+
+// Notices lists the notices in a state, those that changed last first. Merchant
+// "" stands for every one.
+func (db *DB) Notices(ctx context.Context, merchant string, state paycore.NoticeState, limit int) ([]paycore.NoticeStanding, error) {
+	rows, err := db.sql.QueryContext(ctx, `SELECT id, merchant, payload, state, tries, next_us, last_error, created_us, updated_us FROM outbox
+		WHERE state = $1 AND ($2 = '' OR merchant = $2) ORDER BY updated_us DESC, id LIMIT $3`, state, merchant, limit)
+	return scanAll(rows, err, func(row scanner) (n paycore.NoticeStanding, err error) {
+		err = row.Scan(&n.ID, &n.Merchant, &n.Payload, &n.State, &n.Tries, &n.Next, &n.LastError, &n.CreatedAt, &n.UpdatedAt)
+		return n, err
+	}, "list notices")
 }
 
 // OutboxCounts returns how many notices are in each state.
