@@ -3,6 +3,7 @@
 GO      ?= go
 FUZZ    ?= 10s
 PACKAGES = ./...
+CODE     = cmd fetchers internal ledgerlink match normalize resolve schemas
 # Where the hot loops are. -short leaves out what takes long to prepare.
 BENCHES = ./schemas/recordfile/... ./ledgerlink ./match ./normalize ./internal/money
 BENCH   = $(GO) test -run '^$$' -short -bench . -benchtime 100ms
@@ -18,7 +19,7 @@ build: ## a static binary
 vet:
 	$(GO) vet $(PACKAGES)
 	$(GO) vet -tags crashpoints $(PACKAGES)
-	@test -z "$$(gofmt -l cmd fetchers internal ledgerlink match normalize resolve schemas)" || { gofmt -l cmd fetchers internal ledgerlink match normalize resolve schemas; exit 1; }
+	@test -z "$$(gofmt -l $(CODE))" || { gofmt -l $(CODE); exit 1; }
 
 lint: ## builds the pinned linter from source, then runs it
 	cd tools/lint && $(GO) build -o ../../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
@@ -34,10 +35,9 @@ interop: ## two foreign Parquet readers read what we write
 	cd schemas/interop && $(GO) test ./...
 
 fuzz: ## every fuzz target for FUZZ each
-	@for pkg in $$($(GO) list $(PACKAGES)); do \
-	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
-	    echo "fuzz $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZ) -fuzzminimizetime 5x $$pkg || exit 1; \
-	  done; \
+	@grep -roE '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' $(CODE) | sort | while IFS=: read -r file f; do \
+	  pkg=./$${file%/*}; f=$${f#func }; \
+	  echo "fuzz $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZ) -fuzzminimizetime 5x $$pkg || exit 1; \
 	done
 
 bench: ## each hot loop, short
