@@ -26,6 +26,7 @@ type channelCmd struct {
 	Check    channelCheckCmd    `cmd:"" help:"Ask each account's channel for a statement, store nothing, and say what answered."`
 	Describe channelDescribeCmd `cmd:"" help:"Say what a statement file holds; the exit code is what a run would give."`
 	Tasks    channelTasksCmd    `cmd:"" help:"List payments and refunds whose channel gave no certain answer."`
+	Route    channelRouteCmd    `cmd:"" help:"Show which account was chosen for a payment, and why."`
 	Retry    channelRetryCmd    `cmd:"" help:"Have the program ask again about one that waits for a person."`
 }
 

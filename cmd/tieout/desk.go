@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +19,10 @@ import (
 )
 
 // desk is the gateway's desk as the merchant API wants it.
-type desk struct{ *gateway.Desk }
+type desk struct {
+	*gateway.Desk
+	routes []gateway.Route
+}
 
 // Pay implements merchantapi.Desk.
 func (d desk) Pay(ctx context.Context, payNo string, payer merchantapi.Payer) (merchantapi.Prepaid, error) {
@@ -29,6 +34,46 @@ func (d desk) Pay(ctx context.Context, payNo string, payer merchantapi.Payer) (m
 	return out, err
 }
 
+// Route implements merchantapi.Desk.
+func (d desk) Route(w merchantapi.Wish) (merchantapi.Account, string, error) {
+	wish := gateway.Wish{Method: gateway.Method(w.Method), AmountMinor: w.AmountMinor}
+	for _, a := range w.Accounts {
+		wish.Contract = append(wish.Contract, a.Name)
+	}
+	chosen, judged, err := gateway.Choose(d.routes, wish, d.Healthy)
+	if errors.Is(err, gateway.ErrNoRoute) {
+		none := &merchantapi.NoRoute{}
+		for _, j := range judged {
+			if j.Why != gateway.NoContract { // what others may use is not told
+				none.Reasons = append(none.Reasons, j.Account+" "+j.Why)
+			}
+		}
+		err = none
+	}
+	if err != nil {
+		return merchantapi.Account{}, "", err
+	}
+	why, err := json.Marshal(judged)
+	return merchantapi.Account{Channel: chosen.Channel, Name: chosen.Account}, string(why), err
+}
+
+// route is what routing knows of an account.
+func route(conf config.Account, feePPM int64) (gateway.Route, error) {
+	r := gateway.Route{Account: conf.Name, Channel: conf.Channel, Methods: gateway.MethodsOf(conf.Channel), FeePPM: feePPM}
+	k := &keys{account: conf.Name}
+	if len(conf.Pay.Methods) > 0 {
+		r.Methods = nil
+	}
+	for _, m := range conf.Pay.Methods {
+		if !slices.Contains(gateway.MethodsOf(conf.Channel), gateway.Method(m)) {
+			k.bad("pay.methods", "the channel has no method "+m)
+		}
+		r.Methods = append(r.Methods, gateway.Method(m))
+	}
+	r.LeastMinor, r.MostMinor = conf.Pay.Limits()
+	return r, k.err()
+}
+
 // newDesk makes the desk of the accounts that merchants may pay over.
 func (s *site) newDesk(a *app, core *paycore.Core) (desk, error) {
 	used := map[string]bool{}
@@ -38,6 +83,7 @@ func (s *site) newDesk(a *app, core *paycore.Core) (desk, error) {
 		}
 	}
 	lines := map[string]gateway.Account{}
+	var routes []gateway.Route
 	var wrong []error
 	for _, acct := range s.accounts {
 		if !used[acct.Name] {
@@ -46,13 +92,15 @@ func (s *site) newDesk(a *app, core *paycore.Core) (desk, error) {
 		conf, _ := s.cfg.Account(acct.Name)
 		ch, err := s.channel(a, conf, acct.Query)
 		wrong = append(wrong, err)
+		r, err := route(conf, acct.FeePPM)
+		wrong, routes = append(wrong, err), append(routes, r)
 		lines[acct.Name] = gateway.Account{Channel: ch, RefundExtra: conf.LateSuccess == "refund"}
 	}
 	if err := errors.Join(wrong...); err != nil {
 		return desk{}, err
 	}
 	d, err := gateway.NewDesk(s.db, core, s.db, lines, gateway.Options{Now: a.now, Log: s.log})
-	return desk{d}, err
+	return desk{d, routes}, err
 }
 
 // channel makes the way to let payers pay over an account.

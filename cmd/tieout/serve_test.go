@@ -152,7 +152,23 @@ func TestServe_PayNotifyRefundRestart(t *testing.T) {
 			t.Fatalf("%s: got %+v, %v", channel, r, err)
 		}
 	}
+	// The method alone: the account is chosen.
+	if _, err := c.CreateOrder(t.Context(), "create-routed", merchantapi.NewOrder{OrderNo: "O-routed", AmountMinor: 8800, Currency: "CNY"}); err != nil {
+		t.Fatal(err)
+	}
+	routed, err := c.Pay(t.Context(), "pay-first-routed", "O-routed", merchantapi.NewPayment{Method: "PRECREATE"})
+	if err != nil || routed.Account != "alipay-main" || routed.Prepaid == nil {
+		t.Fatalf("got %+v, %v", routed, err)
+	}
+	if _, err := c.Pay(t.Context(), "pay-again-routed", "O-routed", merchantapi.NewPayment{Method: "CASH"}); err == nil || !strings.Contains(err.Error(), "E-6427") {
+		t.Errorf("a method that nobody offers: %v", err)
+	}
 	stop()
+	why := exec.CommandContext(t.Context(), "tieout", "--config", filepath.Join(dir, "tieout.yaml"), "--lang", "zh", "channel", "route", routed.PayNo) //nolint:gosec // the program itself
+	why.Env = append(os.Environ(), clockVariable+"="+serveClock().Format(time.RFC3339))
+	if said, err := why.Output(); err != nil || !strings.Contains(string(said), "alipay-main") || !strings.Contains(string(said), "选中") || !strings.Contains(string(said), "不提供该支付方式") {
+		t.Errorf("the choice is shown as %s, %v", said, err)
+	}
 	stop = startServer(t, dir)
 	defer stop()
 	before, err := c.Order(t.Context(), "O-wechat")

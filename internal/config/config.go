@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tieout/internal/bizday"
+	"tieout/internal/money"
 )
 
 // Config is the whole file.
@@ -70,9 +71,32 @@ type Account struct {
 	// FeeRate is what the channel's contract says a payment costs, "0.6%" of
 	// its amount, rounded half up; "" leaves fee differences to people.
 	FeeRate string `yaml:"fee_rate"`
+	Pay     Pay    `yaml:"pay"`
 	// RefundFee says that our books accrue the fee that a refund brings back,
 	// so that it is compared; else only the fees of payments are.
 	RefundFee bool `yaml:"refund_fee"`
+}
+
+// Pay says which payments an account is chosen for, where a merchant names a
+// method alone.
+type Pay struct {
+	Methods []string `yaml:"methods"` // NATIVE, JSAPI, H5, PRECREATE, PAGE, WAP, GATEWAY; default every one of the channel
+	Least   string   `yaml:"least"`   // smallest payment, in yuan; "" = no limit
+	Most    string   `yaml:"most"`    // largest
+}
+
+// Limits are the smallest and the largest payment in fen; 0: no limit.
+func (p Pay) Limits() (least, most int64) {
+	return fen(p.Least), fen(p.Most)
+}
+
+// fen reads an amount that was checked.
+func fen(yuan string) int64 {
+	v, err := money.Parse([]byte(yuan), 2)
+	if err != nil {
+		return 0
+	}
+	return v
 }
 
 // Fetch says how statements are brought.

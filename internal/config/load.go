@@ -245,6 +245,7 @@ func (k *checker) account(p string, a *Account, channels []string, own bool) {
 	k.schedule(p+".schedule", &a.Schedule)
 	k.match(p+".match", a.Match)
 	k.fence(p+".fence", &a.Fence)
+	k.pay(p+".pay", a.Pay)
 	if a.FeeRate != "" {
 		if _, err := SharePPM(a.FeeRate); err != nil {
 			k.bad(p+".fee_rate", "%v", err)
@@ -254,6 +255,17 @@ func (k *checker) account(p string, a *Account, channels []string, own bool) {
 		a.LateSuccess = "manual"
 	}
 	k.oneOf(p+".late_success", a.LateSuccess, []string{"refund", "manual"})
+}
+
+func (k *checker) pay(p string, pay Pay) {
+	for name, text := range map[string]string{"least": pay.Least, "most": pay.Most} {
+		if v, err := money.Parse([]byte(text), 2); text != "" && (err != nil || v <= 0) {
+			k.bad(p+"."+name, "%q is not an amount of %s", text, "CNY")
+		}
+	}
+	if least, most := pay.Limits(); most > 0 && least > most {
+		k.bad(p+".most", "is below least")
+	}
 }
 
 func (k *checker) fetch(p, channel string, f *Fetch) {

@@ -89,4 +89,10 @@ var apiRows = []Entry{
 		Which: Text{"The details are in our log.", "详细信息在我方日志中。"},
 		Do:    Text{"Ask again later, with the same Idempotency-Key.", "请稍后以同一 Idempotency-Key 重试。"},
 	},
+	{
+		ID:    "E-6427",
+		What:  Text{"None of the merchant's accounts takes this payment.", "该商户没有账户可以收这笔款。"},
+		Which: Text{"{method}: {reasons}.", "{method}：{reasons}。"},
+		Do:    Text{"Offer the payer another method, or try again later; both under another Idempotency-Key.", "请换一种支付方式，或稍后重试；均须使用新的 Idempotency-Key。"},
+	},
 }

@@ -42,6 +42,7 @@ var configPhrases = []Text{
 	{"must be at least 1m: channels refuse faster", "至少为 1m：更频繁会被渠道拒绝"},
 	{"must be between 0 and {most}", "必须在 0 与 {most} 之间"},
 	{"must not be negative", "不能为负数"},
+	{"is below least", "小于 least"},
 	{"is not a currency that the program knows", "不是程序已知的币种"},
 	{"{value} is not an amount of {currency}", "{value} 不是 {currency} 金额"},
 	{"{value} is not a share such as 5%", "{value} 不是形如 5% 的比例"},

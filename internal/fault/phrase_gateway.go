@@ -43,6 +43,7 @@ var gatewayPhrases = []Text{
 	{"costs more", "费率更高"},
 	{"costs the same and comes later in the contract", "费率相同，在合同中排序靠后"},
 	{"no account takes the payment", "没有账户可以收这笔款"},
+	{"no account was chosen for payment {number}", "支付单 {number} 没有经过路由选择"},
 
 	// Notices to merchants.
 	{"the merchant answered HTTP {status}", "商户应答 HTTP {status}"},

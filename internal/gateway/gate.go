@@ -60,9 +60,9 @@ func (g *gate) leave(probe bool, err error) {
 	}
 }
 
-// healthy tells whether calls are let through.
+// healthy tells whether a call would be let through now: one to try counts.
 func (g *gate) healthy() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.until.IsZero()
+	return g.until.IsZero() || !g.probing && !g.now().Before(g.until)
 }

@@ -163,6 +163,9 @@ func TestSickChannelStarvesNoOther(t *testing.T) {
 		}
 		sick.sick.Store(false)
 		time.Sleep(time.Minute)
+		if !desk.Healthy("sick") {
+			t.Error("after the pause no payment would be sent over the account, to find out that it is well")
+		}
 		if _, err = desk.Pay(ctx, "sick0202", gateway.Payer{}); err != nil || !desk.Healthy("sick") {
 			t.Errorf("after the pause: %v", err)
 		}

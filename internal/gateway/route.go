@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"slices"
 )
@@ -15,6 +14,16 @@ type Route struct {
 	MostMinor        int64
 	FeePPM           int64 // what the channel charges, in millionths
 }
+
+// offered is what each channel can do, the usual first.
+var offered = map[string][]Method{
+	"wechat":   {Native, JSAPI, H5},
+	"alipay":   {Precreate, Page, Wap},
+	"unionpay": {Gateway},
+}
+
+// MethodsOf lists the methods of a channel, the usual first.
+func MethodsOf(channel string) []Method { return slices.Clone(offered[channel]) }
 
 // Wish is a payment that looks for an account.
 type Wish struct {
@@ -97,22 +106,4 @@ func (r Route) refuses(w Wish, healthy func(string) bool) string {
 		return TakesNone
 	}
 	return ""
-}
-
-// Choices keeps which account was chosen for a payment, and why. The store
-// implements it.
-type Choices interface {
-	// KeepChoice keeps a choice, unless one was kept for the payment before,
-	// and returns the account that was chosen then.
-	KeepChoice(ctx context.Context, payNo, account string, judged []Judged) (string, error)
-}
-
-// Route chooses an account for a payment, once: asked again, it gives the same
-// one, whatever has changed since.
-func (d *Desk) Route(ctx context.Context, choices Choices, payNo string, routes []Route, w Wish) (string, error) {
-	r, judged, err := Choose(routes, w, d.Healthy)
-	if err != nil {
-		return "", err
-	}
-	return choices.KeepChoice(ctx, payNo, r.Account, judged)
 }

@@ -50,25 +50,3 @@ func TestChooseSaysWhy(t *testing.T) {
 		t.Errorf("without a contract: %v", err)
 	}
 }
-
-// What was chosen for a payment stays, also when the reasons have changed.
-func TestRouteIsChosenOnce(t *testing.T) {
-	w := newWorld(t, nil)
-	native := []gateway.Method{gateway.Native}
-	wish := gateway.Wish{Method: gateway.Native, AmountMinor: 1, Contract: []string{"wechat-main", "alipay-main"}}
-	routes := []gateway.Route{{Account: "wechat-main", Methods: native, FeePPM: 3800}, {Account: "alipay-main", Methods: native, FeePPM: 6000}}
-	for i, want := range []string{"wechat-main", "wechat-main"} {
-		got, err := w.desk.Route(t.Context(), w.db, "PAY00001", routes, wish)
-		if err != nil || got != want {
-			t.Errorf("time %d: %s, %v", i, got, err)
-		}
-		routes[0].FeePPM = 9000
-	}
-	if got := must(w.desk.Route(t.Context(), w.db, "PAY00002", routes, wish))(t); got != "alipay-main" {
-		t.Errorf("a new payment goes over %s", got)
-	}
-	account, judged, err := w.db.Choice(t.Context(), "PAY00001")
-	if err != nil || account != "wechat-main" || len(judged) != 2 || judged[0].Why != gateway.Chosen || judged[1].Why != gateway.CostsMore {
-		t.Errorf("kept: %s %+v, %v", account, judged, err)
-	}
-}

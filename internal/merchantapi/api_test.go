@@ -249,6 +249,56 @@ func TestChannelRefuses(t *testing.T) {
 	}
 }
 
+// A merchant who names a method alone has the account chosen for him. The choice
+// is kept with its payment, and asked again the same one stands, whatever has
+// changed since.
+func TestRouteIsChosenOnce(t *testing.T) {
+	w := newWorld(t)
+	c, ctx := w.client("M05"), t.Context()
+	for _, no := range []string{"O1", "O2"} {
+		if _, err := c.CreateOrder(ctx, "create-"+no, newOrder(no)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, err := c.Pay(ctx, "pay-key-1", "O1", merchantapi.NewPayment{Method: "NATIVE"})
+	if err != nil || first.Account != "alipay-main" || first.Channel != "alipay" {
+		t.Fatalf("got %+v, %v", first, err)
+	}
+	w.desk.mu.Lock()
+	w.desk.sick = true
+	w.desk.mu.Unlock()
+	again, err := c.Pay(ctx, "pay-key-1", "O1", merchantapi.NewPayment{Method: "NATIVE"})
+	if err != nil || again.PayNo != first.PayNo || again.Account != first.Account {
+		t.Errorf("got %+v, %v", again, err)
+	}
+	account, judged, err := w.db.Choice(ctx, first.PayNo)
+	if err != nil || account != "alipay-main" || len(judged) != 1 || judged[0].Why != "chosen" {
+		t.Errorf("kept: %s %+v, %v", account, judged, err)
+	}
+	// A refusal stands too.
+	for _, sick := range []bool{true, false} {
+		w.desk.mu.Lock()
+		w.desk.sick = sick
+		w.desk.mu.Unlock()
+		if _, err := c.Pay(ctx, "pay-key-2", "O2", merchantapi.NewPayment{Method: "NATIVE"}); code(err) != "E-6427" {
+			t.Errorf("sick %t: got %v", sick, err)
+		}
+	}
+	if _, err := c.Pay(ctx, "pay-key-3", "O2", merchantapi.NewPayment{}); code(err) != "E-6413" {
+		t.Errorf("neither channel nor method: %v", err)
+	}
+	named, err := c.Pay(ctx, "pay-key-4", "O2", merchantapi.NewPayment{Account: "wechat-main"})
+	if err != nil || named.Channel != "wechat" {
+		t.Errorf("got %+v, %v", named, err)
+	}
+	if account, _, err := w.db.Choice(ctx, named.PayNo); err != nil || account != "" {
+		t.Errorf("nothing was chosen, kept is %q, %v", account, err)
+	}
+	if o, err := c.Order(ctx, "O2"); err != nil || len(o.Payments) != 1 {
+		t.Errorf("got %+v, %v", o, err)
+	}
+}
+
 func TestCloseOrder(t *testing.T) {
 	w := newWorld(t)
 	c := w.client("M01")

@@ -62,7 +62,22 @@ type Desk interface {
 	// Refund returns nil once the refund goes its way by itself.
 	Refund(ctx context.Context, refundNo string) error
 	Close(ctx context.Context, payNo string) error
+	// Route picks the account that a payment goes over, and says why, as JSON. A
+	// *NoRoute: none of them takes it.
+	Route(w Wish) (Account, string, error)
 }
+
+// Wish is a payment that looks for an account.
+type Wish struct {
+	Method      string
+	AmountMinor int64
+	Accounts    []Account // of the merchant, the preferred first
+}
+
+// NoRoute says of each account of the merchant why it takes a payment not.
+type NoRoute struct{ Reasons []string }
+
+func (*NoRoute) Error() string { return "no account takes the payment" }
 
 // Permission is one thing that a merchant may do; the configuration lists his.
 type Permission string

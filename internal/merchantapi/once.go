@@ -30,6 +30,7 @@ type work[T any] struct {
 	key       string
 	subject   string // number of what it makes or moves
 	commands  []paycore.Command
+	refused   *fault.Error // why nothing is done, where that is known before; kept as any answer
 	// ended makes the answer of a request that is done with its commands; nil:
 	// finish has to be called.
 	ended func([]paycore.Result) T
@@ -70,6 +71,9 @@ func do[T any](ctx context.Context, s *Server, c *call, w work[T]) (*reply[T], e
 	}
 	req := paycore.Request{Merchant: c.merchant.ID, Key: w.key, Digest: c.digest, Operation: string(w.operation), Subject: w.subject, At: s.now().UnixMicro()}
 	said, err := s.books.ExecuteOnce(ctx, req, commands, func(results []paycore.Result) (paycore.Answer, error) {
+		if w.refused != nil {
+			return failed(problem(c.lang, w.refused))
+		}
 		for _, r := range results {
 			if r.Effect == paycore.Refused {
 				return failed(problem(c.lang, fault.New("E-6419", fault.V{"reason": r.Reason, "number": w.subject}, nil)))

@@ -2,6 +2,7 @@ package merchantapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -13,8 +14,8 @@ import (
 
 // NewPayment is one attempt to pay an order.
 type NewPayment struct {
-	Channel string `json:"channel" maxLength:"40" example:"wechat"`
-	Account string `json:"account,omitempty" maxLength:"40" doc:"Which of the merchant's accounts at the channel; left out: the first."`
+	Channel string `json:"channel,omitempty" maxLength:"40" example:"wechat" doc:"Left out: the method decides, and the account that takes it at the lowest fee."`
+	Account string `json:"account,omitempty" maxLength:"40" doc:"Which of the merchant's accounts; left out: the first at the channel."`
 	Method  string `json:"method,omitempty" maxLength:"16" pattern:"^[A-Z0-9]*$" doc:"How the payer pays: NATIVE, JSAPI, H5, PRECREATE, PAGE, WAP, GATEWAY; left out: the channel's first."`
 	Payer   Payer  `json:"payer,omitempty"`
 }
@@ -74,26 +75,48 @@ func (s *Server) pay(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	account, err := c.merchant.account(in.Body.Channel, in.Body.Account)
-	if err != nil {
-		return nil, s.trouble(c, err)
-	}
 	o, err := s.order(ctx, c.merchant.ID, in.OrderNo)
 	if err != nil {
 		return nil, s.trouble(c, err)
 	}
 	payNo := number("P")
+	account, why, err := s.account(c, in.Body, o.AmountMinor)
+	var no *fault.Error
+	switch {
+	case errors.As(err, &no):
+		return do(ctx, s, c, work[Payment]{operation: Pay, key: in.Key, subject: payNo, refused: no})
+	case err != nil:
+		return nil, s.trouble(c, err)
+	}
 	return do(ctx, s, c, work[Payment]{operation: Pay, key: in.Key, subject: payNo,
 		commands: []paycore.Command{paycore.CreatePayment{Merchant: c.merchant.ID, OrderNo: o.OrderNo, PayNo: payNo, Channel: account.Channel,
-			Account: account.Name, AmountMinor: o.AmountMinor, Currency: o.Currency, TradeType: in.Body.Method}},
+			Account: account.Name, AmountMinor: o.AmountMinor, Currency: o.Currency, TradeType: in.Body.Method, Route: why}},
 		finish: s.finishPay(c, in.Body.Payer)})
 }
 
-// account picks the account that a payment goes over.
+// account picks the account that a payment goes over: the one that is named, or
+// the one that is chosen, and why.
+func (s *Server) account(c *call, p NewPayment, amountMinor int64) (a Account, why string, err error) {
+	if p.Channel != "" || p.Account != "" {
+		a, err = c.merchant.account(p.Channel, p.Account)
+		return a, "", err
+	}
+	if p.Method == "" {
+		return a, "", fault.New("E-6413", fault.V{"reason": "a channel or a method is needed", "place": "body.channel"}, nil)
+	}
+	a, why, err = s.desk.Route(Wish{Method: p.Method, AmountMinor: amountMinor, Accounts: c.merchant.Accounts})
+	var none *NoRoute
+	if errors.As(err, &none) {
+		err = fault.New("E-6427", fault.V{"method": p.Method, "reasons": strings.Join(none.Reasons, "; ")}, nil)
+	}
+	return a, why, err
+}
+
+// account finds an account by channel, by name, or by both.
 func (m *client) account(channel, name string) (Account, error) {
 	known := make([]string, 0, len(m.Accounts))
 	for _, a := range m.Accounts {
-		if a.Channel == channel && (name == "" || a.Name == name) {
+		if (channel == "" || a.Channel == channel) && (name == "" || a.Name == name) {
 			return a, nil
 		}
 		known = append(known, a.Channel+" "+a.Name)

@@ -83,6 +83,8 @@ func newWorld(t *testing.T) *world {
 		{ID: "M02", Allow: all, Rate: 1e6, Burst: 1e6, Accounts: wechat, Keys: map[string]merchantapi.Key{"k1": {Verify: secrets["M02"], Answer: secrets["M02"]}}},
 		{ID: "M03", Rate: 1e6, Burst: 1e6, Keys: map[string]merchantapi.Key{"k1": {Verify: secrets["M01"], Answer: secrets["M01"]}}},
 		{ID: "M04", Allow: all, Rate: 0, Burst: 3, Keys: map[string]merchantapi.Key{"k1": {Verify: secrets["M01"], Answer: secrets["M01"]}}},
+		{ID: "M05", Allow: all, Rate: 1e6, Burst: 1e6, Accounts: append(wechat[:1:1], merchantapi.Account{Channel: "alipay", Name: "alipay-main"}),
+			Keys: map[string]merchantapi.Key{"k1": {Verify: secrets["M01"], Answer: secrets["M01"]}}},
 	}, w.clock.now, slog.New(slog.NewTextHandler(w.log, nil)))
 	w.http = httptest.NewServer(w.server.Handler())
 	t.Cleanup(w.http.Close)
@@ -143,6 +145,7 @@ type fakeDesk struct {
 	refunds map[string]int
 	fail    error // of the next calls, after their effect
 	refuse  bool  // the channel says no
+	sick    bool  // no account takes anything
 }
 
 func (d *fakeDesk) Pay(ctx context.Context, payNo string, _ merchantapi.Payer) (merchantapi.Prepaid, error) {
@@ -171,6 +174,17 @@ func (d *fakeDesk) Close(ctx context.Context, payNo string) error {
 	}
 	_, err := d.w.core.Do(ctx, paycore.ClosePayment{PayNo: payNo})
 	return err
+}
+
+// Route takes the last account of the merchant for what it can do, and says so.
+func (d *fakeDesk) Route(w merchantapi.Wish) (merchantapi.Account, string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.sick || w.Method != "NATIVE" {
+		return merchantapi.Account{}, "", &merchantapi.NoRoute{Reasons: []string{"wechat-main takes no calls now"}}
+	}
+	a := w.Accounts[len(w.Accounts)-1]
+	return a, `[{"account":"` + a.Name + `","fee_ppm":3800,"why":"chosen"}]`, nil
 }
 
 func (d *fakeDesk) set(err error) { d.mu.Lock(); defer d.mu.Unlock(); d.fail = err }

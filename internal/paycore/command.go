@@ -48,6 +48,7 @@ type View struct {
 type Change struct {
 	Order   *Order
 	Payment *Payment
+	Route   string // of a new payment: why it goes over its account; "" = it was named
 	Refund  *Refund
 	Entries []Entry // one balanced transaction; nil: no money moves
 	Subject string  // what the entries are about
@@ -117,7 +118,8 @@ type CreatePayment struct {
 	Currency          string
 	NotifyURL         string // of the order that it opens
 	TradeType         string
-	At                int64 // UTC microseconds; 0 = now
+	Route             string // why this account and not another, as JSON; "" = it was named
+	At                int64  // UTC microseconds; 0 = now
 	fee               Fee
 }
 
@@ -138,7 +140,7 @@ func (c CreatePayment) Decide(v View) (*Change, Result) {
 		}
 		return refuse(p.State, "payment number %s exists with other content", c.PayNo)
 	}
-	ch := &Change{Cause: ByCore, At: c.At}
+	ch := &Change{Cause: ByCore, At: c.At, Route: c.Route}
 	switch o := v.Order; {
 	case o == nil:
 		ch.open(CreateOrder{Merchant: c.Merchant, OrderNo: c.OrderNo, AmountMinor: c.AmountMinor, Currency: c.Currency, NotifyURL: c.NotifyURL})

@@ -172,6 +172,11 @@ func (b *books) write(ch *paycore.Change) error {
 			return err
 		}
 	}
+	if ch.Route != "" {
+		if err := b.putChoice(ch); err != nil {
+			return err
+		}
+	}
 	if ch.Refund != nil {
 		if err := b.putRefund(ch.Refund); err != nil {
 			return err
