@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"strings"
+	"sync/atomic"
 )
 
 // keptStatements bounds the prepared statements of one connection; the program
@@ -14,9 +16,10 @@ const keptStatements = 256
 // short transaction does not spend most of its time on parsing.
 type connector struct {
 	driver.Connector
-	// short: a statement that has begun is not interrupted, for connections on
-	// which all are short. To be able to costs a goroutine a statement.
-	short bool
+	// writes counts the statements that are not a plain SELECT, on the connection
+	// that writes; nil on others. Where all are short, one that has begun is not
+	// interrupted: to be able to costs a goroutine a statement.
+	writes *atomic.Int64
 }
 
 // Connect implements driver.Connector.
@@ -25,7 +28,7 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &connection{sqliteConn: inner.(sqliteConn), short: c.short, idle: map[string]sqliteStmt{}}, nil
+	return &connection{sqliteConn: inner.(sqliteConn), writes: c.writes, idle: map[string]sqliteStmt{}}, nil
 }
 
 // What the driver's connection and statement can do.
@@ -48,8 +51,8 @@ type (
 // connection is used by one goroutine at a time, as database/sql promises.
 type connection struct {
 	sqliteConn
-	short bool
-	idle  map[string]sqliteStmt // by query
+	writes *atomic.Int64
+	idle   map[string]sqliteStmt // by query
 }
 
 // PrepareContext implements driver.ConnPrepareContext: it takes an idle
@@ -131,17 +134,21 @@ func (s *statement) Close() error {
 
 // ExecContext implements driver.StmtExecContext.
 func (s *statement) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	return s.sqliteStmt.ExecContext(s.conn.within(ctx), args)
+	return s.sqliteStmt.ExecContext(s.begin(ctx), args)
 }
 
 // QueryContext implements driver.StmtQueryContext.
 func (s *statement) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	return s.sqliteStmt.QueryContext(s.conn.within(ctx), args)
+	return s.sqliteStmt.QueryContext(s.begin(ctx), args)
 }
 
-func (c *connection) within(ctx context.Context) context.Context {
-	if c.short {
-		return context.WithoutCancel(ctx)
+// begin counts the statement, and returns the context in which it runs.
+func (s *statement) begin(ctx context.Context) context.Context {
+	if s.conn.writes == nil {
+		return ctx
 	}
-	return ctx
+	if !strings.HasPrefix(s.query, "SELECT") {
+		s.conn.writes.Add(1)
+	}
+	return context.WithoutCancel(ctx)
 }

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"modernc.org/sqlite"
@@ -31,6 +32,7 @@ type DB struct {
 	path   string
 	seal   []byte // key of the checksums of balances; empty: none
 
+	writes  atomic.Int64 // statements of the writer that are not a plain SELECT
 	mu      sync.Mutex
 	waiting []*member // of the next group, first come first
 	working bool      // somebody works through waiting
@@ -48,7 +50,7 @@ func Open(ctx context.Context, path string, now func() time.Time, migrate bool) 
 	if db.sql, err = openPool(path); err != nil {
 		return nil, err
 	}
-	if db.writer, err = openWriter(path); err != nil {
+	if db.writer, err = openWriter(path, &db.writes); err != nil {
 		db.sql.Close()
 		return nil, err
 	}
@@ -99,11 +101,24 @@ func (db *DB) explain(err error) error {
 	if errors.As(err, &known) || !errors.As(err, &e) {
 		return err
 	}
-	switch e.Code() & 0xff {
-	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
+	switch {
+	case diskFails(err):
 		return fault.New("E-4101", fault.V{"path": db.path, "reason": e.Error()}, nil)
-	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+	case e.Code()&0xff == sqlite3.SQLITE_CORRUPT || e.Code()&0xff == sqlite3.SQLITE_NOTADB:
 		return fault.New("E-4202", fault.V{"path": db.path, "reason": e.Error()}, nil)
 	}
 	return err
+}
+
+// diskFails tells whether the disk does not take or give what it should.
+func diskFails(err error) bool {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
+		return true
+	}
+	return false
 }

@@ -30,11 +30,13 @@ type member struct {
 // errGone ends a transaction whose caller panicked in it.
 var errGone = errors.New("the caller left in the middle of its transaction")
 
+// errUndo ends a group in which one failed after it had written.
+var errUndo = errors.New("the group begins again, with savepoints")
+
 // tx runs one business transaction; it is on disk when tx returns nil.
 // Transactions that wait at the same time share one SQL transaction, and so
-// one sync of the disk: each runs within its own savepoint, so that what fails
-// is rolled back alone. do may run more than once, and always in the goroutine
-// of its caller.
+// one sync of the disk; what fails is rolled back alone. do may run more than
+// once, and always in the goroutine of its caller.
 //
 // A caller whose context ends while it waits was never there; later, it gets
 // what became of its transaction. A busy database repeats the transaction, at
@@ -117,7 +119,10 @@ func (db *DB) next() []*member {
 // did, each is repeated alone, and who is guilty fails alone. What the disk
 // refused is not tried again: after a failed sync nobody knows what is on it.
 func (db *DB) carryOut(group []*member) {
-	err := db.commit(group)
+	err := db.commit(group, false)
+	if errors.Is(err, errUndo) {
+		err = db.commit(group, true)
+	}
 	for _, m := range group {
 		switch {
 		case err == nil && !busy(m.err):
@@ -139,7 +144,7 @@ func constraint(err error) bool {
 func (db *DB) alone(m *member) error {
 	var err error
 	for range 5 {
-		if err = db.commit([]*member{m}); err == nil {
+		if err = db.commit([]*member{m}, false); err == nil {
 			err = m.err
 		}
 		if !busy(err) {
@@ -149,13 +154,15 @@ func (db *DB) alone(m *member) error {
 	return fault.New("E-4001", fault.V{}, err)
 }
 
-// commit runs the members one after another, each within a savepoint, and
-// commits what did not fail. An error means that nothing at all was done.
+// commit runs the members one after another, and commits what did not fail. An
+// error means that nothing at all was done.
 //
-// One alone needs no savepoint: it is rolled back as a whole. Within a savepoint
-// SQLite keeps what each statement changed in a list that it walks at the end of
-// every one, so that a thousand commands in a transaction took four times as long.
-func (db *DB) commit(group []*member) error {
+// One that fails before it wrote, as most do, leaves nothing to roll back. After
+// it wrote, it takes the whole transaction with it (errUndo, unless it was alone),
+// but for a group with savepoints. These are not for every day: within one,
+// SQLite copies each page before it changes, and keeps what each statement
+// changed in a list that it walks at the end of every one.
+func (db *DB) commit(group []*member, savepoints bool) error {
 	ctx := context.Background() // not that of one of them
 	t, err := db.writer.BeginTx(ctx, nil)
 	if err != nil {
@@ -166,25 +173,39 @@ func (db *DB) commit(group []*member) error {
 		if !db.begin(m) {
 			continue
 		}
-		if len(group) == 1 {
-			if db.give(m, t); m.err != nil {
-				return nil // the whole transaction is rolled back
+		if savepoints {
+			if err := db.giveWithin(ctx, m, t); err != nil {
+				return err
 			}
 			continue
 		}
-		if _, err := t.ExecContext(ctx, `SAVEPOINT member`); err != nil {
-			return err
-		}
-		if db.give(m, t); m.err != nil {
-			if _, err := t.ExecContext(ctx, `ROLLBACK TO member`); err != nil {
-				return errors.Join(m.err, err) // a disk that fails ends the transaction as a whole
-			}
-		}
-		if _, err := t.ExecContext(ctx, `RELEASE member`); err != nil {
-			return err
+		before := db.writes.Load()
+		db.give(m, t)
+		switch {
+		case m.err == nil || db.writes.Load() == before:
+		case len(group) == 1:
+			return nil // the whole transaction is rolled back
+		case diskFails(m.err):
+			return m.err
+		default:
+			return errUndo
 		}
 	}
 	return t.Commit()
+}
+
+// giveWithin lets m work within a savepoint. An error ends the group.
+func (db *DB) giveWithin(ctx context.Context, m *member, t *sql.Tx) error {
+	if _, err := t.ExecContext(ctx, `SAVEPOINT member`); err != nil {
+		return err
+	}
+	if db.give(m, t); m.err != nil {
+		if _, err := t.ExecContext(ctx, `ROLLBACK TO member`); err != nil {
+			return errors.Join(m.err, err) // a disk that fails ends the transaction as a whole
+		}
+	}
+	_, err := t.ExecContext(ctx, `RELEASE member`)
+	return err
 }
 
 // give lets m work in the transaction, and waits for what becomes of it. One

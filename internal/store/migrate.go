@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -86,22 +87,22 @@ func syncPath(path string) error {
 // disk before it is answered. The cache (at most 32 MiB a connection) holds
 // the indexes of a month of payments, and a checkpoint comes every 8,192 pages,
 // so that the same page is not copied back after every few transactions.
-func openPool(path string) (*sql.DB, error) { return open(path, false) }
+func openPool(path string) (*sql.DB, error) { return open(path, nil) }
 
 // openWriter opens the one connection that writes. A second one would wait for
 // the first all the same, asleep, and each would find its cache outdated by the
-// other.
-func openWriter(path string) (*sql.DB, error) {
-	pool, err := open(path, true)
+// other. writes counts its statements that are not a plain SELECT.
+func openWriter(path string, writes *atomic.Int64) (*sql.DB, error) {
+	pool, err := open(path, writes)
 	if err == nil {
 		pool.SetMaxOpenConns(1)
 	}
 	return pool, err
 }
 
-func open(path string, short bool) (*sql.DB, error) {
+func open(path string, writes *atomic.Int64) (*sql.DB, error) {
 	temp := "DEFAULT"
-	if short {
+	if writes != nil {
 		temp = "MEMORY" // what a savepoint needs to go back is little, and gone soon
 	}
 	inner, err := sqlite.NewConnector("file:" + path + "?_pragma=temp_store(" + temp + ")&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)" +
@@ -109,7 +110,7 @@ func open(path string, short bool) (*sql.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	return sql.OpenDB(connector{inner, short}), nil
+	return sql.OpenDB(connector{inner, writes}), nil
 }
 
 func provider(pool *sql.DB) (*goose.Provider, error) {
