@@ -5,31 +5,26 @@ import (
 	"slices"
 )
 
-// finder goes over the bytes of whole lines and notes where their cells end.
+// finder goes over the bytes of whole lines and notes where their cells end. It
+// does not tell a line feed from a delimiter: where all rows are in order, every
+// so manieth place is one.
 type finder struct {
 	below     uint64 // eight times a byte: those below have a meaning
 	delimiter uint64 // eight times the byte that ends a cell if that is not below, else 0
 	back      int32  // that byte's place between two cells
-	crlf      int32  // 1 if lines end CR LF
 	meaning   *[1 << 16]uint8
 
-	places []int32 // where the cells end
-	noted  int     // so many of the places
-	rows   int
-	lines  [groupRows]lineEnd
-	odd    uint64 // rows with a byte that a row in order does not have, one bit each
-	above  []span // every byte above 0x7F stands in one of them; they hold whole characters
+	hits    []uint64 // a bit of each byte that may have a meaning
+	places  []int32  // where the cells end, and the lines; back bytes before the byte that says so
+	noted   int      // so many of the places
+	odd     bool     // some byte is one that a row in order does not have
+	strange bool     // some byte above 0x7F is not of a character that most texts consist of
 }
-
-// lineEnd is the place of a line feed, and how many places are noted up to it,
-// with that of the last cell.
-type lineEnd struct{ at, places int32 }
 
 // What a byte means, together with the one behind it.
 const (
-	isText = iota
-	isCellEnd
-	isLineFeed
+	isText    = 0
+	isCellEnd = 1 << iota >> 1 // or a line feed
 	isOdd
 )
 
@@ -52,12 +47,11 @@ func newFinder(between []byte, quoted, trimsTabs, crlf bool) finder {
 	if len(between) == 2 && between[0] >= '0' && between[1] < '0' {
 		f.back, between = 1, between[1:]
 	}
-	mean(isLineFeed, '\n')
+	mean(isCellEnd, '\n')
 	if trimsTabs {
 		mean(isText, '\t', between[0], '\r', '\n') // with others behind it, it may be inside a cell
 	}
 	if crlf {
-		f.crlf = 1
 		mean(isText, '\r', '\n')
 	}
 	if quoted {
@@ -74,61 +68,73 @@ func newFinder(between []byte, quoted, trimsTabs, crlf bool) finder {
 	return f
 }
 
-// find is the hot loop over all bytes, 64 at a time. There is room behind
-// text, which holds at most groupRows lines.
+// find notes the places of text, behind which there is room.
+func (f *finder) find(text []byte) {
+	f.odd, f.strange = false, false
+	n := (len(text) + chunkSize - 1) / chunkSize
+	f.hits = slices.Grow(f.hits[:0], n)[:n]
+	f.look(text)
+	if last := len(text) % chunkSize; last > 0 {
+		f.hits[n-1] &= 1<<uint(last) - 1
+	}
+	f.note(text)
+}
+
+// look is the hot loop over all bytes, 64 at a time: each has a bit in the hits
+// if it may have a meaning.
 //
 // It looks at every byte up to the delimiter, which four operations a word find:
 // that pays for one below the digits and the letters, such as the comma.
-func (f *finder) find(text []byte) {
-	f.above, f.odd, f.noted, f.rows = f.above[:0], 0, 0, 0
-	below := f.below
-	for at := 0; at < len(text); at += chunkSize {
-		c := (*[room]byte)(text[at : at+room])
+func (f *finder) look(text []byte) {
+	below, open := f.below, uint64(0)
+	for i := range f.hits {
+		at := i * chunkSize
+		c := (*chunk)(text[at : at+len(chunk{})])
 		w0, w1, w2, w3 := word(c[0:]), word(c[8:]), word(c[16:]), word(c[24:])
-		w4, w5, w6, w7 := word(c[32:]), word(c[40:]), word(c[48:]), word(c[56:])
-		hits := mask((w0-below)&^w0) | mask((w1-below)&^w1)<<8 | mask((w2-below)&^w2)<<16 | mask((w3-below)&^w3)<<24 |
-			mask((w4-below)&^w4)<<32 | mask((w5-below)&^w5)<<40 | mask((w6-below)&^w6)<<48 | mask((w7-below)&^w7)<<56
-		if above := w0 | w1 | w2 | w3 | w4 | w5 | w6 | w7; above&highs != 0 {
-			f.noteAbove(at, min(at+chunkSize, len(text)))
-		}
+		hits := mask((w0-below)&^w0) | mask((w1-below)&^w1)<<8 | mask((w2-below)&^w2)<<16 | mask((w3-below)&^w3)<<24
+		above := w0 | w1 | w2 | w3
+		w0, w1, w2, w3 = word(c[32:]), word(c[40:]), word(c[48:]), word(c[56:])
+		hits |= mask((w0-below)&^w0)<<32 | mask((w1-below)&^w1)<<40 | mask((w2-below)&^w2)<<48 | mask((w3-below)&^w3)<<56
 		if f.delimiter != 0 {
 			hits |= f.delimiters(c)
 		}
-		if len(text)-at < chunkSize {
-			hits &= 1<<(uint(len(text)-at)&63) - 1
+		f.hits[i] = hits
+		if above |= w0 | w1 | w2 | w3; above&highs != 0 && !f.strange {
+			open = f.characters(c, len(text)-at, open)
 		}
-		f.note(hits, at, c)
 	}
 }
 
-// note notes what the bytes of c, text[at:], mean that have a hit.
-func (f *finder) note(hits uint64, at int, c *[room]byte) {
-	if len(f.places)-f.noted < chunkSize {
-		f.places = append(f.places, make([]int32, 16*chunkSize+len(f.places))...)
-	}
-	meaning, from, out, n := f.meaning, int32(at)-f.back, (*[chunkSize]int32)(f.places[f.noted:]), uint(0)
-	for ; hits != 0; hits &= hits - 1 {
-		i := bits.TrailingZeros64(hits) & 63
-		m := meaning[uint(c[i])|uint(c[i+1])<<8]
-		out[n&63] = from + int32(i)
-		n += uint(m)
-		if m > isCellEnd {
-			n -= uint(m)
-			if m == isOdd {
-				f.odd |= 1 << (uint(f.rows) & 63)
-				continue
-			}
-			out[n&63] = int32(at+i) - f.crlf
-			n++
-			f.lines[f.rows&63] = lineEnd{int32(at + i), int32(f.noted + int(n))}
-			f.rows++
+// chunk is what is looked at at once, with the bytes behind that belong to its
+// last delimiter or character.
+type chunk [chunkSize + 2]byte
+
+// note notes what the hits mean. Its inner loop has no branch that depends on
+// that.
+func (f *finder) note(text []byte) {
+	n, all, meaning := 0, uint8(0), f.meaning
+	for k, hits := range f.hits {
+		if len(f.places)-n < chunkSize {
+			f.places = append(f.places, make([]int32, 16*chunkSize+len(f.places))...)
 		}
+		at := k * chunkSize
+		c, out, from, m := (*chunk)(text[at:at+len(chunk{})]), (*[chunkSize]int32)(f.places[n:]), int32(at)-f.back, uint8(0)
+		_, _ = c[0], meaning[0] // nil is not looked for in the loop
+		next := uint(0)
+		for ; hits != 0; hits &= hits - 1 {
+			i := bits.TrailingZeros64(hits) & 63
+			m = meaning[uint(c[i])|uint(c[i+1])<<8]
+			out[next&63] = from + int32(i)
+			next += uint(m & isCellEnd)
+			all |= m
+		}
+		n += int(next)
 	}
-	f.noted += int(n)
+	f.noted, f.odd = n, all&isOdd != 0
 }
 
 // delimiters has the bits of the bytes that are the delimiter's.
-func (f *finder) delimiters(c *[room]byte) (hits uint64) {
+func (f *finder) delimiters(c *chunk) (hits uint64) {
 	for i := 0; i < chunkSize; i += 8 {
 		x := word(c[i:]) ^ f.delimiter
 		hits |= mask(^(x&lows + lows | x)) << uint(i)
@@ -136,10 +142,30 @@ func (f *finder) delimiters(c *[room]byte) (hits uint64) {
 	return hits
 }
 
-func (f *finder) noteAbove(from, to int) {
-	if n := len(f.above); n > 0 && int(f.above[n-1].to) == from {
-		f.above[n-1].to = int32(to)
-		return
+// characters looks at the bytes above 0x7F: whether they are characters of three
+// bytes in UTF-8 from U+1000 to U+CFFF or from U+F000 to U+FFBF, as those of
+// Chinese and their punctuation are. Any other is strange. Only the bytes that
+// are left of the text count. open has the bits of
+// the first bytes that end a character of the chunk before, and is returned for
+// the one behind.
+func (f *finder) characters(c *chunk, left int, open uint64) uint64 {
+	above := uint64(0)
+	for i := 0; i < chunkSize; i += 8 {
+		above |= mask(word(c[i:])) << uint(i)
 	}
-	f.above = append(f.above, span{int32(from), int32(to)})
+	if above &^= open; left < chunkSize {
+		above &= 1<<uint(left&63) - 1
+	}
+	open = 0
+	for above != 0 {
+		i := uint(bits.TrailingZeros64(above)) & 63
+		lead, second, third := c[i], c[i+1], c[i+2]
+		if (second^0x80|third^0x80)&0xC0 != 0 || lead-0xE1 > 0xEC-0xE1 && (lead != 0xEF || second > 0xBE) {
+			f.strange = true
+			return 0
+		}
+		above &^= 7 << i
+		open = 7 >> (64 - i)
+	}
+	return open
 }

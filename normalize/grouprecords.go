@@ -1,6 +1,7 @@
 package normalize
 
 import (
+	"encoding/binary"
 	"math"
 	"math/bits"
 	"slices"
@@ -154,7 +155,7 @@ func appendCells(to *schemas.Text, text []byte, cells []span) {
 	ends := to.Ends[len(to.Ends) : len(to.Ends)+len(cells)]
 	for i, s := range cells {
 		if length := int(s.to - s.from); length <= 32 {
-			*(*[32]byte)(out[n:]) = *(*[32]byte)(text[s.from:])
+			move32((*[32]byte)(out[n:]), (*[32]byte)(text[s.from:]))
 			n += length
 		} else {
 			n += copy(out[n:], s.of(text))
@@ -162,6 +163,16 @@ func appendCells(to *schemas.Text, text []byte, cells []span) {
 		ends[i] = uint32(n)
 	}
 	to.Bytes, to.Ends = out[:n], to.Ends[:len(to.Ends)+len(cells)]
+}
+
+// move32 copies 32 bytes. The compiler calls a function for an assignment of
+// arrays that may overlap.
+func move32(to, from *[32]byte) {
+	a, b, c, d := word(from[0:]), word(from[8:]), word(from[16:]), word(from[24:])
+	binary.LittleEndian.PutUint64(to[0:], a)
+	binary.LittleEndian.PutUint64(to[8:], b)
+	binary.LittleEndian.PutUint64(to[16:], c)
+	binary.LittleEndian.PutUint64(to[24:], d)
 }
 
 // appendAbsolute appends amounts without their sign, which the rule knows.

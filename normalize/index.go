@@ -21,8 +21,10 @@ type index struct {
 	used    []int // columns
 	columns int
 	decoded []byte
+	crlf    int32            // 1 if lines end CR LF
 	starts  [groupRows]int32 // of the rows, in the group's text
 	firsts  [groupRows]int32 // which of the finder's places is the first of the row
+	lasts   [groupRows]int32 // and which the last, its line feed
 }
 
 // newIndex returns nil for a format that it does not know how to cut: what
@@ -43,6 +45,9 @@ func newIndex(p *plan, crlf bool) *index {
 	}
 	x.finder = newFinder(between, d.Quoting == "rfc4180", x.trim['\t'], crlf)
 	x.first = between[0]
+	if crlf {
+		x.crlf = 1
+	}
 	x.places = make([]int32, x.columns+1)
 	return x
 }
@@ -66,66 +71,91 @@ func (x *index) cut(raw []byte, g *group) {
 	}
 	g.text = text
 	x.find(text)
-	g.odd = x.odd
-	x.blame(g)
+	x.lineFeeds(g)
 	x.rows(g)
+	x.blame(g)
 	for _, col := range x.used {
 		x.column(g, col)
 	}
 }
 
-// blame makes the rows odd that hold what the encoding does not have, or a DEL,
-// which the finder takes for text.
-func (x *index) blame(g *group) {
-	if !x.gb { // else it has been decoded
-		for _, s := range x.above {
-			if bad, _ := badUTF8(s.of(g.text)); bad >= 0 {
-				x.blameRows(s, g)
-			}
-		}
+// lineFeeds finds which of the places end a line.
+func (x *index) lineFeeds(g *group) {
+	marks := x.marks()
+	regular := x.noted == g.n*marks
+	for i := 0; i < g.n && regular; i++ {
+		last := i*marks + marks - 1
+		x.lasts[i] = int32(last)
+		regular = g.text[x.places[last]+x.back] == '\n'
 	}
-	if bytes.IndexByte(g.text, 0x7F) < 0 {
+	if regular { // with as many line feeds as lines, no other place is one
 		return
 	}
-	start := int32(0)
-	for i, line := range x.lines[:g.n] {
-		if bytes.IndexByte(g.text[start:line.at], 0x7F) >= 0 {
-			g.odd |= 1 << uint(i)
+	i := 0
+	for place, at := range x.places[:x.noted] {
+		if g.text[at+x.back] == '\n' {
+			x.lasts[i&63] = int32(place)
+			i++
 		}
-		start = line.at
 	}
 }
 
-// blameRows makes the rows odd that share a byte with a part of the text.
-func (x *index) blameRows(s span, g *group) {
-	start := int32(0)
-	for i, line := range x.lines[:g.n] {
-		if start < s.to && s.from < line.at {
-			g.odd |= 1 << uint(i)
-		}
-		start = line.at
+// marks is how many places a row in order has: the delimiters and the end.
+func (x *index) marks() int {
+	if x.closed {
+		return x.columns + 1
 	}
+	return x.columns
 }
 
 // rows looks for the rows in order.
 func (x *index) rows(g *group) {
-	marks := int32(x.columns) // places of a row: the delimiters and the end
-	if x.closed {
-		marks++
-	}
-	place, start := int32(0), int32(0)
-	for i, line := range x.lines[:g.n] {
-		x.starts[i], x.firsts[i] = start, place
-		row := g.text[start:line.at]
-		if line.places-place != marks || g.rows[i].why != "" || !bytes.HasPrefix(row, x.prefix) ||
-			x.crlf > 0 && !bytes.HasSuffix(row, []byte{'\r'}) || // of the last line, which may do without
-			x.back > 0 && !x.preceded(g.text, x.places[place:line.places-1], start) ||
-			x.closed && x.places[line.places-2]+x.width != x.places[line.places-1] {
+	marks, first, start := int32(x.marks()), int32(0), int32(0)
+	g.odd = 0
+	for i, last := range x.lasts[:g.n] {
+		feed := x.places[last] + x.back
+		end := feed - x.crlf
+		x.places[last] = end
+		x.starts[i], x.firsts[i] = start, first
+		if last+1-first != marks || g.rows[i].why != "" || !bytes.HasPrefix(g.text[start:feed], x.prefix) ||
+			x.crlf > 0 && (end < start || g.text[end] != '\r') || // of the last line, which may do without
+			x.back > 0 && !x.preceded(g.text, x.places[first:last], start) ||
+			x.closed && x.places[last-1]+x.width != end {
 			g.odd |= 1 << uint(i)
 			x.firsts[i] = 0 // its cells are not looked at
 		}
-		place, start = line.places, line.at+1
+		first, start = last+1, feed+1
 	}
+}
+
+// blame makes the rows odd that hold a byte that a row in order does not have,
+// what the encoding does not have, or a DEL, which the finder takes for text.
+func (x *index) blame(g *group) {
+	strange := x.strange && !x.gb // else it has been decoded
+	if !x.odd && !strange && bytes.IndexByte(g.text, 0x7F) < 0 {
+		return
+	}
+	for i, start := range x.starts[:g.n] {
+		row := g.text[start:max(start, x.places[x.lasts[i]])]
+		bad := -1
+		if strange {
+			bad, _ = badUTF8(row)
+		}
+		if bad >= 0 || x.oddIn(row) || bytes.IndexByte(row, 0x7F) >= 0 {
+			g.odd |= 1 << uint(i)
+		}
+	}
+}
+
+// oddIn looks for an odd byte in a row, which has its line end behind it.
+func (x *index) oddIn(row []byte) bool {
+	behind := row[:len(row)+1]
+	for i, c := range row {
+		if x.meaning[uint(c)|uint(behind[i+1])<<8] == isOdd {
+			return true
+		}
+	}
+	return false
 }
 
 // preceded tells whether the first byte of what stands between two cells is at
@@ -144,15 +174,15 @@ func (x *index) preceded(text []byte, places []int32, start int32) bool {
 // column finds the cells of a column.
 func (x *index) column(g *group, col int) {
 	cells := g.cells[col][:g.n]
+	ends := x.places[col:]
 	if col == 0 {
-		for i := range cells {
-			cells[i] = span{x.starts[i] + int32(len(x.prefix)), x.places[x.firsts[i]]}
+		for i, first := range x.firsts[:len(cells)] {
+			cells[i] = span{x.starts[i] + int32(len(x.prefix)), ends[first]}
 		}
 	} else {
-		firsts, places, width := x.firsts[:len(cells)], x.places[col-1:], x.width
-		for i := range cells {
-			two := places[firsts[i]:][:2]
-			cells[i] = span{two[0] + width, two[1]}
+		before, width := x.places[col-1:], x.width
+		for i, first := range x.firsts[:len(cells)] {
+			cells[i] = span{before[first] + width, ends[first]}
 		}
 	}
 	for odd := g.odd; odd != 0; odd &= odd - 1 {

@@ -218,7 +218,7 @@ func (c *column) appendText(to *schemas.Text, cell []byte) {
 // there is room behind both.
 func appendShort(to *schemas.Text, v []byte) {
 	if n := len(to.Bytes); len(v) <= 32 && cap(v) >= 32 && cap(to.Bytes)-n >= 32 {
-		*(*[32]byte)(to.Bytes[n : n+32]) = *(*[32]byte)(v[:32])
+		move32((*[32]byte)(to.Bytes[n:n+32]), (*[32]byte)(v[:32]))
 		to.Bytes = to.Bytes[:n+len(v)]
 	} else {
 		to.Bytes = append(to.Bytes, v...)
