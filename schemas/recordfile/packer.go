@@ -275,8 +275,10 @@ func noBits(mask []byte, n int) []byte {
 }
 
 func appendSame(codes []uint8, code uint8, n int) []uint8 {
-	for range n {
-		codes = append(codes, code)
+	at := len(codes)
+	codes = slices.Grow(codes, n)[:at+n]
+	for i := range codes[at:] {
+		codes[at+i] = code
 	}
 	return codes
 }

@@ -1,6 +1,7 @@
 package recordfile
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 	"slices"
@@ -118,6 +119,10 @@ func (w *words) encode(codes []uint8, t *schemas.Text) ([]uint8, bool) {
 	if len(t.Bytes) == 0 {
 		return codes, true
 	}
+	if only, ok := onlyText(t); ok {
+		code, few := w.code(only)
+		return appendSame(codes, code, t.Len()), few
+	}
 	codes = slices.Grow(codes, t.Len())
 	var last []byte
 	var code uint8
@@ -146,6 +151,22 @@ func (w *words) encode(codes []uint8, t *schemas.Text) ([]uint8, bool) {
 		start = end
 	}
 	return codes, true
+}
+
+// onlyText returns the text that all rows of a column have, such as a currency:
+// the column is the same as itself, one text further on.
+func onlyText(t *schemas.Text) (text []byte, ok bool) {
+	text = t.At(0)
+	size := len(text)
+	if size == 0 || len(t.Bytes) != t.Len()*size || !bytes.Equal(t.Bytes[size:], t.Bytes[:len(t.Bytes)-size]) {
+		return nil, false
+	}
+	other, end := uint32(0), uint32(0)
+	for _, got := range t.Ends {
+		end += uint32(size)
+		other |= got ^ end
+	}
+	return text, other == 0
 }
 
 // hash mixes a text, eight bytes at a time. It is the same in each process,

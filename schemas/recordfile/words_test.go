@@ -44,6 +44,42 @@ func TestWordsAreNumberedAsTheyCome(t *testing.T) {
 	}
 }
 
+// Texts that are alike in their bytes but not in their ends are not one text.
+func TestOnlyText(t *testing.T) {
+	for _, c := range []struct {
+		texts []string
+		only  bool
+	}{
+		{[]string{"CNY", "CNY", "CNY"}, true},
+		{[]string{"CNY"}, true},
+		{[]string{"aa", "aa", "ab"}, false},
+		{[]string{"aa", "a", "aaa"}, false},
+		{[]string{"aa", "", "aa"}, false},
+		{[]string{"", "aa", "aa"}, false},
+		{[]string{"ab", "a", "bab"}, false},
+	} {
+		var column schemas.Text
+		for _, v := range c.texts {
+			column.AppendString(v)
+		}
+		if got, ok := onlyText(&column); ok != c.only || ok && string(got) != c.texts[0] {
+			t.Errorf("%q: %q, %v", c.texts, got, ok)
+		}
+		var w words
+		codes, few := w.encode(nil, &column)
+		place := 0
+		for _, v := range c.texts {
+			if v == "" {
+				continue
+			}
+			if !few || string(w.at(int(codes[place]))) != v {
+				t.Errorf("%q: %q is %d", c.texts, v, codes[place])
+			}
+			place++
+		}
+	}
+}
+
 func BenchmarkWords(b *testing.B) {
 	for name, word := range map[string]func(r *rand.Rand) string{
 		"same": func(*rand.Rand) string { return "SUCCESS" },

@@ -100,6 +100,9 @@ func PickPlainInts(dst []int64, b []byte, n, size int, at []int32) ([]int64, err
 // PickDeltas appends n rows. Those that flags name have the values at those
 // places of a DELTA_BYTE_ARRAY page; flags is nil if all rows have one.
 func (t *Texts) PickDeltas(b []byte, values int, at []int32, n int, flags []uint8) error {
+	if a, ok := readAlike(b, values); ok {
+		return a.appendTo(t, at, n, flags)
+	}
 	tails, _, err := t.lengths(b, values)
 	if err != nil {
 		return err

@@ -126,6 +126,40 @@ func TestPickedTexts(t *testing.T) {
 	}
 }
 
+// Pages of values that are alike are read as any other, also where a byte of
+// their lengths is another one.
+func TestPickedIDs(t *testing.T) {
+	r := rand.New(rand.NewPCG(25, 25))
+	quick := 0
+	for range 400 {
+		size, n := 1+r.IntN(70), 2+r.IntN(700)
+		prefix := r.IntN(size + 1)
+		b := appendStep(appendStep(nil, 0, prefix, n), size, size-prefix, n)
+		lengths := len(b)
+		for range size + (n-1)*(size-prefix) {
+			b = append(b, byte('0'+r.IntN(10)))
+		}
+		if r.IntN(3) == 0 {
+			b[r.IntN(lengths)] ^= 1 << r.IntN(8)
+		}
+		var want, got Texts
+		err := want.deltas(b, n, n, nil)
+		if _, ok := readAlike(b, n); ok {
+			quick++
+			if err != nil {
+				t.Fatalf("%d values of %d bytes, %d the same: a page is read that has a fault: %v", n, size, prefix, err)
+			}
+		}
+		if got.Deltas(b, n, n, nil) == nil && (string(got.Bytes) != string(want.Bytes) || !slices.Equal(got.Ends, want.Ends)) {
+			t.Fatalf("%d values of %d bytes, %d the same: they are read as others", n, size, prefix)
+		}
+		samePickedTexts(t, (*Texts).deltas, (*Texts).PickDeltas, b, n)
+	}
+	if quick < 250 {
+		t.Errorf("only %d pages were read the quick way", quick)
+	}
+}
+
 // samePickedTexts holds texts that are picked against all texts of a page, if
 // there are any; picking must not panic in any case.
 func samePickedTexts(t *testing.T, read func(*Texts, []byte, int, int, []uint8) error,

@@ -133,6 +133,13 @@ func (t *Texts) Nulls(n int) {
 // Deltas appends n rows out of a DELTA_BYTE_ARRAY page of present values;
 // flags as Presence gives them.
 func (t *Texts) Deltas(b []byte, n, present int, flags []uint8) error {
+	if a, ok := readAlike(b, present); ok {
+		return a.appendTo(t, nil, n, flags)
+	}
+	return t.deltas(b, n, present, flags)
+}
+
+func (t *Texts) deltas(b []byte, n, present int, flags []uint8) error {
 	tails, size, err := t.lengths(b, present)
 	if err != nil {
 		return err
