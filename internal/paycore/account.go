@@ -148,3 +148,17 @@ func (a *Account) short(minor int64) string {
 	}
 	return ""
 }
+
+// TakesIn says why money may not come in; "" if it may. The account may be nil:
+// there is none.
+func (a *Account) TakesIn(key AccountKey) string {
+	return a.refuses(key, func(c Controls) bool { return c.TransferIn })
+}
+
+// Gives says why so much money may not go out; "" if it may.
+func (a *Account) Gives(key AccountKey, minor int64) string {
+	if why := a.refuses(key, func(c Controls) bool { return c.TransferOut }); why != "" {
+		return why
+	}
+	return a.short(minor)
+}

@@ -28,6 +28,8 @@ type Reads struct {
 	Entity, ParentEntity    string
 	Accounts                []AccountKey // a currency of "" is the payment's
 	Document, AboutDocument string
+
+	Split bool // what receivers have of the payment's order
 }
 
 // View holds the rows; nil where there is none.
@@ -41,6 +43,14 @@ type View struct {
 	Entity, ParentEntity    *Entity
 	Accounts                map[AccountKey]*Account
 	Document, AboutDocument *Document
+
+	Split *SplitOut // nil: nothing is held back for splits
+}
+
+// SplitOut is what receivers have, or are about to get, of an order.
+type SplitOut struct {
+	Minor       int64
+	ReturnFirst bool // a refund does not use it: it is returned first
 }
 
 // Change is what one command or fix writes, all or nothing. A row with Version
@@ -77,6 +87,7 @@ type Move struct {
 type Notice struct {
 	ID, Merchant, URL, Event      string
 	OrderNo, PayNo, RefundNo      string
+	SplitNo                       string // split or return
 	AmountMinor                   int64
 	Currency, ChannelRef, Channel string
 	At                            int64

@@ -14,7 +14,9 @@ type CreateRefund struct {
 }
 
 // Reads implements Command.
-func (c CreateRefund) Reads() Reads { return Reads{RefundNo: c.RefundNo, PayNo: c.PayNo} }
+func (c CreateRefund) Reads() Reads {
+	return Reads{RefundNo: c.RefundNo, PayNo: c.PayNo, Split: true}
+}
 
 // Decide implements Command.
 func (c CreateRefund) Decide(v View) (*Change, Result) {
@@ -38,6 +40,8 @@ func (c CreateRefund) Decide(v View) (*Change, Result) {
 		return refuse(None, "payment %s became a balance; it is withdrawn from there", c.PayNo)
 	case c.AmountMinor > p.AmountMinor-p.RefundedMinor:
 		return refuse(None, "only %s is left to refund", money.Both(p.AmountMinor-p.RefundedMinor, money.Currency(p.Currency)))
+	case v.Split != nil && v.Split.ReturnFirst && v.Order.PaidBy == c.PayNo && c.AmountMinor > p.AmountMinor-p.RefundedMinor-v.Split.Minor:
+		return refuse(None, "receivers have %s of it, which they return first", money.Both(v.Split.Minor, money.Currency(p.Currency)))
 	}
 	fee, known, err := c.rates.refund(p.Channel, p.Account, c.AmountMinor)
 	if err != nil {

@@ -46,7 +46,8 @@ type Item struct {
 	Disputed     bool  // its order has an open case
 	Confirmed    bool  // the customer said that the goods came
 	RefundsOpen  bool  // a refund of it is neither out nor given up
-	PaymentWaits bool  // refund: its payment is not settled
+	PaymentWaits bool  // refund, split, return: its payment is not settled
+	SplitHeld    bool  // its order is held back for splits
 }
 
 // Reason is why an item waits for a later batch.
@@ -61,7 +62,8 @@ const (
 	NotProven     Reason = "NOT_PROVEN"      // no run has compared it
 	RefundOpen    Reason = "REFUND_OPEN"     // a refund of it is under way
 	NotConfirmed  Reason = "NOT_CONFIRMED"   // the goods are on their way
-	PaymentWaits  Reason = "PAYMENT_WAITS"   // refund: its payment is not settled yet
+	PaymentWaits  Reason = "PAYMENT_WAITS"   // refund, split, return: its payment is not settled yet
+	HeldForSplit  Reason = "HELD_FOR_SPLIT"  // its order is held back for splits
 	BatchIsClosed Reason = "BATCH_IS_CLOSED" // the batch of this date takes no more; the next one does
 )
 
@@ -78,10 +80,26 @@ func (c *Collect) Waits(a *AccountProof, contract *Contract, item Item) Reason {
 		return NotProven
 	case item.PaymentWaits:
 		return PaymentWaits
+	case item.SplitHeld:
+		return HeldForSplit
 	case item.RefundsOpen:
 		return RefundOpen
 	case contract.HoldDays > 0 && !item.Confirmed && a.DateOf(item.At).Add(contract.HoldDays) > c.Date:
 		return NotConfirmed
+	}
+	return ""
+}
+
+// WaitsBeside says why a split or a return is left out: no night compares it, it
+// follows its payment.
+func (c *Collect) WaitsBeside(contract *Contract, item Item) Reason {
+	switch {
+	case contract == nil:
+		return NoContract
+	case item.Disputed:
+		return Disputed
+	case item.PaymentWaits:
+		return PaymentWaits
 	}
 	return ""
 }

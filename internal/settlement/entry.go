@@ -12,15 +12,17 @@ type Kind string
 
 // The kinds.
 const (
-	Payment Kind = "PAYMENT"
-	Refund  Kind = "REFUND"
+	Payment     Kind = "PAYMENT"
+	Refund      Kind = "REFUND"
+	SplitOut    Kind = "SPLIT"        // what receivers got of a payment
+	SplitBackIn Kind = "SPLIT_RETURN" // what one of them gave back
 )
 
-// Entry is the clearing (清分) of one payment or refund: who owes whom. Of a
-// refund gross and fee are negative.
+// Entry is the clearing (清分) of one payment, refund, split or return: who owes
+// whom. Of a refund gross and fee are negative, of a split gross is.
 type Entry struct {
 	Kind            Kind   `json:"kind"`
-	Ref             string `json:"ref"` // payment or refund number
+	Ref             string `json:"ref"` // number of the payment, refund, split or return
 	Merchant        string `json:"merchant"`
 	OrderNo         string `json:"order_no"`
 	PayNo           string `json:"pay_no"`
@@ -70,6 +72,24 @@ func ClearRefund(payment Entry, before int64, r *paycore.Refund) (Entry, error) 
 	return e, nil
 }
 
+// ClearSplit makes the entry of a finished split by the entry of its payment.
+// What the merchant owes us and the channel keeps is the payment's alone.
+func ClearSplit(payment Entry, s *Split) Entry {
+	return payment.besides(SplitOut, s.Number, -s.DoneMinor, s.FinishedAt)
+}
+
+// ClearReturn makes the entry of a return that has come.
+func ClearReturn(payment Entry, r *SplitReturn) Entry {
+	return payment.besides(SplitBackIn, r.Number, r.AmountMinor, r.DoneAt)
+}
+
+// besides is an entry about the money of a payment, without a fee.
+func (e Entry) besides(kind Kind, ref string, minor, at int64) Entry {
+	e.Kind, e.Ref, e.GrossMinor, e.NetMinor, e.At = kind, ref, minor, minor, at
+	e.FeeMinor, e.ChannelFeeMinor, e.FeeReturns, e.Terms = 0, 0, false, ""
+	return e
+}
+
 func known(f paycore.Fee) int64 {
 	if !f.Known {
 		return 0
@@ -86,10 +106,19 @@ type Owed struct {
 }
 
 // The parties that are not merchants or channels.
-const us = "platform"
+const (
+	us   = "platform"
+	them = "receivers"
+)
 
 // Owed lists who owes whom what and why; nobody owes less than zero.
 func (e Entry) Owed() []Owed {
+	switch e.Kind {
+	case SplitOut:
+		return []Owed{{e.Merchant, them, -e.GrossMinor, "profit split"}}
+	case SplitBackIn:
+		return []Owed{{them, e.Merchant, e.GrossMinor, "profit split, returned"}}
+	}
 	lines := []Owed{
 		{e.Channel, us, e.GrossMinor - e.ChannelFeeMinor, "the channel's settlement, less its fee"},
 		{us, e.Merchant, e.GrossMinor, "what customers paid"},

@@ -22,6 +22,7 @@ type Contract struct {
 	Payee     Payee
 	NotifyURL string // where the merchant hears of payouts; "" = nowhere
 	Fees      []Fee
+	Split     SplitTerms
 }
 
 // Payee is the account that a payout goes to.

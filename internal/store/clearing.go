@@ -43,8 +43,13 @@ func (s *settler) dropEntry(batch string, e settlement.Entry) error {
 // markSettled moves the mark of an item by compare-and-set.
 func (s *settler) markSettled(e settlement.Entry, from, to string) error {
 	query := `UPDATE payment SET settled_in = $1, version = version + 1 WHERE pay_no = $2 AND settled_in = $3 AND state = 'SUCCESS'`
-	if e.Kind == settlement.Refund {
+	switch e.Kind {
+	case settlement.Refund:
 		query = `UPDATE refund SET settled_in = $1, version = version + 1 WHERE refund_no = $2 AND settled_in = $3 AND state = 'SUCCESS'`
+	case settlement.SplitOut:
+		query = `UPDATE split_order SET settled_in = $1, version = version + 1 WHERE number = $2 AND settled_in = $3 AND state = 'FINISHED'`
+	case settlement.SplitBackIn:
+		query = `UPDATE split_return SET settled_in = $1, version = version + 1 WHERE number = $2 AND settled_in = $3 AND state = 'SUCCESS'`
 	}
 	n, err := s.exec(query, to, e.Ref, from)
 	return wrote(n, err, "settlement of", e.Ref)

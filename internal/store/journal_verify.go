@@ -50,6 +50,9 @@ var bookChecks = []bookCheck{
 			UNION ALL SELECT account, currency, -SUM(CASE kind WHEN 'DEPOSIT' THEN amount_minor ELSE -amount_minor END) FROM account_document
 				WHERE kind IN ('DEPOSIT','TRANSFER') OR kind = 'WITHDRAWAL' AND state = 'SUCCESS' GROUP BY account, currency
 			UNION ALL SELECT about, currency, -SUM(amount_minor) FROM account_document WHERE kind = 'TRANSFER' GROUP BY about, currency
+			UNION ALL SELECT 'payable:' || merchant, currency, SUM(done_minor - back_minor) FROM split_order GROUP BY merchant, currency
+			UNION ALL SELECT 'wallet:' || h.receiver, s.currency, -SUM(h.amount_minor) FROM split_share h JOIN split_order s ON s.number = h.split WHERE h.state = 'SUCCESS' GROUP BY h.receiver, s.currency
+			UNION ALL SELECT 'wallet:' || r.receiver, s.currency, SUM(r.amount_minor) FROM split_return r JOIN split_order s ON s.number = r.split WHERE r.state = 'SUCCESS' GROUP BY r.receiver, s.currency
 			UNION ALL SELECT account, currency, -SUM(amount_minor) FROM posting WHERE account LIKE 'payable:%' OR account LIKE 'wallet:%' OR account LIKE 'refund_payable:%' OR account LIKE 'fee_expense:%'
 				OR account LIKE 'merchant_fee_income:%' OR account LIKE 'payout_clearing:%' OR account LIKE 'bank:%' GROUP BY account, currency
 		) x GROUP BY account, currency HAVING SUM(minor) <> 0) y`},
@@ -67,7 +70,7 @@ var bookChecks = []bookCheck{
 func (db *DB) VerifyBooks(ctx context.Context) ([]schemas.Proof, error) {
 	var proofs []schemas.Proof
 	err := db.snapshot(ctx, func(b *books) error {
-		for _, c := range slices.Concat(bookChecks, settlementChecks, accountChecks) {
+		for _, c := range slices.Concat(bookChecks, settlementChecks, splitChecks, accountChecks) {
 			var n int64
 			if _, err := b.one(c.count, nil, &n); err != nil {
 				return wrap(err, "check %s", c.name)

@@ -156,6 +156,11 @@ func (b *books) view(r paycore.Reads) (v paycore.View, err error) {
 	if err := b.accountView(r, &v); err != nil {
 		return v, err
 	}
+	if r.Split && v.Order != nil {
+		if v.Split, err = b.splitOut(v.Order); err != nil {
+			return v, err
+		}
+	}
 	v.RefOwner, err = b.refOwner(account, r)
 	return v, err
 }

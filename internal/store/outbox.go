@@ -17,6 +17,7 @@ type notice struct {
 	OrderNo     string `json:"order_no"`
 	PayNo       string `json:"pay_no"`
 	RefundNo    string `json:"refund_no,omitempty"`
+	SplitNo     string `json:"split_no,omitempty"`
 	Channel     string `json:"channel"`
 	ChannelRef  string `json:"channel_ref,omitempty"`
 	AmountMinor int64  `json:"amount_minor"`
@@ -26,7 +27,7 @@ type notice struct {
 
 // enqueue puts a notice in the outbox; the transaction that causes it carries it.
 func (b *books) enqueue(n paycore.Notice) error {
-	payload, err := json.Marshal(notice{n.ID, n.Event, n.Merchant, n.OrderNo, n.PayNo, n.RefundNo, n.Channel, n.ChannelRef,
+	payload, err := json.Marshal(notice{n.ID, n.Event, n.Merchant, n.OrderNo, n.PayNo, n.RefundNo, n.SplitNo, n.Channel, n.ChannelRef,
 		n.AmountMinor, n.Currency, time.UnixMicro(n.At).UTC().Format(time.RFC3339Nano)})
 	if err != nil {
 		return err

@@ -115,6 +115,13 @@ func (s *settler) mayNotSettle(b *settlement.Batch, c *settlement.Collect) ([]wa
 	contract, gone := c.Contracts[b.Merchant], map[string]bool{}
 	var list []waitingEntry
 	for _, e := range all {
+		if e.Kind == settlement.SplitOut || e.Kind == settlement.SplitBackIn {
+			item := settlement.Item{Disputed: orders[orderKey{e.Merchant, e.OrderNo}], PaymentWaits: gone[e.PayNo]}
+			if reason := c.WaitsBeside(contract, item); reason != "" {
+				list = append(list, waitingEntry{e, reason})
+			}
+			continue
+		}
 		item := settlement.Item{No: e.Ref, At: e.At, Disputed: orders[orderKey{e.Merchant, e.OrderNo}], Confirmed: true, PaymentWaits: e.Kind == settlement.Refund && gone[e.PayNo]}
 		if err := s.succeeded(string(e.Kind), &item); err != nil {
 			return nil, err
@@ -164,6 +171,9 @@ func (s *settler) documentsAgree(b *settlement.Batch, contract *settlement.Contr
 
 // documentAgrees says what is wrong with one entry; "" if nothing is.
 func (s *settler) documentAgrees(batch string, e settlement.Entry, contract *settlement.Contract) (string, error) {
+	if e.Kind == settlement.SplitOut || e.Kind == settlement.SplitBackIn {
+		return s.splitAgrees(batch, e)
+	}
 	if e.Kind == settlement.Refund {
 		r, err := s.refund(e.Ref)
 		if err != nil || r == nil || r.State != paycore.Success || -r.AmountMinor != e.GrossMinor || r.Currency != e.Currency || r.PayNo != e.PayNo {
@@ -228,6 +238,7 @@ func (b *books) payableByDocuments(merchant, currency string) (minor int64, err 
 		- COALESCE((SELECT SUM(r.amount_minor) FROM payment p JOIN refund r ON r.pay_no = p.pay_no WHERE p.merchant = $1 AND r.currency = $2 AND r.state <> 'CLOSED'), 0)
 		- COALESCE((SELECT SUM(fee_minor) FROM settlement_batch WHERE merchant = $1 AND currency = $2 AND approved_seq IS NOT NULL), 0)
 		- COALESCE((SELECT SUM(amount_minor) FROM payout WHERE merchant = $1 AND currency = $2 AND state IN ('PAYING', 'UNKNOWN', 'PAID')), 0)
+		- COALESCE((SELECT SUM(done_minor - back_minor) FROM split_order WHERE merchant = $1 AND currency = $2), 0)
 		- COALESCE((SELECT SUM(d.amount_minor) FROM payment p JOIN account_document d ON d.kind = 'DEPOSIT' AND d.about = p.pay_no
 			WHERE p.merchant = $1 AND p.currency = $2), 0)`,
 		[]any{merchant, currency}, &minor)

@@ -31,7 +31,7 @@ func (db *DB) Collect(ctx context.Context, c settlement.Collect, who string, pro
 		all.due[merchant] = due
 	}
 	for i := range c.Accounts {
-		for _, kind := range []settlement.Kind{settlement.Payment, settlement.Refund} {
+		for _, kind := range []settlement.Kind{settlement.Payment, settlement.Refund, settlement.SplitBackIn} {
 			if err := db.collect(ctx, &all, &c.Accounts[i], kind, who); err != nil {
 				return settlement.Collected{}, wrap(err, "collect %s", c.Date)
 			}
@@ -139,10 +139,13 @@ func (w *collector) run() error {
 		return err
 	}
 	for _, at := range numbers {
-		if w.page.kind == settlement.Payment {
+		switch w.page.kind {
+		case settlement.Payment:
 			err = w.takePayment(at.no)
-		} else {
+		case settlement.Refund:
 			err = w.takeRefund(at.no)
+		default:
+			err = w.takeReturn(at.no)
 		}
 		if err != nil {
 			return err
@@ -162,9 +165,14 @@ func (w *collector) run() error {
 func (w *collector) unsettled() ([]cursor, error) {
 	query := `SELECT event_us, pay_no FROM payment WHERE account = $1 AND settled_in = '' AND state = 'SUCCESS'
 		AND event_us < $2 AND (event_us, pay_no) > ($3, $4) ORDER BY event_us, pay_no LIMIT $5`
-	if w.page.kind == settlement.Refund {
+	switch w.page.kind {
+	case settlement.Refund:
 		query = `SELECT event_us, refund_no FROM refund WHERE account = $1 AND settled_in = '' AND state = 'SUCCESS'
 			AND event_us < $2 AND (event_us, refund_no) > ($3, $4) ORDER BY event_us, refund_no LIMIT $5`
+	case settlement.SplitBackIn:
+		query = `SELECT r.done_us, r.number FROM split_return r JOIN split_order s ON s.number = r.split JOIN payment p ON p.pay_no = s.pay_no
+			WHERE p.account = $1 AND r.settled_in = '' AND r.state = 'SUCCESS' AND p.settled_in <> ''
+			AND r.done_us < $2 AND (r.done_us, r.number) > ($3, $4) ORDER BY r.done_us, r.number LIMIT $5`
 	}
 	s, err := w.stmt(query)
 	if err != nil {
@@ -197,6 +205,9 @@ func (w *collector) takePayment(no string) error {
 			return err
 		}
 	}
+	if item.SplitHeld, err = w.held(p.Merchant, p.OrderNo); err != nil {
+		return err
+	}
 	reason := w.c.Waits(w.account, contract, item)
 	if reason == "" {
 		e, ok, err := settlement.ClearPayment(contract, p)
@@ -204,7 +215,7 @@ func (w *collector) takePayment(no string) error {
 			return err
 		}
 		if ok {
-			return w.take(e)
+			return w.takeWithSplits(e)
 		}
 		reason = settlement.NoRate
 	}
@@ -233,7 +244,8 @@ func (w *collector) takeRefund(no string) error {
 	if err != nil {
 		return err
 	}
-	return w.take(e)
+	_, err = w.take(e)
+	return err
 }
 
 // clearRefund makes the entry of a refund behind those of its payment that are
@@ -250,21 +262,22 @@ func (s *settler) clearRefund(r *paycore.Refund) (settlement.Entry, error) {
 	return settlement.ClearRefund(paid, before, r)
 }
 
-// take clears an item into the batch of its merchant.
-func (w *collector) take(e settlement.Entry) error {
+// take clears an item into the batch of its merchant; false: the batch takes no
+// more.
+func (w *collector) take(e settlement.Entry) (bool, error) {
 	b, err := w.open(e.Merchant, e.Currency)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if b.State != settlement.Collecting {
 		w.leave(settlement.BatchIsClosed, e.Ref, e.Currency, e.GrossMinor)
-		return nil
+		return false, nil
 	}
 	if err := w.putEntry(b.ID, e); err != nil {
-		return err
+		return false, err
 	}
 	w.page.taken++
-	return b.Add(e, 1)
+	return true, b.Add(e, 1)
 }
 
 // open reads the batch of a merchant, or begins it.

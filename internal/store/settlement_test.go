@@ -229,7 +229,7 @@ func TestSettlement_HeldUntilTheGoodsCame(t *testing.T) {
 
 // What the proofs of the books say is said in Chinese too.
 func TestNotesOfProofsAreTranslated(t *testing.T) {
-	for _, c := range slices.Concat(bookChecks, settlementChecks) {
+	for _, c := range slices.Concat(bookChecks, settlementChecks, splitChecks) {
 		if fault.Translate(fault.Chinese, c.note) == c.note {
 			t.Errorf("%s: %q has no translation", c.name, c.note)
 		}
