@@ -36,7 +36,7 @@ var (
 	holdMoves   = map[splitMove]bool{{SplitHeld, SplitReleased}: true}
 )
 
-// MaxShares is how many receivers one split order may have.
+// MaxShares is how many receivers an order may have, over all its splits.
 const MaxShares = 20_000
 
 // SplitTerms are what a contract says about splits.
@@ -105,8 +105,8 @@ func (r SplitRequest) New(currency string) (Split, error) {
 
 // Wrong says what is wrong with a request by itself; "" if nothing is.
 func (r SplitRequest) Wrong() string {
-	if len(r.Shares) == 0 || len(r.Shares) > MaxShares {
-		return fmt.Sprintf("a split has 1 to %d receivers", MaxShares)
+	if len(r.Shares) == 0 {
+		return "a split has at least one receiver"
 	}
 	seen := make(map[string]bool, len(r.Shares))
 	for _, s := range r.Shares {
@@ -128,6 +128,7 @@ type SplitFunds struct {
 	PaidMinor  int64 // the order's amount, less what is refunded or being refunded
 	FeeMinor   int64 // what the merchant owes us for it
 	TakenMinor int64 // shares that are PENDING or SUCCESS, less what came back
+	Shares     int   // that there are, whatever their state
 }
 
 // Limit is the most that receivers may have of it all together: the ceiling,
@@ -141,10 +142,13 @@ func (f SplitFunds) Limit(maxPPM int64) int64 {
 	return max(0, min(int64(ceiling), f.PaidMinor-f.FeeMinor))
 }
 
-// Refuses says why so much more may not be split; "" if it may.
-func (f SplitFunds) Refuses(maxPPM, more int64, currency string) string {
-	if left := f.Limit(maxPPM) - f.TakenMinor; more > left {
-		return "only " + money.Both(max(left, 0), money.Currency(currency)) + " is left to split"
+// Refuses says why a split may not be taken in besides; "" if it may.
+func (f SplitFunds) Refuses(maxPPM int64, s *Split) string {
+	if f.Shares+s.Shares > MaxShares {
+		return fmt.Sprintf("an order has at most %d receivers", MaxShares)
+	}
+	if left := f.Limit(maxPPM) - f.TakenMinor; s.AmountMinor > left {
+		return "only " + money.Both(max(left, 0), money.Currency(s.Currency)) + " is left to split"
 	}
 	return ""
 }

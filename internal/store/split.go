@@ -108,7 +108,7 @@ func (s *settler) takeSplit(r settlement.SplitRequest, contract *settlement.Cont
 	if err != nil {
 		return split, err
 	}
-	if why := funds.Refuses(h.MaxPPM, split.AmountMinor, o.Currency); why != "" {
+	if why := funds.Refuses(h.MaxPPM, &split); why != "" {
 		return split, refusedSplit(r.Number, "%s", why)
 	}
 	if p != nil {
@@ -206,15 +206,16 @@ func (s *settler) splitFunds(o *paycore.Order, contract *settlement.Contract) (f
 			f.FeeMinor = e.FeeMinor
 		}
 	}
-	f.TakenMinor, err = s.splitTaken(o.Merchant, o.OrderNo)
+	f.TakenMinor, f.Shares, err = s.splitTaken(o.Merchant, o.OrderNo)
 	return f, p, err
 }
 
-// splitTaken is what receivers of an order have, or are about to get.
-func (b *books) splitTaken(merchant, orderNo string) (minor int64, err error) {
-	_, err = b.one(`SELECT COALESCE(SUM(amount_minor - closed_minor - back_minor), 0) FROM split_order WHERE merchant = $1 AND order_no = $2`,
-		[]any{merchant, orderNo}, &minor)
-	return minor, wrap(err, "splits of order %s", orderNo)
+// splitTaken is what receivers of an order have, or are about to get, and how
+// many shares that is.
+func (b *books) splitTaken(merchant, orderNo string) (minor int64, shares int, err error) {
+	_, err = b.one(`SELECT COALESCE(SUM(amount_minor - closed_minor - back_minor), 0), COALESCE(SUM(shares), 0) FROM split_order WHERE merchant = $1 AND order_no = $2`,
+		[]any{merchant, orderNo}, &minor, &shares)
+	return minor, shares, wrap(err, "splits of order %s", orderNo)
 }
 
 // splitOut is what a refund has to know about the splits of an order.
@@ -223,7 +224,7 @@ func (b *books) splitOut(o *paycore.Order) (*paycore.SplitOut, error) {
 	if err != nil || !known {
 		return nil, err
 	}
-	taken, err := b.splitTaken(o.Merchant, o.OrderNo)
+	taken, _, err := b.splitTaken(o.Merchant, o.OrderNo)
 	return &paycore.SplitOut{Minor: taken, ReturnFirst: h.ReturnFirst}, err
 }
 

@@ -13,7 +13,7 @@ import (
 
 // splitPage is how many shares one transaction carries out: payments wait no
 // longer than that for their turn, and memory holds no more.
-const splitPage = 500
+const splitPage = 200
 
 // splitsAtOnce bounds how many splits, returns and holds one call takes up.
 const splitsAtOnce = 200

@@ -42,7 +42,7 @@ CREATE TABLE split_order (
     done_minor   INTEGER NOT NULL,             -- of those that are SUCCESS
     closed_minor INTEGER NOT NULL,             -- of those that are CLOSED
     back_minor   INTEGER NOT NULL,             -- what receivers gave back
-    shares       INTEGER NOT NULL CHECK (shares BETWEEN 1 AND 20000),
+    shares       INTEGER NOT NULL CHECK (shares >= 1),
     pending      INTEGER NOT NULL CHECK (pending >= 0), -- shares that are PENDING
     release_rest INTEGER NOT NULL CHECK (release_rest IN (0, 1)), -- 1: the rest is the merchant's once it is FINISHED
     state        TEXT NOT NULL CHECK (state IN ('PROCESSING','FINISHED')),
