@@ -17,7 +17,7 @@ func steps(statements ...string) []string { return statements }
 // Kinds returns all kinds.
 func Kinds() []Kind {
 	var all []Kind
-	for _, area := range [][]Kind{paymentKinds, refundKinds, ledgerKinds, settlementKinds, blindKinds} {
+	for _, area := range [][]Kind{paymentKinds, refundKinds, ledgerKinds, settlementKinds, splitKinds, blindKinds} {
 		all = append(all, area...)
 	}
 	return all
@@ -113,6 +113,25 @@ var settlementKinds = []Kind{
 	{"payout-invented", fault.Text{EN: "the journal books a payout that there is not", ZH: "凭空记出款凭证"}, steps(
 		`INSERT INTO posting SELECT 'payout:S9-1:sent', leg, account, currency, amount_minor FROM posting WHERE txn = 'payout:`+paidBatch+`-1:sent'`,
 		`INSERT INTO journal VALUES ('payout:S9-1:sent', 'settlement', 'S9-1', '', NULL, NULL, 2, 1)`), "journal.payout", fault.Text{}},
+}
+
+var splitKinds = []Kind{
+	{"split-share", fault.Text{EN: "the share of a receiver is raised", ZH: "调高分账明细金额"}, steps(`UPDATE split_share SET amount_minor = amount_minor + 1 WHERE split = 'S8'`), "split.sums", fault.Text{}},
+	{"split-raised", fault.Text{EN: "share and split are raised together, the journal is not", ZH: "分账单与明细一致调高，凭证未变"}, steps(
+		`UPDATE split_share SET amount_minor = amount_minor + 1 WHERE split = 'S8'`,
+		`UPDATE split_order SET amount_minor = amount_minor + 1, done_minor = done_minor + 1 WHERE number = 'S8'`), "verify:split.journal", fault.Text{}},
+	{"split-unbooked", fault.Text{EN: "the journal of a split is deleted", ZH: "删除分账凭证"}, steps(
+		`DELETE FROM posting WHERE txn = 'split:S8:2'`, `DELETE FROM journal WHERE id = 'split:S8:2'`), "split.order", fault.Text{}},
+	{"split-posting", fault.Text{EN: "a receiver's posting is raised at the merchant's cost", ZH: "篡改分账凭证，侵占商户资金"}, steps(
+		`UPDATE posting SET amount_minor = amount_minor - 50 WHERE txn = 'split:S8:2' AND account = 'wallet:U1'`), "split.order", fault.Text{}},
+	{"split-forgotten", fault.Text{EN: "a share forgets what was returned, so that it is returned again", ZH: "清空分账已回退金额"}, steps(`UPDATE split_share SET returned_minor = 0 WHERE split = 'S8'`), "split.returns", fault.Text{}},
+	{"split-above", fault.Text{EN: "an order is split above the contract's ceiling", ZH: "分账超过合同比例上限"}, steps(`UPDATE split_hold SET max_ppm = 0`), "split.limit", fault.Text{}},
+	{"split-settled", fault.Text{EN: "a payment that is held back for splits counts as settled", ZH: "待分账支付被标记已结算"}, steps(`UPDATE payment SET settled_in = '` + approvedBatch + `' WHERE pay_no = 'P8'`), "split.settled", fault.Text{}},
+	{"split-late", fault.Text{EN: "a split is not carried out", ZH: "分账未执行"}, steps(
+		`UPDATE split_order SET state = 'PROCESSING', pending = 1, finished_us = NULL, updated_us = 1 WHERE number = 'S8'`,
+		`UPDATE customer_order SET updated_us = 1 WHERE order_no = 'O-P8'`), "split.late", fault.Text{}},
+	{"return-invented", fault.Text{EN: "a return is written that never moved money", ZH: "凭空写入分账回退"}, steps(
+		`INSERT INTO split_return SELECT 'B9', split, receiver, 50, state, '', next_us, until_us, '', 1, created_us, updated_us, done_us FROM split_return WHERE number = 'B8'`), "split.returns", fault.Text{}},
 }
 
 var blindKinds = []Kind{

@@ -20,6 +20,7 @@ import (
 //	P3 P4 P5  closed, failed, and still waiting for the payer
 //	P6        paid since and settled; R6 a refund on its way
 //	P7        paid since, not settled yet
+//	P8        paid since, held back: a share S8 went to U1, who gave a part back (B8)
 //	Q1        of another merchant, in a batch that is approved and not paid
 const (
 	paidBatch     = "S20261120-M01-CNY"
@@ -59,6 +60,7 @@ func play(ctx context.Context, path string, seed uint64) error {
 	w.settle()
 	w.paid("M01", "P7")
 	w.do(paycore.CreateRefund{RefundNo: "R6", PayNo: "P6", AmountMinor: 300, Currency: "CNY"})
+	w.split()
 	return w.err
 }
 
@@ -139,6 +141,27 @@ func (w *world) approve(id string, c settlement.Collect) {
 	w.err = err
 }
 
+// split gives a receiver a share of an order, and takes a part of it back.
+func (w *world) split() {
+	w.paid("M01", "P8")
+	w.do(paycore.OpenEntity{ID: "U1", Kind: "USER", Name: "Supplier"},
+		paycore.OpenAccount{Entity: "U1", Currency: "CNY", Controls: paycore.Controls{TransferIn: true, TransferOut: true, Active: true}})
+	if w.err != nil {
+		return
+	}
+	contracts := collection().Contracts
+	if w.err = w.db.AddReceiver(w.ctx, "M01", "U1", "supplier"); w.err == nil {
+		_, w.err = w.db.Split(w.ctx, settlement.SplitRequest{Number: "S8", Merchant: "M01", OrderNo: "O-P8",
+			Shares: []settlement.SplitShare{{Receiver: "U1", AmountMinor: 300}}}, contracts["M01"])
+	}
+	if w.err == nil {
+		_, w.err = w.db.WorkSplits(w.ctx, contracts)
+	}
+	if w.err == nil {
+		_, w.err = w.db.ReturnSplit(w.ctx, "M01", "B8", "S8", "U1", 100)
+	}
+}
+
 // collection is of a bill date that is proven as a whole.
 func collection() settlement.Collect {
 	days := map[bizday.Date]settlement.Day{billDate: {RunID: "drill", Watermark: 1 << 40}}
@@ -147,7 +170,8 @@ func collection() settlement.Collect {
 	for _, merchant := range []string{"M01", "M02"} {
 		contracts[merchant] = &settlement.Contract{Merchant: merchant, Cycle: settlement.Cycle{Days: 1}, Bank: "icbc",
 			Payee: settlement.Payee{Name: "Shop " + merchant, Account: "6222000011112222", Bank: "102"},
-			Fees:  []settlement.Fee{{Channel: "wechat", Currency: "CNY", Rate: settlement.Rate{PPM: 10_000, Returns: true}}}}
+			Fees:  []settlement.Fee{{Channel: "wechat", Currency: "CNY", Rate: settlement.Rate{PPM: 10_000, Returns: true}}},
+			Split: settlement.DefaultSplitTerms()}
 	}
 	return settlement.Collect{Date: billDate, Calendar: settlement.NewCalendar([]bizday.Date{bizday.Make(2026, 11, 23)}, nil), Contracts: contracts,
 		Accounts: []settlement.AccountProof{{Account: "wechat-main", Until: day.Of(billDate).To, DateOf: day.DateOf, Days: days, Carried: map[string]bool{}}}}

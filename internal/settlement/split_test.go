@@ -6,6 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"tieout/internal/money"
 	"tieout/internal/paycore"
 )
 
@@ -82,7 +83,7 @@ func TestFaultB1_RandomSplitsAddUp(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		amount := rapid.Int64Range(1, 1<<50).Draw(r, "amount")
 		weights := rapid.SliceOfN(rapid.Int64Range(1, 1<<30), 1, 40).Draw(r, "weights")
-		parts, err := Share(amount, weights)
+		parts, err := money.Share(amount, weights)
 		if err != nil {
 			r.Fatal(err)
 		}

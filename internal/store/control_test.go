@@ -9,6 +9,7 @@ import (
 
 	"tieout/internal/control"
 	"tieout/internal/paycore"
+	"tieout/internal/settlement"
 )
 
 // controlWorld has rows of each kind that the checks of the core look at, all
@@ -23,11 +24,33 @@ func controlWorld(t *testing.T) string {
 		paycore.CreateRefund{RefundNo: "R2", PayNo: "P1", AmountMinor: 1000, Currency: "CNY"},
 		paycore.MarkRefunded{RefundNo: "R1", ChannelRefundRef: "wr-1", AmountMinor: 4000, Currency: "CNY", By: paycore.ByAnswer})
 	spoil(t, db, aBatch)
+	aSplit(t, db, core)
 	path := filepath.Join(t.TempDir(), "world.db")
 	if err := db.Backup(context.Background(), path); err != nil {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// aSplit holds P2 back, gives U1 a share of it and takes a part back.
+func aSplit(t *testing.T, db *DB, core *paycore.Core) {
+	t.Helper()
+	ctx, contract := context.Background(), contractOf("M01")
+	contract.Split = settlement.DefaultSplitTerms()
+	openWallets(t, core, 0, "U1")
+	err := db.AddReceiver(ctx, "M01", "U1", "supplier")
+	if err == nil {
+		_, err = db.Split(ctx, settlement.SplitRequest{Number: "S1", Merchant: "M01", OrderNo: "O-P2", Shares: []settlement.SplitShare{share("U1", 1000)}}, contract)
+	}
+	if err == nil {
+		_, err = db.WorkSplits(ctx, map[string]*settlement.Contract{"M01": contract})
+	}
+	if err == nil {
+		_, err = db.ReturnSplit(ctx, "M01", "T1", "S1", "U1", 100)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // copyOf opens a copy of a world, without what keeps its history.
@@ -157,6 +180,15 @@ var spoiled = []struct{ finding, plant string }{
 	{"payout.journal B1-1", `DELETE FROM journal WHERE id = 'payout:B1-1:paid'`},
 	{"journal.payout payout:B9-1:sent", `INSERT INTO journal VALUES ('payout:B9-1:sent', 'settlement', 'B9-1', '', NULL, NULL, 2, 0)`},
 	{"payout.cap M01|CNY|0", `UPDATE payout SET amount_minor = 10000000001`},
+	{"split.order M01/O-P2", `UPDATE posting SET amount_minor = amount_minor + 1 WHERE txn = 'split:S1:2' AND account = 'payable:M01'`},
+	{"split.sums S1", `UPDATE split_order SET done_minor = 999`},
+	{"split.returns S1/U1", `UPDATE split_share SET returned_minor = 101`},
+	{"split.limit M01/O-P2", `UPDATE split_hold SET max_ppm = 1000`},
+	{"split.settled P2", `UPDATE payment SET settled_in = 'B1' WHERE pay_no = 'P2'`},
+	{"split.debt M01/O-P2", `UPDATE posting SET amount_minor = 6000 WHERE txn = 'split:S1:2' AND account = 'payable:M01'`},
+	{"split.late S1", `UPDATE split_order SET state = 'PROCESSING', updated_us = 1; UPDATE customer_order SET updated_us = 1 WHERE order_no = 'O-P2'`},
+	{"split.return_waits T1", `UPDATE split_return SET state = 'PROCESSING', created_us = 1`},
+	{"split.hold_ends M01/O-P2", `UPDATE split_hold SET until_us = 1`},
 	{"request.open M01/k1", `INSERT INTO api_request VALUES ('M01', 'k1', '', 'pay', 'P5', 'OPEN', 0, '', 1, 1)`},
 }
 
