@@ -166,8 +166,8 @@ func (b *books) share(split, receiver string) (*settlement.SplitShare, error) {
 }
 
 // shares lists shares of a split by their receivers.
-func (b *books) shares(split, and string, limit int, args ...any) ([]settlement.SplitShare, error) {
-	q, err := b.stmt(`SELECT receiver, amount_minor, returned_minor, state, reason FROM split_share WHERE split = $1 ` + and + ` ORDER BY receiver LIMIT $2`)
+func (b *books) shares(split, where string, limit int, args ...any) ([]settlement.SplitShare, error) {
+	q, err := b.stmt(`SELECT receiver, amount_minor, returned_minor, state, reason FROM split_share WHERE split = $1 ` + where + ` ORDER BY receiver LIMIT $2`)
 	if err != nil {
 		return nil, err
 	}

@@ -18,54 +18,60 @@ const splitPage = 200
 // splitsAtOnce bounds how many splits, returns and holds one call takes up.
 const splitsAtOnce = 200
 
+// What is due, oldest first.
+const (
+	dueSplits = `SELECT s.merchant, s.number FROM split_order s JOIN customer_order o ON o.merchant = s.merchant AND o.order_no = s.order_no
+		WHERE s.state = 'PROCESSING' AND o.state <> 'PAYING' AND $1 > 0 ORDER BY s.created_us, s.number LIMIT $2`
+	dueReturns = `SELECT s.merchant, r.number FROM split_return r JOIN split_order s ON s.number = r.split WHERE r.state = 'PROCESSING' AND r.next_us <= $1
+		ORDER BY r.next_us, r.number LIMIT $2`
+	dueHolds = `SELECT h.merchant, h.order_no FROM split_hold h WHERE h.state = 'HELD' AND h.until_us <= $1
+		AND NOT EXISTS (SELECT 1 FROM split_order s WHERE s.merchant = h.merchant AND s.order_no = h.order_no AND s.state = 'PROCESSING')
+		ORDER BY h.until_us, h.order_no LIMIT $2`
+	dueWarnings = `SELECT h.merchant, h.order_no FROM split_hold h WHERE h.state = 'HELD' AND h.until_us > $1 AND h.until_us <= $1 + 604800000000
+		AND (h.warned_days = 0 OR h.warned_days > 1 AND h.until_us <= $1 + 86400000000) ORDER BY h.until_us, h.order_no LIMIT $2`
+)
+
 // WorkSplits carries out the splits of orders that are paid, page by page, tries
 // returns that wait for their money, warns of holds that end soon, and releases
 // those that have ended. It returns how much it did; 0: nothing is due. A crash
 // leaves whole pages, and the same call goes on.
 func (db *DB) WorkSplits(ctx context.Context, contracts map[string]*settlement.Contract) (done int, err error) {
-	now := db.now().UnixMicro()
-	for _, work := range []struct {
-		due  string
-		args []any
-		do   func(merchant, ref string) (int, error)
-	}{
-		{`SELECT s.merchant, s.number FROM split_order s JOIN customer_order o ON o.merchant = s.merchant AND o.order_no = s.order_no
-			WHERE s.state = 'PROCESSING' AND o.state <> 'PAYING' ORDER BY s.created_us, s.number LIMIT $1`, []any{splitsAtOnce},
-			func(merchant, number string) (int, error) { return db.workSplit(ctx, number, contracts[merchant]) }},
-		{`SELECT s.merchant, r.number FROM split_return r JOIN split_order s ON s.number = r.split WHERE r.state = 'PROCESSING' AND r.next_us <= $1
-			ORDER BY r.next_us, r.number LIMIT $2`, []any{now, splitsAtOnce},
-			func(_, number string) (int, error) { return db.tryReturn(ctx, number) }},
-		{`SELECT h.merchant, h.order_no FROM split_hold h WHERE h.state = 'HELD' AND h.until_us <= $1
-			AND NOT EXISTS (SELECT 1 FROM split_order s WHERE s.merchant = h.merchant AND s.order_no = h.order_no AND s.state = 'PROCESSING')
-			ORDER BY h.until_us, h.order_no LIMIT $2`, []any{now, splitsAtOnce},
-			func(merchant, orderNo string) (int, error) {
-				_, err := db.release(ctx, "auto", merchant, orderNo, "its time is over")
-				return 1, err
-			}},
-		{`SELECT h.merchant, h.order_no FROM split_hold h WHERE h.state = 'HELD' AND h.until_us > $1 AND h.until_us <= $1 + 604800000000
-			AND (h.warned_days = 0 OR h.warned_days > 1 AND h.until_us <= $1 + 86400000000) ORDER BY h.until_us, h.order_no LIMIT $2`, []any{now, splitsAtOnce},
-			func(merchant, orderNo string) (int, error) { return db.warn(ctx, merchant, orderNo) }},
-	} {
-		list, err := db.dueSplits(ctx, work.due, work.args)
-		if err != nil {
-			return done, err
-		}
-		for _, d := range list {
-			n, err := work.do(d[0], d[1])
-			if done += n; err != nil {
-				return done, wrap(err, "work on split %s", d[1])
-			}
-		}
+	done, err = db.eachDue(ctx, dueSplits, func(merchant, number string) (int, error) { return db.workSplit(ctx, number, contracts[merchant]) })
+	var n int
+	if err == nil {
+		n, err = db.eachDue(ctx, dueReturns, func(_, number string) (int, error) { return db.tryReturn(ctx, number) })
+		done += n
 	}
-	return done, nil
+	if err == nil {
+		n, err = db.eachDue(ctx, dueHolds, func(merchant, orderNo string) (int, error) {
+			_, err := db.release(ctx, "auto", merchant, orderNo, "its time is over")
+			return 1, err
+		})
+		done += n
+	}
+	if err == nil {
+		n, err = db.eachDue(ctx, dueWarnings, func(merchant, orderNo string) (int, error) { return db.warn(ctx, merchant, orderNo) })
+		done += n
+	}
+	return done, err
 }
 
-func (db *DB) dueSplits(ctx context.Context, query string, args []any) ([][2]string, error) {
-	rows, err := db.sql.QueryContext(ctx, query, args...)
-	return scanAll(rows, err, func(row scanner) (d [2]string, err error) {
-		err = row.Scan(&d[0], &d[1])
+// eachDue does something with each of what a query says is due now, and adds up
+// what that did.
+func (db *DB) eachDue(ctx context.Context, query string, do func(merchant, ref string) (int, error)) (done int, err error) {
+	type due struct{ merchant, ref string }
+	rows, err := db.sql.QueryContext(ctx, query, db.now().UnixMicro(), splitsAtOnce)
+	list, err := scanAll(rows, err, func(row scanner) (d due, err error) {
+		err = row.Scan(&d.merchant, &d.ref)
 		return d, err
 	}, "read the splits that are due")
+	for _, d := range list {
+		n, err := do(d.merchant, d.ref)
+		if done += n; err != nil {
+			return done, wrap(err, "work on split %s", d.ref)
+		}
+	}
+	return done, err
 }
 
 // workSplit takes a split to its end, one page a transaction.
