@@ -325,4 +325,5 @@ var words = map[string]fault.Text{
 	"settle.OPENED":          {EN: "begun", ZH: "开始归集"},
 	"settle.RELEASED":        {EN: "left the batch", ZH: "移出批次"},
 	"settle.SENT_BACK":       {EN: "sent back", ZH: "退回"},
+	"settle.SEEN":            {EN: "approved by the first of two people", ZH: "首位人员已复核"},
 }

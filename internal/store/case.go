@@ -273,8 +273,8 @@ type caseWriter struct {
 	changes *CaseChanges
 }
 
-// byMachine is who writes when nobody does.
-const byMachine = "auto"
+// Machine is who acts when nobody does; no person has this name.
+const Machine = "auto"
 
 func (db *DB) caseTx(ctx context.Context, who, runID string, do func(*caseWriter) error) (CaseChanges, error) {
 	var changes CaseChanges

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -49,7 +50,7 @@ func (db *DB) ApplyFindings(ctx context.Context, l Lease, f Findings) (CaseChang
 		return CaseChanges{}, wrap(err, "findings of %s %s", f.Account, f.Date)
 	}
 	crashpoint.Hit("cases.begin")
-	changes, err := db.caseTx(ctx, byMachine, f.RunID, func(w *caseWriter) error {
+	changes, err := db.caseTx(ctx, Machine, f.RunID, func(w *caseWriter) error {
 		if l != (Lease{}) {
 			if err := db.held(ctx, w.t, l); err != nil {
 				return err
@@ -116,6 +117,8 @@ type finding struct {
 	reason    string
 	why       string
 	fixesJSON string
+
+	payNo, channelRef string // of the payment, as the rows name it
 }
 
 // The states of a finding.
@@ -185,11 +188,13 @@ func (s *foundSet) add(in Findings, f *schemas.Finding) error {
 		feeDelta: d.FeeDelta, exposure: f.Exposure, reason: d.Reason, why: f.Decision.Why,
 	}
 	sub := subject{account: in.Account, kind: d.Kind, key: d.Key, currency: d.Currency}
-	if d.ChannelRow != nil {
-		row.channel, sub.channel = d.ChannelRow.AmountMinor, d.ChannelRow.Channel
+	if r := d.ChannelRow; r != nil {
+		row.channel, sub.channel = r.AmountMinor, r.Channel
+		row.payNo, row.channelRef = r.MerchantRef, r.ChannelRef
 	}
-	if d.LocalRow != nil {
-		row.local, sub.channel = d.LocalRow.AmountMinor, d.LocalRow.Channel
+	if r := d.LocalRow; r != nil {
+		row.local, sub.channel = r.AmountMinor, r.Channel
+		row.payNo, row.channelRef = r.MerchantRef, cmp.Or(r.ChannelRef, row.channelRef)
 	}
 	fixes := slices.Clone(f.Fixes)
 	for i := range fixes {
@@ -210,7 +215,7 @@ func (s *foundSet) add(in Findings, f *schemas.Finding) error {
 }
 
 const findingColumns = `case_id, bill_date, evidence, copy, account, run_id, state, proposal_id, class, cell, action, priority, due_days,
-	local_minor, channel_minor, fee_delta, exposure, reason, why, fixes`
+	local_minor, channel_minor, fee_delta, exposure, reason, why, fixes, pay_no, channel_ref`
 
 func (w *caseWriter) findings(where string, args ...any) ([]*finding, error) {
 	s, err := w.stmt(`SELECT ` + findingColumns + ` FROM case_finding f WHERE ` + where + ` ORDER BY bill_date, evidence, copy`)
@@ -228,7 +233,7 @@ func (w *caseWriter) findings(where string, args ...any) ([]*finding, error) {
 		var date, class string
 		var proposal *int64
 		if err := rows.Scan(&f.caseID, &date, &f.evidence, &f.copy, &f.account, &f.runID, &f.state, &proposal, &class, &f.cell, &f.action,
-			&f.priority, &f.dueDays, &f.local, &f.channel, &f.feeDelta, &f.exposure, &f.reason, &f.why, &f.fixesJSON); err != nil {
+			&f.priority, &f.dueDays, &f.local, &f.channel, &f.feeDelta, &f.exposure, &f.reason, &f.why, &f.fixesJSON, &f.payNo, &f.channelRef); err != nil {
 			return nil, wrap(err, "read findings")
 		}
 		if proposal != nil {
@@ -315,12 +320,13 @@ func (w *caseWriter) putFinding(f *finding) error {
 		proposal = f.proposal
 	}
 	n, err := w.exec(`INSERT INTO case_finding (`+findingColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
 		ON CONFLICT (case_id, bill_date, evidence, copy) DO UPDATE SET run_id = excluded.run_id, state = excluded.state,
 			proposal_id = excluded.proposal_id, cell = excluded.cell, action = excluded.action, priority = excluded.priority,
-			due_days = excluded.due_days, exposure = excluded.exposure, reason = excluded.reason, why = excluded.why, fixes = excluded.fixes`,
+			due_days = excluded.due_days, exposure = excluded.exposure, reason = excluded.reason, why = excluded.why, fixes = excluded.fixes,
+			pay_no = excluded.pay_no, channel_ref = excluded.channel_ref`,
 		f.caseID, f.date.String(), f.evidence, f.copy, f.account, f.runID, f.state, proposal, f.class.String(), f.cell, f.action,
-		f.priority, f.dueDays, f.local, f.channel, f.feeDelta, f.exposure, f.reason, f.why, f.fixesJSON)
+		f.priority, f.dueDays, f.local, f.channel, f.feeDelta, f.exposure, f.reason, f.why, f.fixesJSON, f.payNo, f.channelRef)
 	return wrote(n, err, "finding of case", f.caseID)
 }
 

@@ -65,7 +65,7 @@ func (w *caseWriter) pending(where string, args ...any) ([]schemas.Fix, error) {
 // Calling it again changes nothing. A key that no case asked for is ignored.
 func (db *DB) MarkFixed(ctx context.Context, r schemas.FixResult) (CaseChanges, error) {
 	crashpoint.Hit("cases.mark")
-	changes, err := db.caseTx(ctx, byMachine, r.RunID, func(w *caseWriter) error { return w.mark(r) })
+	changes, err := db.caseTx(ctx, Machine, r.RunID, func(w *caseWriter) error { return w.mark(r) })
 	return changes, wrap(err, "note the result of fix %s", r.Key)
 }
 

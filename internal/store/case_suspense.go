@@ -84,7 +84,7 @@ func (w *caseWriter) askSuspense(c *schemas.Case, f *finding, kind schemas.FixKi
 	if f != nil {
 		fix.BillDate = f.date
 	}
-	fix.Maker = byMachine
+	fix.Maker = Machine
 	return w.askFix(fix, change, 0, w.runID)
 }
 

@@ -1,10 +1,13 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"slices"
 
+	"tieout/internal/bizday"
 	"tieout/internal/settlement"
 	"tieout/schemas"
 )
@@ -68,35 +71,59 @@ func (s *settler) entry(kind settlement.Kind, ref string) (settlement.Entry, boo
 	return e, err == nil, wrap(err, "read the clearing entry of %s", ref)
 }
 
-// eachEntry calls do with the entries of a batch, by kind and number. do must
-// not write: the rows are still open.
+// entryPage is how many entries of a batch are in memory at a time.
+const entryPage = 500
+
+// eachEntry calls do with the entries of a batch, by kind and number. do may
+// take the entry that it is given out of the batch.
 func (s *settler) eachEntry(batch string, do func(settlement.Entry) error) error {
-	q, err := s.stmt(`SELECT ` + entryColumns + ` FROM clearing_entry WHERE batch = $1 ORDER BY kind, ref`)
+	q, err := s.stmt(`SELECT ` + entryColumns + ` FROM clearing_entry WHERE batch = $1 AND (kind, ref) > ($2, $3) ORDER BY kind, ref LIMIT $4`)
 	if err != nil {
 		return err
 	}
-	rows, err := q.QueryContext(s.ctx, batch)
-	if err != nil {
-		return wrap(err, "entries of batch %s", batch)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		e, err := scanEntry(rows)
+	var last settlement.Entry
+	for {
+		rows, err := q.QueryContext(s.ctx, batch, last.Kind, last.Ref, entryPage)
+		page, err := scanAll(rows, err, scanEntry, "entries of batch "+batch)
 		if err != nil {
-			return wrap(err, "entries of batch %s", batch)
-		}
-		if err := do(e); err != nil {
 			return err
 		}
+		for _, e := range page {
+			if err := do(e); err != nil {
+				return err
+			}
+		}
+		if len(page) < entryPage {
+			return nil
+		}
+		last = page[len(page)-1]
 	}
-	return wrap(rows.Err(), "entries of batch %s", batch)
+}
+
+// BatchDays returns a batch, and the bill dates of its entries by account.
+func (db *DB) BatchDays(ctx context.Context, id string, dateOf func(account string, at int64) bizday.Date) (batch settlement.Batch, days map[string][]bizday.Date, err error) {
+	days = map[string][]bizday.Date{}
+	err = db.snapshot(ctx, func(b *books) error {
+		s := &settler{books: b}
+		if batch, err = s.mustBatch(id); err != nil {
+			return err
+		}
+		return s.eachEntry(id, func(e settlement.Entry) error {
+			if d := dateOf(e.Account, e.At); !slices.Contains(days[e.Account], d) {
+				days[e.Account] = append(days[e.Account], d)
+			}
+			return nil
+		})
+	})
+	return batch, days, err
 }
 
 // orderKey is an order of a merchant.
 type orderKey struct{ merchant, orderNo string }
 
 // disputed lists the orders with an open case: one that names a payment or a
-// refund of theirs by our number or by the channel's, or whose fixes name it.
+// refund of theirs by our number or by the channel's, or whose findings or fixes
+// do.
 func (s *settler) disputed() (map[orderKey]bool, error) {
 	const open = `c.state IN ('OPEN', 'PROPOSED')`
 	q, err := s.stmt(`
@@ -105,7 +132,10 @@ func (s *settler) disputed() (map[orderKey]bool, error) {
 			WHERE ` + open + `
 		UNION SELECT p.merchant, p.order_no FROM recon_case c JOIN refund r ON r.refund_no = c.key JOIN payment p ON p.pay_no = r.pay_no WHERE ` + open + `
 		UNION SELECT p.merchant, p.order_no FROM recon_case c JOIN refund r ON r.account = c.account AND r.channel_refund_ref = c.key
-			AND r.channel_refund_ref <> '' JOIN payment p ON p.pay_no = r.pay_no WHERE ` + open)
+			AND r.channel_refund_ref <> '' JOIN payment p ON p.pay_no = r.pay_no WHERE ` + open + `
+		UNION SELECT p.merchant, p.order_no FROM recon_case c JOIN case_finding f ON f.case_id = c.id JOIN payment p ON p.pay_no = f.pay_no WHERE ` + open + `
+		UNION SELECT p.merchant, p.order_no FROM recon_case c JOIN case_finding f ON f.case_id = c.id JOIN payment p ON p.account = c.account
+			AND p.channel_ref = f.channel_ref AND p.channel_ref <> '' WHERE ` + open)
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,7 @@ type Blocked struct {
 // bytes can be made again at any time. A batch that the merchant's balance does
 // not cover, or that has a disputed order, stays where it is.
 func (db *DB) StartPayouts(ctx context.Context, bank string, on bizday.Date, who string) (files []settlement.File, blocked []Blocked, err error) {
-	if err := required("who", who, maxName); err != nil {
+	if err := requiredActor(who); err != nil {
 		return nil, nil, err
 	}
 	err = db.settle(ctx, who, func(s *settler) error {

@@ -194,7 +194,7 @@ func required(field, text string, most int) error {
 	switch {
 	case strings.TrimSpace(text) == "" || n > most || !utf8.ValidString(text):
 		return fault.New("E-6474", fault.V{"field": field, "need": fmt.Sprintf("1 to %d characters", most)}, nil)
-	case most == maxName && (samePerson(text, byMachine) || text != strings.TrimSpace(text)):
+	case most == maxName && (samePerson(text, Machine) || text != strings.TrimSpace(text)):
 		return fault.New("E-6474", fault.V{"field": field, "need": "a person's name, without blanks around it"}, nil)
 	}
 	return nil

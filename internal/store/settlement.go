@@ -23,11 +23,20 @@ func (db *DB) settle(ctx context.Context, who string, do func(*settler) error) e
 	})
 }
 
+// requiredActor demands the name of a person, or of the machine, where a step
+// needs no person.
+func requiredActor(who string) error {
+	if who == Machine {
+		return nil
+	}
+	return required("who", who, maxName)
+}
+
 // BatchEvent is one line of a batch's history.
 type BatchEvent struct {
 	At   time.Time `json:"at"`
 	Who  string    `json:"who"`
-	What string    `json:"what"` // OPENED, CHECKED, SENT_BACK, APPROVED, RELEASED, PAYING, PAID, UNKNOWN, FAILED, RETURNED, REQUEUED, CONFLICT
+	What string    `json:"what"` // OPENED, CHECKED, SENT_BACK, SEEN, APPROVED, RELEASED, PAYING, PAID, UNKNOWN, FAILED, RETURNED, REQUEUED, CONFLICT
 	Note string    `json:"note,omitempty"`
 }
 

@@ -20,14 +20,10 @@ const bySettlement paycore.Cause = "settlement"
 // is, collecting. c is the collection of the batch's bill date, as it would be
 // made now.
 func (db *DB) CheckBatch(ctx context.Context, id, maker string, c settlement.Collect) (b settlement.Batch, released int, err error) {
-	if err := required("maker", maker, maxName); err != nil {
+	if err := requiredActor(maker); err != nil {
 		return b, 0, err
 	}
-	file, err := db.Batch(ctx, id)
-	if err != nil {
-		return b, 0, err
-	}
-	if err := db.payableAgrees(ctx, file.Merchant, file.Currency); err != nil {
+	if err := db.payableAgrees(ctx, id); err != nil {
 		return b, 0, err
 	}
 	err = db.settle(ctx, maker, func(s *settler) error {
@@ -108,60 +104,54 @@ func (s *settler) mayNotSettle(b *settlement.Batch, c *settlement.Collect) ([]wa
 	if err != nil {
 		return nil, err
 	}
-	var all []settlement.Entry
-	if err := s.eachEntry(b.ID, func(e settlement.Entry) error { all = append(all, e); return nil }); err != nil {
-		return nil, err
-	}
 	contract, gone := c.Contracts[b.Merchant], map[string]bool{}
 	var list []waitingEntry
-	for _, e := range all {
+	err = s.eachEntry(b.ID, func(e settlement.Entry) (err error) {
 		if e.Kind == settlement.SplitOut || e.Kind == settlement.SplitBackIn {
 			item := settlement.Item{Disputed: orders[orderKey{e.Merchant, e.OrderNo}], PaymentWaits: gone[e.PayNo]}
 			if reason := c.WaitsBeside(contract, item); reason != "" {
 				list = append(list, waitingEntry{e, reason})
 			}
-			continue
+			return nil
 		}
 		item := settlement.Item{No: e.Ref, At: e.At, Disputed: orders[orderKey{e.Merchant, e.OrderNo}], Confirmed: true, PaymentWaits: e.Kind == settlement.Refund && gone[e.PayNo]}
 		if err := s.succeeded(string(e.Kind), &item); err != nil {
-			return nil, err
+			return err
 		}
 		if e.Kind == settlement.Payment {
 			if item.RefundsOpen, err = s.refundsOpen(e.PayNo); err != nil {
-				return nil, err
+				return err
 			}
 		}
 		account := c.Account(e.Account)
 		if account == nil {
-			return nil, fault.New("E-7897", fault.V{"merchant": b.Merchant, "reason": "account " + e.Account + " is not in the configuration"}, nil)
+			return fault.New("E-7897", fault.V{"merchant": b.Merchant, "reason": "account " + e.Account + " is not in the configuration"}, nil)
 		}
 		if reason := c.Waits(account, contract, item); reason != "" {
 			list = append(list, waitingEntry{e, reason})
 			gone[e.PayNo] = gone[e.PayNo] || e.Kind == settlement.Payment
 		}
-	}
-	return list, nil
+		return nil
+	})
+	return list, err
 }
 
 // documentsAgree compares the sums of a batch with its entries, and each entry
 // with the payment or refund and with the contract.
 func (s *settler) documentsAgree(b *settlement.Batch, contract *settlement.Contract) error {
-	var all []settlement.Entry
-	if err := s.eachEntry(b.ID, func(e settlement.Entry) error { all = append(all, e); return nil }); err != nil {
-		return err
-	}
 	sum := settlement.Batch{ID: b.ID}
-	for _, e := range all {
+	err := s.eachEntry(b.ID, func(e settlement.Entry) error {
 		if err := sum.Add(e, 1); err != nil {
 			return err
 		}
 		why, err := s.documentAgrees(b.ID, e, contract)
-		if err != nil {
-			return err
+		if err == nil && why != "" {
+			err = fault.New("E-5090", fault.V{"batch": b.ID, "reason": e.Ref + ": " + why}, nil)
 		}
-		if why != "" {
-			return fault.New("E-5090", fault.V{"batch": b.ID, "reason": e.Ref + ": " + why}, nil)
-		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	if sum.Items != b.Items || sum.GrossMinor != b.GrossMinor || sum.FeeMinor != b.FeeMinor || sum.NetMinor != b.NetMinor || sum.ChannelFeeMinor != b.ChannelFeeMinor {
 		return fault.New("E-5090", fault.V{"batch": b.ID, "reason": "its sums are not those of its entries"}, nil)
@@ -209,17 +199,22 @@ func (s *settler) digest(b *settlement.Batch) (string, error) {
 	return d.Sum(), err
 }
 
-// payableAgrees proves that what the ledger owes a merchant is what his
+// payableAgrees proves that what the ledger owes a batch's merchant is what his
 // payments, refunds, fees and payouts come to.
-func (db *DB) payableAgrees(ctx context.Context, merchant, currency string) error {
+func (db *DB) payableAgrees(ctx context.Context, batch string) error {
 	return db.snapshot(ctx, func(b *books) error {
-		want, err := b.payableByDocuments(merchant, currency)
+		of, err := (&settler{books: b}).mustBatch(batch)
 		if err != nil {
 			return err
 		}
-		got, err := b.owed(merchant, currency)
+		want, err := b.payableByDocuments(of.Merchant, of.Currency)
+		if err != nil {
+			return err
+		}
+		got, err := b.owed(of.Merchant, of.Currency)
 		if err == nil && got != want {
-			err = fault.New("E-5091", fault.V{"merchant": merchant, "want": money.Both(want, money.Currency(currency)), "got": money.Both(got, money.Currency(currency))}, nil)
+			currency := money.Currency(of.Currency)
+			err = fault.New("E-5091", fault.V{"merchant": of.Merchant, "want": money.Both(want, currency), "got": money.Both(got, currency)}, nil)
 		}
 		return err
 	})
@@ -246,7 +241,9 @@ func (b *books) payableByDocuments(merchant, currency string) (minor int64, err 
 }
 
 // ApproveBatch is the second person's yes to exactly what the digest stands
-// for. It books the fees. A batch that has nothing to pay is done with that.
+// for. It books the fees. A batch that has nothing to pay is done with that. Of
+// a batch that no person has checked yet the first yes takes the place of the
+// check: it stays CHECKED, now by this person, and waits for another one.
 func (db *DB) ApproveBatch(ctx context.Context, id, digest, checker string, c settlement.Collect) (b settlement.Batch, err error) {
 	if err := required("checker", checker, maxName); err != nil {
 		return b, err
@@ -277,6 +274,13 @@ func (s *settler) approve(b *settlement.Batch, digest string, c *settlement.Coll
 	}
 	if err := s.unchanged(b, c); err != nil {
 		return err
+	}
+	if b.Maker == Machine {
+		b.Maker = s.who
+		if err := s.putBatch(b); err != nil {
+			return err
+		}
+		return s.batchEvent(b.ID, "SEEN", digest)
 	}
 	b.Checker = s.who
 	if err := s.moveBatch(b, settlement.Approved, digest); err != nil {
@@ -353,17 +357,13 @@ func (db *DB) SendBack(ctx context.Context, id, who, reason string) (b settlemen
 		if b.State != settlement.Collecting {
 			return fault.New("E-6492", fault.V{"batch": id, "state": b.State, "need": "an approved batch is not sent back"}, nil)
 		}
-		var all []settlement.Entry
-		if err := s.eachEntry(id, func(e settlement.Entry) error { all = append(all, e); return nil }); err != nil {
-			return err
-		}
-		for _, e := range all {
+		if err := s.eachEntry(id, func(e settlement.Entry) error {
 			if err := s.dropEntry(id, e); err != nil {
 				return err
 			}
-			if err := b.Add(e, -1); err != nil {
-				return err
-			}
+			return b.Add(e, -1)
+		}); err != nil {
+			return err
 		}
 		b.Digest, b.Maker = "", ""
 		if err := b.Carry(0); err != nil {
