@@ -34,7 +34,7 @@ func (c *channelsimCmd) Run(a *app) error {
 		return err
 	}
 	defer sim.Close()
-	if err := writeSite(dir, sim.Config(), "source: csv\n  path: "+filepath.Join("export", "{account}-{date}.csv")); err != nil {
+	if err := writeSite(dir, sim.Config(), "source: csv\n  path: "+filepath.Join("export", "{account}-{date}.csv"), ""); err != nil {
 		return err
 	}
 	zone, err := time.LoadLocation("Asia/Shanghai")

@@ -24,6 +24,8 @@ type demoCmd struct {
 	Seed uint64 `help:"Seed of the traffic and its faults." default:"20261120"`
 	Days int    `help:"Days to play; a short demo has fewer of the faults." default:"30"`
 	Rows int    `help:"Payments a day." default:"2000"`
+
+	Settle bool `help:"Settle with the merchants what each night has proven." default:"true" negatable:""`
 }
 
 // demoFrom is the first bill date of the demo.
@@ -80,6 +82,7 @@ func (w *demoWorld) play(ctx context.Context, a *app) error {
 	defer bar.finish()
 	for day, ok := w.days.Next(); ok; day, ok = w.days.Next() {
 		w.truth = append(w.truth, day.Truth...)
+		w.payouts.Add(day)
 		night := w.nightOf(day.Date.Add(-1))
 		n := 0
 		for n < len(day.Ops) && day.Ops[n].At.Before(night) {
@@ -104,7 +107,10 @@ func (w *demoWorld) play(ctx context.Context, a *app) error {
 		w.files = append(w.files, day.Files...)
 		bar.End(day.Date.String(), nil)
 	}
-	return w.nights(ctx, w.plan.From.Add(w.plan.Days-1))
+	if err := w.nights(ctx, w.plan.From.Add(w.plan.Days-1)); err != nil {
+		return err
+	}
+	return w.payRest(ctx)
 }
 
 // nightOf is when the statements of a bill date are read.
@@ -136,7 +142,13 @@ func (w *demoWorld) nights(ctx context.Context, date bizday.Date) error {
 	if err := w.site.dayReports(w.app, lines); err != nil {
 		return err
 	}
-	return w.reissues(ctx, date)
+	if err := w.reissues(ctx, date); err != nil {
+		return err
+	}
+	if !w.settles {
+		return nil
+	}
+	return w.settle(ctx, date)
 }
 
 // ran is what one run came to.

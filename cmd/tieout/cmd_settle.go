@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -230,7 +231,7 @@ type settleCheckCmd struct {
 // Run is called by kong.
 func (c *settleCheckCmd) Run(a *app) error {
 	return a.asPerson(c.person, func(s *site, who string) error {
-		collect, _, err := s.batchCollection(a.ctx, c.ID)
+		_, collect, err := s.batchCollection(a.ctx, c.ID)
 		if err != nil {
 			return err
 		}
@@ -264,21 +265,17 @@ type settleApproveCmd struct {
 // Run is called by kong.
 func (c *settleApproveCmd) Run(a *app) error {
 	return a.asPerson(c.person, func(s *site, who string) error {
-		file, err := s.db.Batch(a.ctx, c.ID)
+		b, collect, err := s.batchCollection(a.ctx, c.ID)
 		if err != nil {
 			return err
 		}
-		digest := c.Digest
-		if digest == "" {
-			digest = file.Digest
-		}
-		collect, _, err := s.batchCollection(a.ctx, c.ID)
-		if err != nil {
+		if b, err = s.db.ApproveBatch(a.ctx, c.ID, cmp.Or(c.Digest, b.Digest), who, collect); err != nil {
 			return err
 		}
-		b, err := s.db.ApproveBatch(a.ctx, c.ID, digest, who, collect)
-		if err != nil {
-			return err
+		if b.State == settlement.Checked { // nobody but the scheduler had seen it
+			a.result.Changed = "batch"
+			a.secondPerson(c.ID)
+			return exitCode(10)
 		}
 		a.result.Changed = "journal"
 		return a.printOneBatch(b)

@@ -2,12 +2,12 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +29,7 @@ type settlePayoutCmd struct {
 func (c *settlePayoutCmd) Run(a *app) error {
 	return a.asPerson(c.person, func(s *site, who string) error {
 		if c.File != "" {
-			path, err := s.writePayoutFile(a, c.File)
+			path, err := s.writePayoutFile(a.ctx, c.File)
 			a.say(path, path)
 			return err
 		}
@@ -37,37 +37,19 @@ func (c *settlePayoutCmd) Run(a *app) error {
 		if err != nil {
 			return fault.New("E-7897", fault.V{"merchant": "-", "reason": "no such zone"}, err)
 		}
-		var out payouts
-		for _, bank := range c.banks(s) {
-			files, blocked, err := s.db.StartPayouts(a.ctx, bank, bizday.Of(a.now(), zone), who)
-			if err != nil {
-				return err
-			}
-			for _, f := range files {
-				path, err := s.writePayoutFile(a, f.ID)
-				if err != nil {
-					return err
-				}
-				out.Files = append(out.Files, payoutPath{f, path})
-				a.result.Changed = "payouts"
-			}
-			out.Blocked = append(out.Blocked, blocked...)
+		banks := s.banks()
+		if c.Bank != "" {
+			banks = []string{c.Bank}
+		}
+		out, err := s.payOut(a.ctx, banks, bizday.Of(a.now(), zone), who)
+		if len(out.Files) > 0 {
+			a.result.Changed = "payouts"
+		}
+		if err != nil {
+			return err
 		}
 		return a.printPayouts(out)
 	})
-}
-
-// banks lists the banks to pay from, each once.
-func (c *settlePayoutCmd) banks(s *site) []string {
-	if c.Bank != "" {
-		return []string{c.Bank}
-	}
-	var list []string
-	for _, m := range s.cfg.Settlement.Merchants {
-		list = append(list, m.Bank)
-	}
-	slices.Sort(list)
-	return slices.Compact(list)
 }
 
 // payouts is what settle payout did.
@@ -104,8 +86,8 @@ func (a *app) printPayouts(out payouts) error {
 
 // writePayoutFile writes a file for the bank, readable by its owner alone: it
 // holds whole account numbers.
-func (s *site) writePayoutFile(a *app, id string) (string, error) {
-	_, body, err := s.db.PayoutFile(a.ctx, id)
+func (s *site) writePayoutFile(ctx context.Context, id string) (string, error) {
+	_, body, err := s.db.PayoutFile(ctx, id)
 	if err != nil {
 		return "", err
 	}

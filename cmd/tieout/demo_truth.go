@@ -11,6 +11,7 @@ import (
 	"tieout/internal/bizday"
 	"tieout/internal/channelsim"
 	"tieout/internal/fault"
+	"tieout/internal/money"
 	"tieout/internal/store"
 	"tieout/schemas"
 )
@@ -186,30 +187,27 @@ func count(codes []int, code int) (n int) {
 	return n
 }
 
-// summary prints expected against found, the verdicts and where the reports
-// are; it fails when anything is not as planted.
+// summary prints expected against found, the payouts, the verdicts and where
+// the reports are; it fails when anything is not as planned.
 func (w *demoWorld) summary(a *app) error {
-	f, err := os.Create(filepath.Join(w.dir, "truth.jsonl"))
-	if err != nil {
-		return fault.New("E-4101", fault.V{"path": w.dir, "reason": err.Error()}, err)
+	var payouts []channelsim.PayoutTruth
+	if w.settles {
+		var err error
+		if payouts, err = w.payouts.Truth(); err != nil {
+			return err
+		}
 	}
-	if err := cmp.Or(channelsim.WriteTruth(f, w.truth), f.Close()); err != nil {
+	if err := w.writeTruth(payouts); err != nil {
 		return err
 	}
-	lines, unexpected := w.judge()
-	wrong := len(unexpected) > 0
-	fmt.Fprintf(a.out, "%-28s %9s %9s\n", "planted fault", "expected", "found")
-	for _, l := range lines {
-		mark := ""
-		if l.expected != l.found {
-			mark, wrong = "  <-- "+l.misses[0], true
-		}
-		fmt.Fprintf(a.out, "%-28s %9d %9d%s\n", l.fault, l.expected, l.found, mark)
+	wrong := w.printFaults(a)
+	batches, err := w.batches(a.ctx)
+	if err != nil {
+		return err
 	}
-	fmt.Fprintf(a.out, "%-28s %9d %9d\n", "differences not planted", 0, len(unexpected))
-	for _, u := range unexpected[:min(len(unexpected), 20)] {
-		fmt.Fprintln(a.out, "  <-- "+u)
-	}
+	shops, odd := judgePayouts(payouts, batches, w.bank.paid)
+	printPayouts(a, shops, odd)
+	wrong = wrong || len(odd) > 0
 	proofs, err := w.site.link.VerifyBooks(a.ctx)
 	if err != nil {
 		return err
@@ -232,6 +230,45 @@ func (w *demoWorld) summary(a *app) error {
 		return fault.New("E-5082", fault.V{"dir": w.dir}, nil)
 	}
 	return nil
+}
+
+func (w *demoWorld) writeTruth(payouts []channelsim.PayoutTruth) error {
+	f, err := os.Create(filepath.Join(w.dir, "truth.jsonl"))
+	if err != nil {
+		return fault.New("E-4101", fault.V{"path": w.dir, "reason": err.Error()}, err)
+	}
+	return cmp.Or(channelsim.WriteTruth(f, w.truth), channelsim.WritePayouts(f, payouts), f.Close())
+}
+
+// printFaults tells whether a planted fault was not found as it must be, or
+// anything else was.
+func (w *demoWorld) printFaults(a *app) (wrong bool) {
+	lines, unexpected := w.judge()
+	wrong = len(unexpected) > 0
+	fmt.Fprintf(a.out, "%-28s %9s %9s\n", "planted fault", "expected", "found")
+	for _, l := range lines {
+		mark := ""
+		if l.expected != l.found {
+			mark, wrong = "  <-- "+l.misses[0], true
+		}
+		fmt.Fprintf(a.out, "%-28s %9d %9d%s\n", l.fault, l.expected, l.found, mark)
+	}
+	fmt.Fprintf(a.out, "%-28s %9d %9d\n", "differences not planted", 0, len(unexpected))
+	for _, u := range unexpected[:min(len(unexpected), 20)] {
+		fmt.Fprintln(a.out, "  <-- "+u)
+	}
+	return wrong
+}
+
+func printPayouts(a *app, shops []shopPaid, wrong []string) {
+	fmt.Fprintf(a.out, "\n%-28s %15s %15s %9s %9s\n", "paid out to (CNY)", "expected", "found", "batches", "held")
+	for _, s := range shops {
+		fmt.Fprintf(a.out, "%-28s %15s %15s %9d %9d\n", s.merchant, money.Format(s.plannedMinor, "CNY"), money.Format(s.gotten, "CNY"), s.batches, s.held)
+	}
+	for _, w := range wrong[:min(len(wrong), 20)] {
+		fmt.Fprintln(a.out, "  <-- "+w)
+	}
+	fmt.Fprintln(a.out)
 }
 
 // verdicts counts them over all nights.

@@ -34,6 +34,9 @@ type demoWorld struct {
 	days    *channelsim.Traffic
 	notify  *http.Server
 	truth   []channelsim.Truth
+	settles bool
+	payouts *channelsim.Payouts
+	bank    demoBank
 	files   []channelsim.FileFault
 	found   *demoFound
 	started time.Time
@@ -60,14 +63,19 @@ func newDemoWorld(a *app, dir string, c *demoCmd) (*demoWorld, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &demoWorld{dir: dir, clock: &demoClock{}, zone: zone, found: newDemoFound(), started: a.now()}
+	w := &demoWorld{dir: dir, clock: &demoClock{}, zone: zone, found: newDemoFound(), settles: c.Settle, started: a.now()}
 	w.plan = channelsim.DefaultPlan(c.Seed, demoFrom, c.Days, c.Rows)
 	y, m, d := demoFrom.YMD()
 	w.clock.set(time.Date(y, m, d, 0, 0, 0, 0, zone))
 	if w.sim, err = channelsim.Start(a.ctx, channelsim.Options{Now: w.clock.now, Seed: c.Seed}); err != nil {
 		return nil, err
 	}
-	if err := writeSite(dir, w.sim.Config(), "source: core"); err != nil {
+	terms, rests := demoTerms(), demoRests(demoFrom, c.Days)
+	if w.payouts, err = channelsim.NewPayouts(w.plan, terms, rests); err != nil {
+		w.close()
+		return nil, err
+	}
+	if err := writeSite(dir, w.sim.Config(), "source: core", settlementYAML(terms, rests)); err != nil {
 		w.close()
 		return nil, err
 	}
@@ -152,8 +160,9 @@ func (w *demoWorld) close() {
 
 // writeSite writes the configuration and the keys of a merchant of the
 // simulated channels: WeChat Pay and Alipay over HTTPS, UnionPay over SFTP, the
-// bank over FTP with TLS.
-func writeSite(dir string, c channelsim.Config, local string) error {
+// bank over FTP with TLS. local says where his books are; more is what else the
+// configuration has.
+func writeSite(dir string, c channelsim.Config, local, more string) error {
 	secrets := map[string]string{
 		"ca.pem": c.CAPEM, "wechat-key.pem": c.WeChat.MerchantKey, "wechat-platform.pem": c.WeChat.PlatformKey,
 		"alipay-key.pem": c.Alipay.AppKey, "alipay-public.pem": c.Alipay.AlipayKey,
@@ -172,7 +181,7 @@ func writeSite(dir string, c channelsim.Config, local string) error {
 		c.Alipay.PID, c.Alipay.GatewayURL, c.Alipay.AppID,
 		c.UnionPay.MerID, c.UnionPay.SFTP.Addr, c.UnionPay.SFTP.User, c.UnionPay.SFTP.Fingerprint, c.UnionPay.SFTP.Dir,
 		c.UnionPay.FileURL, c.UnionPay.QueryURL, c.UnionPay.CertID,
-		c.Bank.MerID, c.Bank.FTP.Addr, c.Bank.FTP.User, c.Bank.FTP.Dir)
+		c.Bank.MerID, c.Bank.FTP.Addr, c.Bank.FTP.User, c.Bank.FTP.Dir) + more
 	if err := os.WriteFile(filepath.Join(dir, "tieout.yaml"), []byte(yaml), 0o600); err != nil {
 		return fault.New("E-4101", fault.V{"path": dir, "reason": err.Error()}, err)
 	}

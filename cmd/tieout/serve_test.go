@@ -46,7 +46,7 @@ func newServeSite(t *testing.T, sim *channelsim.Sim, address string) (dir string
 	t.Helper()
 	dir, secret = t.TempDir(), signing.HMACKey("the merchant's secret, "+canary+", 32 bytes and more")
 	conf := sim.Config()
-	if err := writeSite(dir, conf, "source: core"); err != nil {
+	if err := writeSite(dir, conf, "source: core", ""); err != nil {
 		t.Fatal(err)
 	}
 	for name, body := range map[string]string{"m01.key": string(secret), "wechat-apiv3": conf.WeChat.APIv3Key} {

@@ -162,20 +162,23 @@ func (s *site) provenDay(ctx context.Context, account string, d bizday.Date) (da
 	return day, rep, "", nil
 }
 
-// batchCollection is the collection as it would be made now for a batch whose
-// items are looked at again.
-func (s *site) batchCollection(ctx context.Context, id string) (settlement.Collect, []string, error) {
-	file, err := s.db.Batch(ctx, id)
-	if err != nil {
-		return settlement.Collect{}, nil, err
+// batchCollection is a batch, and the collection as it would be made now for it
+// when its items are looked at again.
+func (s *site) batchCollection(ctx context.Context, id string) (settlement.Batch, settlement.Collect, error) {
+	zones := map[string]bizday.Day{}
+	for _, acct := range s.accounts {
+		zones[acct.Name] = acct.Definition.Day()
 	}
-	extra := map[string][]bizday.Date{}
-	for _, e := range file.Entries {
-		for _, acct := range s.accounts {
-			if acct.Name == e.Account {
-				extra[e.Account] = append(extra[e.Account], acct.Definition.Day().DateOf(e.At))
-			}
+	b, days, err := s.db.BatchDays(ctx, id, func(account string, at int64) bizday.Date {
+		day, ok := zones[account]
+		if !ok { // the check says so
+			return bizday.None
 		}
+		return day.DateOf(at)
+	})
+	if err != nil {
+		return b, settlement.Collect{}, err
 	}
-	return s.collection(ctx, file.BillDate, extra)
+	collect, _, err := s.collection(ctx, b.BillDate, days)
+	return b, collect, err
 }

@@ -34,7 +34,7 @@ var speaking = map[string]struct {
 	"internal/gateway":    {errors: true},
 	"internal/report":     {silent: "words.go words_rules.go"}, // tables of their own
 	"internal/pipeline":   {},
-	"cmd/tieout":          {silent: "help.go demo_traffic.go demo_truth.go demo_world.go cmd_demo.go cmd_schedule.go cmd_bench.go"}, // units and crontab are for machines
+	"cmd/tieout":          {silent: "help.go demo_settle.go demo_traffic.go demo_truth.go demo_world.go cmd_demo.go cmd_schedule.go cmd_bench.go"}, // units and crontab are for machines
 }
 
 // apart are texts that no result shows: names in a protocol, defects of the
@@ -152,7 +152,7 @@ func texts(file *ast.File, errors bool) []sourceText {
 
 // unseen are calls whose texts do not get into a result.
 var unseen = map[string]bool{"panic": true, "a.tr": true, "a.say": true, "regexp.MustCompile": true, "strings.Contains": true, "strings.HasPrefix": true,
-	"strings.TrimPrefix": true, "Warn": true, "Error": true, "log.Warn": true, "says": true, "template.HTML": true}
+	"strings.TrimPrefix": true, "Info": true, "Warn": true, "Error": true, "log.Warn": true, "says": true, "template.HTML": true}
 
 func called(c *ast.CallExpr) string {
 	switch f := c.Fun.(type) {

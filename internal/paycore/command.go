@@ -2,7 +2,6 @@ package paycore
 
 import (
 	"fmt"
-	"strings"
 
 	"tieout/internal/money"
 )
@@ -24,8 +23,7 @@ type Reads struct {
 	Account           string
 	ChannelRef        string // who else has this channel number
 	ChannelRefundRef  string
-	Attempts          bool     // count the other PAYING attempts of the order, all of them without a PayNo
-	Coupons           []string // who used them
+	Attempts          bool // count the other PAYING attempts of the order, all of them without a PayNo
 
 	Entity, ParentEntity    string
 	Accounts                []AccountKey // a currency of "" is the payment's
@@ -41,8 +39,6 @@ type View struct {
 	Refund      *Refund
 	RefOwner    string // the payment or refund that has the channel number already; "" if none
 	LiveAttempt int    // other PAYING attempts of the order
-	Parts       []*Payment
-	CouponOwner map[string]string // payment that used a coupon; "" if none did
 
 	Entity, ParentEntity    *Entity
 	Accounts                map[AccountKey]*Account
@@ -76,8 +72,6 @@ type Change struct {
 	Documents []Document
 	Holds     []Hold
 	Deposited *Payment // became the balance of a user: SettledIn is new
-
-	With []*Change // parts of the same step, each with its own entries
 }
 
 // Move is one line of the log.
@@ -158,32 +152,19 @@ func (c CreatePayment) Decide(v View) (*Change, Result) {
 		return refuse(p.State, "payment number %s exists with other content", c.PayNo)
 	}
 	ch := &Change{Cause: ByCore, At: c.At, Route: c.Route}
-	order, why := ch.orderOf(c, v.Order)
-	if why != "" {
-		return refuse(None, "%s", why)
+	switch o := v.Order; {
+	case o == nil:
+		ch.open(CreateOrder{Merchant: c.Merchant, OrderNo: c.OrderNo, AmountMinor: c.AmountMinor, Currency: c.Currency, NotifyURL: c.NotifyURL})
+	case o.AmountMinor != c.AmountMinor || o.Currency != c.Currency:
+		return refuse(None, "the order is about %s", money.Both(o.AmountMinor, money.Currency(o.Currency)))
+	case o.State != Paying:
+		return refuse(None, "the order is %s", o.State)
 	}
 	ch.Payment = &Payment{PayNo: c.PayNo, Merchant: c.Merchant, OrderNo: c.OrderNo, Channel: c.Channel, Account: c.Account,
-		AmountMinor: c.AmountMinor, Currency: c.Currency, State: Paying, Fee: c.fee, TradeType: c.TradeType, ExpiresAt: order.ExpiresAt,
+		AmountMinor: c.AmountMinor, Currency: c.Currency, State: Paying, Fee: c.fee, TradeType: c.TradeType,
 		CreatedAt: c.At, UpdatedAt: c.At}
 	ch.move("PAYMENT", c.PayNo, None, Paying, "")
 	return ch, Result{Done, Paying, ""}
-}
-
-// orderOf is the order that a payment is for, opened if it is not there; or why
-// it takes no payment.
-func (ch *Change) orderOf(c CreatePayment, o *Order) (*Order, string) {
-	switch {
-	case o == nil:
-		ch.open(CreateOrder{Merchant: c.Merchant, OrderNo: c.OrderNo, AmountMinor: c.AmountMinor, Currency: c.Currency, NotifyURL: c.NotifyURL})
-		return ch.Order, ""
-	case o.AmountMinor != c.AmountMinor || o.Currency != c.Currency:
-		return nil, "the order is about " + money.Both(o.AmountMinor, money.Currency(o.Currency))
-	case o.State != Paying:
-		return nil, fmt.Sprintf("the order is %s", o.State)
-	case o.ExpiresAt != 0 && c.At >= o.ExpiresAt:
-		return nil, "the time to pay the order is over"
-	}
-	return o, ""
 }
 
 func (c CreatePayment) invalid() string {
@@ -194,8 +175,6 @@ func (c CreatePayment) invalid() string {
 		return "the currency is not known"
 	case c.Merchant == "" || c.OrderNo == "" || c.PayNo == "" || c.Channel == "" || c.Account == "":
 		return "merchant, order, payment number, channel and account are all needed"
-	case strings.Contains(c.PayNo, partMark):
-		return "a number has no ~ in it"
 	}
 	return ""
 }
@@ -222,8 +201,6 @@ func (c MarkPaid) Decide(v View) (*Change, Result) {
 	switch {
 	case p == nil:
 		return nil, Result{Early, None, "no payment " + c.PayNo + " in the books"}
-	case p.Wallet != "":
-		return refuse(p.State, "%s", p.notChannels())
 	case p.AmountMinor != c.AmountMinor || p.Currency != c.Currency:
 		return refuse(p.State, "payment %s is about %s, the channel says %s", c.PayNo,
 			money.Both(p.AmountMinor, money.Currency(p.Currency)), money.Both(c.AmountMinor, money.Currency(c.Currency)))
@@ -237,7 +214,7 @@ func (c MarkPaid) Decide(v View) (*Change, Result) {
 		return c.log(p, LateSuccess, "the channel has the money under "+c.ChannelRef)
 	}
 	ch := &Change{Cause: c.By, At: c.at}
-	ch.pay(p, v, c.ChannelRef, c.PaidAt, c.Detail)
+	ch.pay(p, v.Order, c.ChannelRef, c.PaidAt, c.Detail)
 	return ch, Result{Done, Success, ""}
 }
 
@@ -248,28 +225,20 @@ func (c MarkPaid) log(p *Payment, effect Effect, reason string) (*Change, Result
 	return ch, Result{effect, p.State, reason}
 }
 
-// pay moves a payment to SUCCESS with all that belongs to it. The order is paid
-// if all parts are; parts that it does not need are given back.
-func (ch *Change) pay(p *Payment, v View, channelRef string, paidAt int64, detail string) {
-	was, o := p.State, v.Order
+// pay moves a payment to SUCCESS with all that belongs to it.
+func (ch *Change) pay(p *Payment, o *Order, channelRef string, paidAt int64, detail string) {
+	was := p.State
 	next := *p
 	next.State, next.ChannelRef, next.PaidAt, next.UpdatedAt = Success, channelRef, paidAt, ch.At
 	ch.Payment, ch.Entries, ch.Subject = &next, paid(&next), p.PayNo
 	ch.move("PAYMENT", p.PayNo, was, Success, detail)
-	if orderMoves.allows(o.State, Paid, ch.Cause) && ch.capture(v.Parts) {
-		ch.finish(o)
-	} else {
-		ch.release(v.Parts)
+	if orderMoves.allows(o.State, Paid, ch.Cause) {
+		order := *o
+		order.State, order.PaidBy, order.UpdatedAt = Paid, p.PayNo, ch.At
+		ch.Order = &order
+		ch.move("ORDER", o.OrderNo, o.State, Paid, p.PayNo)
 	}
 	ch.notify(o, "payment.success", &next, nil)
-}
-
-// finish moves an order to PAID by the payment of the change.
-func (ch *Change) finish(o *Order) {
-	order := *o
-	order.State, order.PaidBy, order.UpdatedAt = Paid, ch.Payment.PayNo, ch.At
-	ch.Order = &order
-	ch.move("ORDER", o.OrderNo, o.State, Paid, order.PaidBy)
 }
 
 // ClosePayment gives up waiting; the order closes with its last attempt.
@@ -290,24 +259,21 @@ func (c ClosePayment) Decide(v View) (*Change, Result) {
 		return refuse(None, "no payment %s in the books", c.PayNo)
 	case p.State == Closed:
 		return nil, Result{Already, Closed, ""}
-	case p.Wallet != "":
-		return refuse(p.State, "%s", p.notChannels())
 	case !paymentMoves.allows(p.State, Closed, ByCore):
 		return refuse(p.State, "payment %s is %s", c.PayNo, p.State)
 	}
 	ch := &Change{Cause: ByCore, At: c.At}
-	ch.close(p, v, c.Detail)
+	ch.close(p, v.Order, v.LiveAttempt, c.Detail)
 	return ch, Result{Done, Closed, ""}
 }
 
 // close moves a payment to CLOSED, and its order if no attempt is left.
-func (ch *Change) close(p *Payment, v View, detail string) {
-	next, o := *p, v.Order
+func (ch *Change) close(p *Payment, o *Order, live int, detail string) {
+	next := *p
 	next.State, next.UpdatedAt = Closed, ch.At
 	ch.Payment = &next
 	ch.move("PAYMENT", p.PayNo, p.State, Closed, detail)
-	ch.release(v.Parts)
-	if v.LiveAttempt == 0 && orderMoves.allows(o.State, Closed, ch.Cause) {
+	if live == 0 && orderMoves.allows(o.State, Closed, ch.Cause) {
 		order := *o
 		order.State, order.UpdatedAt = Closed, ch.At
 		ch.Order = &order
@@ -336,8 +302,6 @@ func (c FailPayment) Decide(v View) (*Change, Result) {
 		return nil, Result{Early, None, "no payment " + c.PayNo + " in the books"}
 	case p.State == Failed:
 		return nil, Result{Already, Failed, ""}
-	case p.Wallet != "":
-		return refuse(p.State, "%s", p.notChannels())
 	case !paymentMoves.allows(p.State, Failed, c.By):
 		return refuse(p.State, "payment %s is %s", c.PayNo, p.State)
 	}
@@ -345,7 +309,6 @@ func (c FailPayment) Decide(v View) (*Change, Result) {
 	next.State, next.UpdatedAt = Failed, c.At
 	ch := &Change{Payment: &next, Cause: c.By, At: c.At}
 	ch.move("PAYMENT", p.PayNo, p.State, Failed, c.Detail)
-	ch.release(v.Parts)
 	return ch, Result{Done, Failed, ""}
 }
 
@@ -364,14 +327,9 @@ func (ch *Change) notify(o *Order, event string, p *Payment, r *Refund) {
 	if r == nil {
 		n.ID = fmt.Sprintf("%s:%d:%s", p.PayNo, p.Version+1, event)
 		n.AmountMinor, n.Currency, n.ChannelRef = p.AmountMinor, p.Currency, p.ChannelRef
-		for _, part := range ch.With {
-			if p.State != Success || part.Payment.State == Success {
-				n.AmountMinor += part.Payment.AmountMinor // no more than the order is about
-			}
-		}
 	} else {
 		n.ID = fmt.Sprintf("%s:%d:%s", r.RefundNo, r.Version+1, event)
-		n.RefundNo, n.AmountMinor, n.Currency, n.ChannelRef = r.RefundNo, r.asked(), r.Currency, r.ChannelRefundRef
+		n.RefundNo, n.AmountMinor, n.Currency, n.ChannelRef = r.RefundNo, r.AmountMinor, r.Currency, r.ChannelRefundRef
 	}
 	ch.Notices = append(ch.Notices, n)
 }
