@@ -103,6 +103,13 @@ func (s *site) corePart(a *app) ([]part, error) {
 	return []part{
 		{"http", func(ctx context.Context) error { return s.serve(ctx, l, handler) }},
 		{"desk", desk.Run},
+		{"orders", func(ctx context.Context) error {
+			return every(ctx, endPause, func() {
+				if _, err := core.CloseEnded(ctx, s.db); err != nil && ctx.Err() == nil {
+					s.log.Error("orders not closed", "error", err)
+				}
+			})
+		}},
 		{"resume", func(ctx context.Context) error { _, err := merchants.Resume(ctx); return err }},
 		{"notices", func(ctx context.Context) error {
 			return every(ctx, noticePause, func() {
@@ -113,6 +120,9 @@ func (s *site) corePart(a *app) ([]part, error) {
 		}},
 	}, nil
 }
+
+// endPause is between two looks for orders whose time is over.
+const endPause = 10 * time.Second
 
 // noticePause is between two looks into the outbox.
 const noticePause = time.Second

@@ -99,7 +99,13 @@ func (s *site) newDesk(a *app, core *paycore.Core) (desk, error) {
 	if err := errors.Join(wrong...); err != nil {
 		return desk{}, err
 	}
-	d, err := gateway.NewDesk(s.db, core, s.db, lines, gateway.Options{Now: a.now, Log: s.log})
+	refund := map[string]bool{}
+	for _, m := range s.cfg.Merchants {
+		if m.LateSuccess != "" {
+			refund[m.ID] = m.LateSuccess == "refund"
+		}
+	}
+	d, err := gateway.NewDesk(s.db, core, s.db, lines, gateway.Options{Now: a.now, Log: s.log, RefundExtra: refund})
 	return desk{d, routes}, err
 }
 

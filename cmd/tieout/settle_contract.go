@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"tieout/internal/config"
 	"tieout/internal/fault"
 	"tieout/internal/money"
+	"tieout/internal/paycore"
 	"tieout/internal/pipeline"
 	"tieout/internal/settlement"
 	"tieout/schemas"
@@ -99,7 +102,39 @@ func (s *site) collection(ctx context.Context, date bizday.Date, extra map[strin
 		}
 		c.Accounts = append(c.Accounts, proof)
 	}
-	return c, unproven, nil
+	own, err := s.ownProof(ctx, c.Accounts, date, extra[paycore.OwnAccount])
+	c.Accounts = append(c.Accounts, own)
+	return c, unproven, err
+}
+
+// ownProof is the proof of what accounts of ours paid, which no statement shows:
+// a day of theirs is proven when every account's is, up to where all of them
+// looked. A part waits with the payment that leads it.
+func (s *site) ownProof(ctx context.Context, channels []settlement.AccountProof, date bizday.Date, extra []bizday.Date) (settlement.AccountProof, error) {
+	zone := s.accounts[0].Definition.Day()
+	p := settlement.AccountProof{Account: paycore.OwnAccount, Until: zone.Of(date).To, DateOf: zone.DateOf, Days: map[bizday.Date]settlement.Day{}, Carried: map[string]bool{}}
+	for _, c := range channels {
+		maps.Copy(p.Carried, c.Carried)
+	}
+	days, err := s.db.UnsettledDays(ctx, p.Account, p.Until, zone.DateOf)
+	if err != nil {
+		return p, err
+	}
+	for _, d := range append(days, extra...) {
+		whole, proven := settlement.Day{Watermark: math.MaxInt64}, true
+		for _, acct := range s.accounts {
+			day, _, why, err := s.provenDay(ctx, acct.Name, d)
+			if err != nil {
+				return p, err
+			}
+			proven = proven && why == ""
+			whole.Watermark = min(whole.Watermark, day.Watermark)
+		}
+		if proven {
+			p.Days[d] = whole
+		}
+	}
+	return p, nil
 }
 
 // accountProof reads the runs of the days whose items are not settled. What the
@@ -165,7 +200,7 @@ func (s *site) provenDay(ctx context.Context, account string, d bizday.Date) (da
 // batchCollection is a batch, and the collection as it would be made now for it
 // when its items are looked at again.
 func (s *site) batchCollection(ctx context.Context, id string) (settlement.Batch, settlement.Collect, error) {
-	zones := map[string]bizday.Day{}
+	zones := map[string]bizday.Day{paycore.OwnAccount: s.accounts[0].Definition.Day()}
 	for _, acct := range s.accounts {
 		zones[acct.Name] = acct.Definition.Day()
 	}

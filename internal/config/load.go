@@ -220,9 +220,15 @@ func (k *checker) local(l *Local) {
 	}
 }
 
+// ownAccount stands in the books where what pays is no channel's account.
+const ownAccount = "own"
+
 func (k *checker) account(p string, a *Account, channels []string, own bool) {
 	if !nameShape.MatchString(a.Name) {
 		k.bad(p+".name", "%q is not of the form a-z 0-9 - (at most 40)", a.Name)
+	}
+	if a.Name == ownAccount {
+		k.bad(p+".name", "is what the books call the accounts of ours")
 	}
 	if !own {
 		k.oneOf(p+".channel", a.Channel, channels)

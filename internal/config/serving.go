@@ -33,6 +33,10 @@ type Merchant struct {
 	Burst         int           `yaml:"burst"`           // default twice the rate
 	Accounts      []string      `yaml:"accounts"`        // that his payments may go over, the preferred first
 	NotifyKeyFile string        `yaml:"notify_key_file"` // secret that signs notices to him; "" = he gets none
+	// LateSuccess says what happens to his payments that succeed although their
+	// order is closed, or paid already: refund or manual; left out: what the
+	// account says.
+	LateSuccess string `yaml:"late_success"`
 }
 
 // MerchantKey is one key under a name that requests give.
@@ -111,6 +115,9 @@ func (k *checker) merchant(p string, c *Config, m *Merchant) {
 			k.bad(at+".id", "%q is used twice", id)
 		}
 		seen[m.Keys[i].ID] = true
+	}
+	if m.LateSuccess != "" {
+		k.oneOf(p+".late_success", m.LateSuccess, []string{"refund", "manual"})
 	}
 	for i, word := range m.Allow {
 		k.oneOf(fmt.Sprintf("%s.allow.%d", p, i), word, permissions)

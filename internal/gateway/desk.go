@@ -42,6 +42,9 @@ type Options struct {
 	Cool   time.Duration   // how long it stays closed [30 s]
 	Poll   time.Duration   // between two looks for due tasks [1 s]
 	Log    *slog.Logger    // nil: silent
+	// RefundExtra says by merchant what Account.RefundExtra says for all of an
+	// account.
+	RefundExtra map[string]bool
 }
 
 // DefaultLadder asks soon, then ever more rarely, for a month; then a person

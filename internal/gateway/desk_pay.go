@@ -25,9 +25,8 @@ func (d *Desk) Pay(ctx context.Context, payNo string, payer Payer) (Prepaid, err
 	if err != nil {
 		return Prepaid{}, err
 	}
-	expires := time.UnixMicro(p.CreatedAt).Add(l.PayWithin)
-	t, err := d.tasks.Intend(ctx, Task{Subject: ForPayment, Number: payNo, Account: p.Account, State: Intent,
-		Next: expires.UnixMicro(), ExpiresAt: expires.UnixMicro(), Payer: text})
+	expires := l.deadline(p)
+	t, err := d.tasks.Intend(ctx, Task{Subject: ForPayment, Number: payNo, Account: p.Account, State: Intent, Next: expires, ExpiresAt: expires, Payer: text})
 	if err != nil {
 		return Prepaid{}, err
 	}
@@ -58,6 +57,16 @@ func (d *Desk) payment(ctx context.Context, payNo string) (*paycore.Payment, *li
 		return nil, nil, fmt.Errorf("account %s has no gateway", p.Account)
 	}
 	return p, l, nil
+}
+
+// deadline is when the time of a payer is over: as the account says, but not
+// later than the order's own end.
+func (l *line) deadline(p *paycore.Payment) int64 {
+	at := time.UnixMicro(p.CreatedAt).Add(l.PayWithin).UnixMicro()
+	if p.ExpiresAt > 0 {
+		at = min(at, p.ExpiresAt)
+	}
+	return at
 }
 
 func readPrepaid(text string) (Prepaid, error) {
@@ -131,7 +140,7 @@ func (d *Desk) Close(ctx context.Context, payNo string) error {
 		return err
 	}
 	if p.State == paycore.Paying {
-		expires := time.UnixMicro(p.CreatedAt).Add(l.PayWithin).UnixMicro()
+		expires := l.deadline(p)
 		t, err := d.tasks.Intend(ctx, Task{Subject: ForPayment, Number: payNo, Account: p.Account, State: Intent, Next: expires, ExpiresAt: expires})
 		if err != nil {
 			return err

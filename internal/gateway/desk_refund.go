@@ -150,7 +150,11 @@ func (d *Desk) workExtra(ctx context.Context, t *Task) error {
 	if err != nil {
 		return err
 	}
-	if !l.RefundExtra {
+	refund, said := d.opt.RefundExtra[p.Merchant]
+	if !said {
+		refund = l.RefundExtra
+	}
+	if !refund {
 		return d.stuck(ctx, t, "the channel has money that the order does not need; the payment is "+string(p.State))
 	}
 	no := ExtraRefundNo(p.PayNo)

@@ -15,9 +15,10 @@ import (
 // NewOrder is what a merchant wants to be paid.
 type NewOrder struct {
 	OrderNo     string `json:"order_no" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9_-]+$" doc:"The merchant's own number."`
-	AmountMinor int64  `json:"amount_minor" minimum:"1" doc:"In the smallest unit of the currency: fen for CNY."`
+	AmountMinor int64  `json:"amount_minor" minimum:"0" doc:"In the smallest unit of the currency: fen for CNY. An order about nothing is paid at once."`
 	Currency    string `json:"currency" pattern:"^[A-Z]{3}$" example:"CNY"`
 	NotifyURL   string `json:"notify_url,omitempty" maxLength:"512" doc:"Where the merchant wants to hear of it: https."`
+	ExpiresAt   string `json:"expires_at,omitempty" format:"date-time" doc:"From then on nobody pays it, and it is closed; left out: never."`
 }
 
 // Order is an order as it stands.
@@ -28,6 +29,7 @@ type Order struct {
 	State       string    `json:"state" enum:"PAYING,PAID,CLOSED"`
 	PaidBy      string    `json:"paid_by,omitempty" doc:"The payment that paid it first."`
 	CreatedAt   string    `json:"created_at,omitempty" format:"date-time"`
+	ExpiresAt   string    `json:"expires_at,omitempty" format:"date-time"`
 	Payments    []Payment `json:"payments,omitempty" doc:"Its attempts, oldest first."`
 }
 
@@ -55,10 +57,17 @@ func (s *Server) createOrder(ctx context.Context, in *struct {
 			return nil, problem(c.lang, fault.New("E-6413", fault.V{"reason": "the address is not https", "place": "body.notify_url"}, nil))
 		}
 	}
-	return do(ctx, s, c, work[Order]{operation: CreateOrder, key: in.Key, subject: n.OrderNo,
-		commands: []paycore.Command{paycore.CreateOrder{Merchant: c.merchant.ID, OrderNo: n.OrderNo, AmountMinor: n.AmountMinor, Currency: n.Currency, NotifyURL: n.NotifyURL}},
+	create := paycore.CreateOrder{Merchant: c.merchant.ID, OrderNo: n.OrderNo, AmountMinor: n.AmountMinor, Currency: n.Currency, NotifyURL: n.NotifyURL}
+	if n.ExpiresAt != "" {
+		end, err := time.Parse(time.RFC3339, n.ExpiresAt)
+		if err != nil || end.Year() < 2000 || end.Year() > 9999 {
+			return nil, problem(c.lang, fault.New("E-6413", fault.V{"reason": "it is not a time", "place": "body.expires_at"}, nil))
+		}
+		create.ExpiresAt = end.UnixMicro()
+	}
+	return do(ctx, s, c, work[Order]{operation: CreateOrder, key: in.Key, subject: n.OrderNo, commands: []paycore.Command{create},
 		ended: func(r []paycore.Result) Order {
-			return Order{OrderNo: n.OrderNo, AmountMinor: n.AmountMinor, Currency: n.Currency, State: string(r[0].State)}
+			return Order{OrderNo: n.OrderNo, AmountMinor: n.AmountMinor, Currency: n.Currency, State: string(r[0].State), ExpiresAt: stamp(create.ExpiresAt)}
 		}})
 }
 
@@ -87,7 +96,8 @@ func (s *Server) order(ctx context.Context, merchant, orderNo string) (*Order, e
 	if o == nil {
 		return nil, fault.New("E-6416", fault.V{"number": fault.Quote(orderNo)}, nil)
 	}
-	out := &Order{OrderNo: o.OrderNo, AmountMinor: o.AmountMinor, Currency: o.Currency, State: string(o.State), PaidBy: o.PaidBy, CreatedAt: stamp(o.CreatedAt)}
+	out := &Order{OrderNo: o.OrderNo, AmountMinor: o.AmountMinor, Currency: o.Currency, State: string(o.State), PaidBy: o.PaidBy,
+		CreatedAt: stamp(o.CreatedAt), ExpiresAt: stamp(o.ExpiresAt)}
 	for _, p := range payments {
 		out.Payments = append(out.Payments, paymentView(p))
 	}
@@ -118,7 +128,7 @@ func (s *Server) finishClose(merchant string, lang fault.Lang) func(context.Cont
 			return Order{}, err
 		}
 		for _, p := range o.Payments {
-			if p.State != string(paycore.Paying) {
+			if p.State != string(paycore.Paying) || p.PartOf != "" { // a part follows what leads it
 				continue
 			}
 			if err := s.desk.Close(ctx, p.PayNo); err != nil {

@@ -14,10 +14,11 @@ import (
 
 // NewPayment is one attempt to pay an order.
 type NewPayment struct {
-	Channel string `json:"channel,omitempty" maxLength:"40" example:"wechat" doc:"Left out: the method decides, and the account that takes it at the lowest fee."`
-	Account string `json:"account,omitempty" maxLength:"40" doc:"Which of the merchant's accounts; left out: the first at the channel."`
-	Method  string `json:"method,omitempty" maxLength:"16" pattern:"^[A-Z0-9]*$" doc:"How the payer pays: NATIVE, JSAPI, H5, PRECREATE, PAGE, WAP, GATEWAY; left out: the channel's first."`
-	Payer   Payer  `json:"payer,omitempty"`
+	Channel string    `json:"channel,omitempty" maxLength:"40" example:"wechat" doc:"Left out: the method decides, and the account that takes it at the lowest fee."`
+	Account string    `json:"account,omitempty" maxLength:"40" doc:"Which of the merchant's accounts; left out: the first at the channel."`
+	Method  string    `json:"method,omitempty" maxLength:"16" pattern:"^[A-Z0-9]*$" doc:"How the payer pays: NATIVE, JSAPI, H5, PRECREATE, PAGE, WAP, GATEWAY; left out: the channel's first."`
+	Payer   Payer     `json:"payer,omitempty"`
+	Parts   []NewPart `json:"parts,omitempty" maxItems:"10" doc:"What balances, coupons and red packets pay; the channel has the rest, if any is left."`
 }
 
 // Payer is what some channels want to know of the payer.
@@ -40,6 +41,7 @@ type Payment struct {
 	Currency      string   `json:"currency"`
 	State         string   `json:"state" enum:"PAYING,SUCCESS,FAILED,CLOSED"`
 	ChannelRef    string   `json:"channel_ref,omitempty"`
+	PartOf        string   `json:"part_of,omitempty" doc:"The payment that leads this part of a combined payment."`
 	CreatedAt     string   `json:"created_at" format:"date-time"`
 	PaidAt        string   `json:"paid_at,omitempty" format:"date-time"`
 	Prepaid       *Prepaid `json:"prepaid,omitempty" doc:"What the payer needs to pay."`
@@ -61,7 +63,8 @@ type Form struct {
 
 func (s *Server) registerPayments() {
 	huma.Register(s.api, operation("pay", http.MethodPost, "/v1/orders/{order_no}/payments", "Pay an order",
-		"Starts a payment of the order at a channel and returns what the payer needs."), s.pay)
+		"Starts a payment of the order at a channel and returns what the payer needs. Parts that balances, coupons and red packets pay are set aside first; "+
+			"with the channel's part all of them are paid, or none. Without a rest for a channel the order is paid at once."), s.pay)
 	huma.Register(s.api, operation("query_payment", http.MethodGet, "/v1/payments/{pay_no}", "Query a payment", "Shows a payment."), s.queryPayment)
 }
 
@@ -80,7 +83,15 @@ func (s *Server) pay(ctx context.Context, in *struct {
 		return nil, s.trouble(c, err)
 	}
 	payNo := number("P")
-	account, why, err := s.account(c, in.Body, o.AmountMinor)
+	parts, rest, err := c.merchant.parts(in.Body, o.AmountMinor)
+	if err != nil {
+		return nil, s.trouble(c, err)
+	}
+	var account Account
+	var why string
+	if rest > 0 {
+		account, why, err = s.account(c, in.Body, rest)
+	}
 	var no *fault.Error
 	switch {
 	case errors.As(err, &no):
@@ -88,9 +99,13 @@ func (s *Server) pay(ctx context.Context, in *struct {
 	case err != nil:
 		return nil, s.trouble(c, err)
 	}
-	return do(ctx, s, c, work[Payment]{operation: Pay, key: in.Key, subject: payNo,
-		commands: []paycore.Command{paycore.CreatePayment{Merchant: c.merchant.ID, OrderNo: o.OrderNo, PayNo: payNo, Channel: account.Channel,
-			Account: account.Name, AmountMinor: o.AmountMinor, Currency: o.Currency, TradeType: in.Body.Method, Route: why}},
+	create := paycore.CreatePayment{Merchant: c.merchant.ID, OrderNo: o.OrderNo, PayNo: payNo, Channel: account.Channel,
+		Account: account.Name, AmountMinor: o.AmountMinor, Currency: o.Currency, TradeType: in.Body.Method, Route: why}
+	var command paycore.Command = create
+	if len(parts) > 0 {
+		command = paycore.CreateCombined{CreatePayment: create, Parts: parts}
+	}
+	return do(ctx, s, c, work[Payment]{operation: Pay, key: in.Key, subject: payNo, commands: []paycore.Command{command},
 		finish: s.finishPay(c, in.Body.Payer)})
 }
 
@@ -124,13 +139,19 @@ func (m *client) account(channel, name string) (Account, error) {
 	return Account{}, fault.New("E-6421", fault.V{"channel": fault.Quote(channel), "account": fault.Quote(name), "known": strings.Join(known, ", ")}, nil)
 }
 
-// finishPay gets from the channel what the payer needs. The books say what came
-// of a call that failed.
+// finishPay gets from the channel, if there is one, what the payer needs. The
+// books say what came of a call that failed.
 func (s *Server) finishPay(c *call, payer Payer) func(context.Context, string) (Payment, error) {
 	return func(ctx context.Context, payNo string) (Payment, error) {
-		prepaid, failure := s.desk.Pay(ctx, payNo, payer)
 		p, err := s.books.PaymentOf(ctx, c.merchant.ID, payNo)
 		if err != nil {
+			return Payment{}, err
+		}
+		if p.Wallet != "" {
+			return paymentView(p), nil
+		}
+		prepaid, failure := s.desk.Pay(ctx, payNo, payer)
+		if p, err = s.books.PaymentOf(ctx, c.merchant.ID, payNo); err != nil {
 			return Payment{}, err
 		}
 		out := paymentView(p)
@@ -175,6 +196,6 @@ func (s *Server) payment(ctx context.Context, c *call, payNo string) (*paycore.P
 
 func paymentView(p *paycore.Payment) Payment {
 	return Payment{PayNo: p.PayNo, OrderNo: p.OrderNo, Channel: p.Channel, Account: p.Account, Method: p.TradeType, AmountMinor: p.AmountMinor,
-		RefundedMinor: p.RefundedMinor, Currency: p.Currency, State: string(p.State), ChannelRef: p.ChannelRef,
+		RefundedMinor: p.RefundedMinor, Currency: p.Currency, State: string(p.State), ChannelRef: p.ChannelRef, PartOf: p.PartOf,
 		CreatedAt: stamp(p.CreatedAt), PaidAt: stamp(p.PaidAt)}
 }

@@ -160,8 +160,9 @@ func (b *books) follow(account string, within time.Duration, from, through, at i
 		text string
 		args []any
 	}{
-		{insert + `SELECT 'PAYMENT', p.pay_no, p.account, 'INTENT', 0, p.created_us + $1, p.created_us + $1, '', '', '', 1, $2, $2
-			FROM order_event e JOIN payment p ON p.pay_no = e.ref
+		{insert + `SELECT 'PAYMENT', p.pay_no, p.account, 'INTENT', 0, p.deadline_us, p.deadline_us, '', '', '', 1, $2, $2
+			FROM order_event e JOIN (SELECT *, CASE WHEN expires_us > 0 AND expires_us < created_us + $1 THEN expires_us ELSE created_us + $1 END AS deadline_us FROM payment) p
+				ON p.pay_no = e.ref
 			WHERE e.seq > $3 AND e.seq <= $4 AND e.subject = 'PAYMENT' AND e.from_state = '' AND p.account = $5 AND p.state = 'PAYING'
 			ON CONFLICT (subject, number) DO NOTHING`, []any{within.Microseconds(), at, from, through, account}},
 		{insert + `SELECT 'REFUND', r.refund_no, r.account, 'INTENT', 0, $1, 0, '', '', '', 1, $1, $1

@@ -265,3 +265,14 @@ func (db *DB) snapshot(ctx context.Context, do func(*books) error) error {
 	defer t.Rollback()
 	return do(db.books(ctx, t))
 }
+
+// EndedOrders lists orders whose time is over; see paycore.Ends.
+func (db *DB) EndedOrders(ctx context.Context, now int64, limit int) (list []paycore.OrderKey, err error) {
+	rows, err := db.sql.QueryContext(ctx, `SELECT merchant, order_no FROM customer_order o WHERE state = 'PAYING' AND expires_us > 0 AND expires_us <= $1
+		AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.merchant = o.merchant AND p.order_no = o.order_no AND p.state = 'PAYING')
+		ORDER BY expires_us, merchant, order_no LIMIT $2`, now, limit)
+	return scanAll(rows, err, func(row scanner) (k paycore.OrderKey, err error) {
+		err = row.Scan(&k.Merchant, &k.OrderNo)
+		return k, err
+	}, "look for orders whose time is over")
+}

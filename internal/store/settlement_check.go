@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -122,6 +123,13 @@ func (s *settler) mayNotSettle(b *settlement.Batch, c *settlement.Collect) ([]wa
 			if item.RefundsOpen, err = s.refundsOpen(e.PayNo); err != nil {
 				return err
 			}
+		}
+		if e.Account == paycore.OwnAccount && e.Kind == settlement.Payment {
+			p, err := s.payment(e.PayNo)
+			if err != nil {
+				return nil, err
+			}
+			item.No = cmp.Or(p.PartOf, item.No)
 		}
 		account := c.Account(e.Account)
 		if account == nil {

@@ -208,6 +208,7 @@ func (w *collector) takePayment(no string) error {
 	if item.SplitHeld, err = w.held(p.Merchant, p.OrderNo); err != nil {
 		return err
 	}
+	item.No = cmp.Or(p.PartOf, no) // a part waits with what leads it
 	reason := w.c.Waits(w.account, contract, item)
 	if reason == "" {
 		e, ok, err := settlement.ClearPayment(contract, p)
