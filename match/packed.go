@@ -84,12 +84,30 @@ func (x *cells) pack(b []byte, hash uint64, before int32, base int64) []byte {
 	at, n2 := put(b, at, uint64(x.amount))
 	at, n3 := put(b, at, zigzag(t))
 	at, n4 := put(b, at, zigzag(x.fee.minor))
-	at, n5 := put(b, at, rare)
-	at, n6 := put(b, at, uint64(len(x.key))>>8)
+	n5, n6 := 0, 0
+	if rare != 0 || len(x.key) > 255 { // seldom
+		at, n5 = put(b, at, rare)
+		at, n6 = put(b, at, uint64(len(x.key))>>8)
+	}
 	head := b[start : start+packedHead : start+packedHead]
 	binary.LittleEndian.PutUint64(head, hash&(1<<32-1)|uint64(x.kind)<<32|uint64(x.status)<<40|uint64(x.currency)<<48|flags<<56)
 	binary.LittleEndian.PutUint32(head[8:], uint32(n1|n2<<4|n3<<8|n4<<12|n5<<16|n6<<20|len(x.key)<<24))
-	return append(b[:at], x.key...)
+	return appendKey(b[:at], x.key)
+}
+
+// appendKey appends a key. Nearly all have at most 32 bytes, and more behind
+// them and behind b: so many are copied in one move, whatever the length.
+func appendKey(b, key []byte) []byte {
+	n := len(b)
+	if len(key) > 32 || cap(key) < 32 || cap(b)-n < 32 {
+		return append(b, key...)
+	}
+	from, to := key[:32], b[n:n+32]
+	binary.LittleEndian.PutUint64(to, binary.LittleEndian.Uint64(from))
+	binary.LittleEndian.PutUint64(to[8:], binary.LittleEndian.Uint64(from[8:]))
+	binary.LittleEndian.PutUint64(to[16:], binary.LittleEndian.Uint64(from[16:]))
+	binary.LittleEndian.PutUint64(to[24:], binary.LittleEndian.Uint64(from[24:]))
+	return b[:n+len(key)]
 }
 
 // packedRow is a packed row and what follows it, slack bytes at least.

@@ -89,6 +89,22 @@ func classOf(b []byte) (class uint8) {
 	return 0
 }
 
+// onlyDigits tells whether an id of eight bytes or more consists of digits.
+func onlyDigits(b []byte) bool {
+	if len(b) < 8 {
+		return false
+	}
+	last := b[len(b)-8:]
+	other := otherThanDigits(word(last))
+	for ; len(b) > 8; b = b[8:] {
+		other |= otherThanDigits(word(b))
+	}
+	return other&highs == 0
+}
+
+// otherThanDigits sets the high bit of some byte if one of w is no digit.
+func otherThanDigits(w uint64) uint64 { return (w - '0'*ones) | (w + (0x7F-'9')*ones) | w }
+
 // between sets the high bit of each byte from first to last. A byte above 0x7F
 // spoils the word.
 func between(w, first, last uint64) uint64 {

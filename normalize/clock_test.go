@@ -1,6 +1,7 @@
 package normalize
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -171,4 +172,32 @@ func FuzzLayout(f *testing.F) {
 			t.Fatalf("%q is refused: %q", s, why)
 		}
 	})
+}
+
+// The eight bytes of a time of day are read as their parts are, whatever they
+// hold.
+func TestColonClock(t *testing.T) {
+	colons := mustLayout(t, "yyyyMMdd HH:mm:ss")
+	parts := *colons
+	if parts.colons = false; !colons.colons {
+		t.Fatal("not read as eight bytes")
+	}
+	rng, right := rand.New(rand.NewPCG(8, 8)), 0
+	for range 200_000 {
+		cell := fmt.Appendf(nil, "20261120 %02d:%02d:%02d", rng.IntN(26), rng.IntN(62), rng.IntN(62))
+		if rng.IntN(3) == 0 {
+			cell[9+rng.IntN(8)] = byte(rng.IntN(256))
+		}
+		got, ok := colons.clock(cell)
+		want, wanted := parts.clock(cell)
+		if ok != wanted || ok && got != want {
+			t.Fatalf("%q: %d %v, not %d %v", cell, got, ok, want, wanted)
+		}
+		if ok {
+			right++
+		}
+	}
+	if right < 50_000 {
+		t.Errorf("only %d were right", right)
+	}
 }

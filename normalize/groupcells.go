@@ -9,14 +9,25 @@ import (
 // The loops over the cells of one column. Each leaves a row that it does not
 // understand, or that is wrong, to the row's own path.
 
+// readIDs looks at an id only if it is not the one before, as long as none was
+// another: a column with one id has it in all rows.
 func (g *group) readIDs(c *column, col int) {
-	cells := &g.cells[col]
-	for i := range g.n {
-		cell := cells[i].of(g.text)
-		if c.absent(cell) {
+	cells, before, repeats := g.cells[col][:g.n], []byte(nil), true
+	for i, s := range cells {
+		cell := s.of(g.text)
+		if len(cell) <= c.longestNone && c.absent(cell) {
 			cells[i] = span{}
-		} else if checkID(cell, c.digits, c.max) != "" {
+			continue
+		}
+		if repeats = repeats && (before == nil || string(cell) == string(before)); repeats && before != nil {
+			continue
+		}
+		if before = cell; c.digits && len(cell) <= c.max && onlyDigits(cell) {
+			continue
+		}
+		if checkID(cell, c.digits, c.max) != "" {
 			g.odd |= 1 << uint(i)
+			repeats = false
 		}
 	}
 }
@@ -65,8 +76,13 @@ func (g *group) readCounts(c *column, col int) {
 	}
 }
 
-// readWords looks a word up only if it is not that of the row before.
+// readWords looks a word up only if it is not that of the row before, and none
+// where any will do.
 func (g *group) readWords(c *column, col int) {
+	if len(c.words) == 0 && c.open {
+		g.words[col] = otherWords
+		return
+	}
 	out, before, w := &g.words[col], []byte(nil), c.word(nil)
 	for i := range g.rows[:g.n] {
 		if cell := g.cell(col, i); string(cell) != string(before) {
@@ -77,6 +93,13 @@ func (g *group) readWords(c *column, col int) {
 		}
 	}
 }
+
+var otherWords = func() (words [groupRows]uint8) {
+	for i := range words {
+		words[i] = otherWord
+	}
+	return words
+}()
 
 func (r *rowReader) readTimes(c *column, col int) {
 	g, valid := &r.group, uint64(0)

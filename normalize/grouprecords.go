@@ -26,15 +26,38 @@ func (r *rowReader) checkGroup(rule *rule, rows uint64) (odd uint64) {
 	if rule.settle >= 0 {
 		odd |= g.unfit(rule.settle, rule.settleSign)
 	}
-	for rest := rows &^ odd; rest != 0; rest &= rest - 1 {
-		i := bits.TrailingZeros64(rest)
+	left := rows &^ odd
+	if rule.sumEquals >= 0 {
+		for rest := left; rest != 0; rest &= rest - 1 {
+			i := bits.TrailingZeros64(rest)
+			if !rule.addsUp(func(col int) int64 { return g.numbers[col][i] }) {
+				odd |= 1 << uint(i)
+			}
+		}
+	}
+	return (odd | r.eventGroup(rule, left)) & rows
+}
+
+// eventGroup tells when the rows happened, and returns those of which it cannot.
+// Mostly one cell says it.
+func (r *rowReader) eventGroup(rule *rule, rows uint64) (odd uint64) {
+	g := &r.group
+	if at := rule.event; at >= 0 && r.p.columns[at].op == opTime && rows&^g.valid[at] == 0 {
+		for ; rows != 0; rows &= rows - 1 {
+			i := bits.TrailingZeros64(rows) & 63
+			g.events[i] = g.numbers[at][i]
+		}
+		return 0
+	}
+	for ; rows != 0; rows &= rows - 1 {
+		i := bits.TrailingZeros64(rows)
 		t, why := r.event(rule, func(col int) (int64, bool) { return g.numbers[col][i], g.valid[col]>>uint(i)&1 != 0 })
 		g.events[i] = t
-		if why != "" || rule.sumEquals >= 0 && !rule.addsUp(func(col int) int64 { return g.numbers[col][i] }) {
+		if why != "" {
 			odd |= 1 << uint(i)
 		}
 	}
-	return odd & rows
+	return odd
 }
 
 // unfit has the bits of the rows whose amount has the wrong sign, or is too
@@ -66,9 +89,7 @@ func (r *rowReader) recordGroup(rule *rule, first, end int, b *block) {
 	}
 	r.appendTexts(&out.StatusRaw, rule.statusRaw, first, end)
 	out.AmountMinor = g.appendAbsolute(out.AmountMinor, rule.amount, first, end)
-	for range n {
-		appendShort(&out.Currency, r.currency)
-	}
+	appendCopies(&out.Currency, r.currency, n)
 	out.SettleMinor = g.appendAbsolute(out.SettleMinor, rule.settle, first, end)
 	out.SettleValid = fill(out.SettleValid, rule.settle >= 0, n)
 	r.appendFees(rule, first, end, b)
@@ -107,6 +128,26 @@ func fill[T any](to []T, v T, n int) []T {
 		to[at+i] = v
 	}
 	return to
+}
+
+// appendCopies appends a short text n times; it has room behind it.
+func appendCopies(to *schemas.Text, v []byte, n int) {
+	at := len(to.Bytes)
+	to.Bytes, to.Ends = slices.Grow(to.Bytes, n*len(v)+8), slices.Grow(to.Ends, n)
+	if len(v) > 8 {
+		for range n {
+			to.Append(v)
+		}
+		return
+	}
+	w, out := word(v[:8]), to.Bytes[:at+n*len(v)+8]
+	ends := to.Ends[len(to.Ends) : len(to.Ends)+n]
+	for i := range ends {
+		binary.LittleEndian.PutUint64(out[at:], w)
+		at += len(v)
+		ends[i] = uint32(at)
+	}
+	to.Bytes, to.Ends = out[:at], to.Ends[:len(to.Ends)+n]
 }
 
 // appendIDs appends the values of a column that need no more looking at.

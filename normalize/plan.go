@@ -64,12 +64,14 @@ type column struct {
 	decimals int
 	max      int
 	none     [][]byte
-	words    [][]byte
-	layout   *layout
-	dated    int // bytes of a time's cell that tell its date, if they come first, else 0
-	masks    personal.Numbers
-	unescape []replacement
-	escape   byte // that every replaced text begins with
+	// longestNone is how many bytes the longest of them has.
+	longestNone int
+	words       [][]byte
+	layout      *layout
+	dated       int // bytes of a time's cell that tell its date, if they come first, else 0
+	masks       personal.Numbers
+	unescape    []replacement
+	escape      byte // that every replaced text begins with
 }
 
 type replacement struct{ from, to []byte }
@@ -191,6 +193,7 @@ func compileColumn(c channels.Column, exp int) (column, error) {
 	out.sign = signOf(c.Sign)
 	for _, n := range c.None {
 		out.none = append(out.none, []byte(n))
+		out.longestNone = max(out.longestNone, len(n))
 	}
 	if len(c.Words) > maxWords {
 		return out, fmt.Errorf("more than %d words", maxWords)
