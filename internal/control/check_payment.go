@@ -6,9 +6,10 @@ import "tieout/internal/fault"
 // payment:<number>:<version>. The range of names is one walk of the key.
 const (
 	paymentJournals = `j.id > 'payment:' || p.pay_no || ':' AND j.id < 'payment:' || p.pay_no || ';'`
-	// movedByCore: nobody but the channel itself said that it is paid.
+	// movedByCore: nobody but the channel itself said that it is paid, or an
+	// account of ours paid it.
 	movedByCore = `NOT EXISTS (SELECT 1 FROM order_event e WHERE e.ref = p.pay_no AND e.subject = 'PAYMENT' AND e.to_state = 'SUCCESS'
-		AND e.from_state <> 'SUCCESS' AND e.cause NOT IN ('answer','notification'))`
+		AND e.from_state <> 'SUCCESS' AND e.cause NOT IN ('answer','notification','core'))`
 	paymentMoved = `p.pay_no IN ({moved})`
 )
 
@@ -39,7 +40,7 @@ var paymentChecks = []Check{
 		Name: fault.Text{EN: "one success is in the journal twice", ZH: "同一笔支付成功重复记账"},
 		Hits: `SELECT p.pay_no, 'amount=' || p.amount_minor || ' currency=' || p.currency FROM payment p
 			WHERE (SELECT COUNT(*) FROM journal j WHERE ` + paymentJournals + `) > (SELECT COUNT(*) FROM order_event e WHERE e.ref = p.pay_no
-				AND e.subject = 'PAYMENT' AND e.to_state = 'SUCCESS' AND e.from_state <> 'SUCCESS' AND e.cause IN ('answer','notification'))`,
+				AND e.subject = 'PAYMENT' AND e.to_state = 'SUCCESS' AND e.from_state <> 'SUCCESS' AND e.cause IN ('answer','notification','core'))`,
 		Moved: paymentMoved},
 	{ID: "payment.state", Kind: Consistency, Priority: 1, Do: stopPayouts,
 		Name: fault.Text{EN: "a payment's state is not the last one in the log", ZH: "支付状态与事件日志最后一条不一致"},
@@ -56,11 +57,12 @@ var paymentChecks = []Check{
 		Name: fault.Text{EN: "an order is paid by a payment that did not succeed, or that is about another amount", ZH: "订单已支付，但其支付单未成功或金额不符"},
 		Hits: `SELECT p.pay_no, 'order=' || o.order_no || ' order_amount=' || o.amount_minor || ' payment=' || p.state || ' amount=' || p.amount_minor
 			FROM payment p JOIN customer_order o ON o.merchant = p.merchant AND o.order_no = p.order_no
-			WHERE o.paid_by = p.pay_no AND (p.state <> 'SUCCESS' OR p.amount_minor <> o.amount_minor OR p.currency <> o.currency)`,
+			WHERE o.paid_by = p.pay_no AND (p.state <> 'SUCCESS' OR p.currency <> o.currency
+				OR p.amount_minor + COALESCE((SELECT SUM(x.amount_minor) FROM payment x WHERE x.part_of = p.pay_no AND x.part_of <> '' AND x.state = 'SUCCESS'), 0) <> o.amount_minor)`,
 		Moved: paymentMoved},
 	{ID: "order.no_payment", Kind: Consistency, Priority: 1, Do: stopPayouts,
 		Name: fault.Text{EN: "an order is paid by a payment that it does not have", ZH: "订单已支付，但无对应支付单"},
-		Hits: `SELECT o.merchant || '/' || o.order_no, 'paid_by=' || o.paid_by FROM customer_order o WHERE o.state = 'PAID'
+		Hits: `SELECT o.merchant || '/' || o.order_no, 'paid_by=' || o.paid_by FROM customer_order o WHERE o.state = 'PAID' AND o.amount_minor > 0
 			AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.pay_no = o.paid_by AND p.merchant = o.merchant AND p.order_no = o.order_no)`},
 	{ID: "order.not_paid", Kind: Consistency, Priority: 1, Do: toTheDesk,
 		Name: fault.Text{EN: "a payment succeeded, its money was not given back, and its order is not paid", ZH: "支付成功且未退款，但订单未支付"},
@@ -72,10 +74,16 @@ var paymentChecks = []Check{
 		Name: fault.Text{EN: "an order was paid twice; the second payment is neither refunded nor in a case", ZH: "订单重复支付，第二笔既未退款也无差错单"},
 		Hits: `SELECT p.pay_no, 'order=' || o.order_no || ' first=' || o.paid_by || ' left=' || (p.amount_minor - p.refunded_minor)
 			FROM payment p JOIN customer_order o ON o.merchant = p.merchant AND o.order_no = p.order_no
-			WHERE p.state = 'SUCCESS' AND o.state = 'PAID' AND o.paid_by <> p.pay_no AND p.refunded_minor < p.amount_minor
+			WHERE p.state = 'SUCCESS' AND o.state = 'PAID' AND o.paid_by <> p.pay_no AND o.paid_by <> p.part_of AND p.refunded_minor < p.amount_minor
 			AND NOT EXISTS (SELECT 1 FROM recon_case c WHERE c.account = p.account AND c.kind = 'PAYMENT' AND c.key = p.pay_no)
 			AND NOT EXISTS (SELECT 1 FROM channel_task t WHERE t.subject = 'EXTRA' AND t.number = p.pay_no AND t.state <> 'DONE')`,
 		Moved: paymentMoved},
+	{ID: "payment.parts", Kind: Correctness, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "a part of a combined payment went another way than what leads it", ZH: "组合支付的分项与主支付结果不一致"},
+		Hits: `SELECT p.pay_no, 'lead=' || l.pay_no || ' lead_state=' || l.state || ' state=' || p.state || ' amount=' || p.amount_minor
+			FROM payment p JOIN payment l ON l.pay_no = p.part_of JOIN customer_order o ON o.merchant = l.merchant AND o.order_no = l.order_no
+			WHERE p.part_of <> '' AND ((p.state = 'SUCCESS') <> (o.paid_by = l.pay_no) OR p.state = 'PAYING' AND l.state <> 'PAYING')`,
+		Moved: `(` + paymentMoved + ` OR p.part_of IN ({moved}))`},
 	{ID: "payment.fee", Kind: Limit, Priority: 2, Do: fault.Text{EN: "Ledger: compare the rate card with the contract.", ZH: "账务：核对费率表与渠道合同。"},
 		Name:  fault.Text{EN: "an accrued fee is negative, or more than the payment", ZH: "预提手续费为负或超过支付金额"},
 		Hits:  `SELECT p.pay_no, 'fee=' || p.fee_minor || ' amount=' || p.amount_minor FROM payment p WHERE (p.fee_minor < 0 OR p.fee_minor > p.amount_minor)`,
@@ -83,7 +91,7 @@ var paymentChecks = []Check{
 	{ID: "notice.missing", Kind: Consistency, Priority: 2, Do: fault.Text{EN: "Payments: tell the merchant by hand; find out what wrote without its notice.", ZH: "支付：人工通知商户，并查明漏发原因。"},
 		Name: fault.Text{EN: "a payment succeeded and no notice to the merchant was written", ZH: "支付成功但未生成商户通知"},
 		Hits: `SELECT p.pay_no, 'order=' || o.order_no FROM payment p JOIN customer_order o ON o.merchant = p.merchant AND o.order_no = p.order_no
-			WHERE p.state = 'SUCCESS' AND o.notify_url <> '' AND NOT EXISTS (SELECT 1 FROM outbox x
+			WHERE p.state = 'SUCCESS' AND p.part_of = '' AND o.notify_url <> '' AND NOT EXISTS (SELECT 1 FROM outbox x
 				WHERE x.id > p.pay_no || ':' AND x.id < p.pay_no || ';' AND x.id LIKE '%:payment.success') AND ` + movedByCore,
 		Moved: paymentMoved},
 }
@@ -110,11 +118,12 @@ var refundChecks = []Check{
 				<> CASE WHEN r.state IN ('PROCESSING','FAILED') THEN -r.amount_minor ELSE 0 END`,
 		Moved: `r.refund_no IN ({moved})`},
 	{ID: "refund.out", Kind: Consistency, Priority: 1, Do: stopPayouts,
-		Name: fault.Text{EN: "a refund succeeded and the journal did not take its money from the channel", ZH: "退款成功，但凭证未减少渠道待清算"},
+		Name: fault.Text{EN: "a refund succeeded and the journal did not take its money from the channel, or give it to the account of ours", ZH: "退款成功，但凭证未减少渠道待清算或未退回我方账户"},
 		Hits: `SELECT r.refund_no, 'amount=' || r.amount_minor FROM refund r WHERE r.state = 'SUCCESS'
 			AND NOT EXISTS (SELECT 1 FROM order_event e WHERE e.ref = r.refund_no AND e.subject = 'REFUND' AND e.cause IN ('fix','fix_approved','reverse'))
-			AND NOT EXISTS (SELECT 1 FROM journal j JOIN posting x ON x.txn = j.id
-				WHERE ` + refundJournals + ` AND x.account = 'clearing:' || r.channel || ':' || r.account AND x.amount_minor = -r.amount_minor)`,
+			AND NOT EXISTS (SELECT 1 FROM journal j JOIN posting x ON x.txn = j.id JOIN payment p ON p.pay_no = r.pay_no
+				WHERE ` + refundJournals + ` AND x.amount_minor = -r.amount_minor
+				AND x.account = CASE WHEN p.wallet <> '' THEN p.wallet ELSE 'clearing:' || r.channel || ':' || r.account END)`,
 		Moved: `r.refund_no IN ({moved})`},
 	{ID: "refund.state", Kind: Consistency, Priority: 1, Do: stopPayouts,
 		Name: fault.Text{EN: "a refund's state is not the last one in the log", ZH: "退款状态与事件日志最后一条不一致"},

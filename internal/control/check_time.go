@@ -19,6 +19,10 @@ var timeChecks = []Check{
 	{ID: "payment.waits", Kind: Timeliness, Priority: 3, Do: toTheDesk,
 		Name: fault.Text{EN: "a payment has waited for its payer for a week", ZH: "支付单待付超过七天"},
 		Hits: `SELECT p.pay_no, 'created_us=' || p.created_us FROM payment p WHERE p.state = 'PAYING' AND p.created_us < {now} - 604800000000`},
+	{ID: "order.expired", Kind: Timeliness, Priority: 2, Do: toTheDesk, Often: true,
+		Name: fault.Text{EN: "the time to pay an order was over an hour ago and it is not closed", ZH: "订单已过支付时限一小时仍未关闭"},
+		Hits: `SELECT o.merchant || '/' || o.order_no, 'expires_us=' || o.expires_us FROM customer_order o
+			WHERE o.state = 'PAYING' AND o.expires_us > 0 AND o.expires_us < {now} - 3600000000`},
 	{ID: "refund.waits", Kind: Timeliness, Priority: 2, Do: toTheDesk,
 		Name: fault.Text{EN: "a refund has been on its way for a week", ZH: "退款处理中超过七天"},
 		Hits: `SELECT r.refund_no, 'created_us=' || r.created_us FROM refund r WHERE r.state = 'PROCESSING' AND r.created_us < {now} - 604800000000`},

@@ -28,7 +28,7 @@ var ledgerPhrases = []Text{
 	{"withdrawal {number} is {state}", "提现 {number} 状态为 {state}"},
 
 	{"accounts whose balance is not the sum of their postings", "余额与分录合计不符的账户"},
-	{"accounts that hold frozen what no freeze or withdrawal set aside", "冻结额与冻结及提现单据不符的账户"},
+	{"accounts that hold frozen what no freeze, withdrawal or payment set aside", "冻结额与冻结、提现及支付单据不符的账户"},
 	{"freezes that gave back something else than was asked for", "解冻额与解冻单据不符的冻结"},
 	{"accounts below zero that may not be", "不得为负却为负的账户"},
 	{"payments that became a balance without their document, and documents without theirs", "转为余额而无单据的支付，以及无对应支付的单据"},

@@ -2,6 +2,7 @@ package paycore
 
 import (
 	"fmt"
+	"strings"
 
 	"tieout/internal/money"
 )
@@ -23,7 +24,8 @@ type Reads struct {
 	Account           string
 	ChannelRef        string // who else has this channel number
 	ChannelRefundRef  string
-	Attempts          bool // count the other PAYING attempts of the order, all of them without a PayNo
+	Attempts          bool     // count the other PAYING attempts of the order, all of them without a PayNo
+	Coupons           []string // who used them
 
 	Entity, ParentEntity    string
 	Accounts                []AccountKey // a currency of "" is the payment's
@@ -39,6 +41,8 @@ type View struct {
 	Refund      *Refund
 	RefOwner    string // the payment or refund that has the channel number already; "" if none
 	LiveAttempt int    // other PAYING attempts of the order
+	Parts       []*Payment
+	CouponOwner map[string]string // payment that used a coupon; "" if none did
 
 	Entity, ParentEntity    *Entity
 	Accounts                map[AccountKey]*Account
@@ -72,6 +76,8 @@ type Change struct {
 	Documents []Document
 	Holds     []Hold
 	Deposited *Payment // became the balance of a user: SettledIn is new
+
+	With []*Change // parts of the same step, each with its own entries
 }
 
 // Move is one line of the log.
@@ -152,19 +158,32 @@ func (c CreatePayment) Decide(v View) (*Change, Result) {
 		return refuse(p.State, "payment number %s exists with other content", c.PayNo)
 	}
 	ch := &Change{Cause: ByCore, At: c.At, Route: c.Route}
-	switch o := v.Order; {
-	case o == nil:
-		ch.open(CreateOrder{Merchant: c.Merchant, OrderNo: c.OrderNo, AmountMinor: c.AmountMinor, Currency: c.Currency, NotifyURL: c.NotifyURL})
-	case o.AmountMinor != c.AmountMinor || o.Currency != c.Currency:
-		return refuse(None, "the order is about %s", money.Both(o.AmountMinor, money.Currency(o.Currency)))
-	case o.State != Paying:
-		return refuse(None, "the order is %s", o.State)
+	order, why := ch.orderOf(c, v.Order)
+	if why != "" {
+		return refuse(None, "%s", why)
 	}
 	ch.Payment = &Payment{PayNo: c.PayNo, Merchant: c.Merchant, OrderNo: c.OrderNo, Channel: c.Channel, Account: c.Account,
-		AmountMinor: c.AmountMinor, Currency: c.Currency, State: Paying, Fee: c.fee, TradeType: c.TradeType,
+		AmountMinor: c.AmountMinor, Currency: c.Currency, State: Paying, Fee: c.fee, TradeType: c.TradeType, ExpiresAt: order.ExpiresAt,
 		CreatedAt: c.At, UpdatedAt: c.At}
 	ch.move("PAYMENT", c.PayNo, None, Paying, "")
 	return ch, Result{Done, Paying, ""}
+}
+
+// orderOf is the order that a payment is for, opened if it is not there; or why
+// it takes no payment.
+func (ch *Change) orderOf(c CreatePayment, o *Order) (*Order, string) {
+	switch {
+	case o == nil:
+		ch.open(CreateOrder{Merchant: c.Merchant, OrderNo: c.OrderNo, AmountMinor: c.AmountMinor, Currency: c.Currency, NotifyURL: c.NotifyURL})
+		return ch.Order, ""
+	case o.AmountMinor != c.AmountMinor || o.Currency != c.Currency:
+		return nil, "the order is about " + money.Both(o.AmountMinor, money.Currency(o.Currency))
+	case o.State != Paying:
+		return nil, fmt.Sprintf("the order is %s", o.State)
+	case o.ExpiresAt != 0 && c.At >= o.ExpiresAt:
+		return nil, "the time to pay the order is over"
+	}
+	return o, ""
 }
 
 func (c CreatePayment) invalid() string {
@@ -175,6 +194,8 @@ func (c CreatePayment) invalid() string {
 		return "the currency is not known"
 	case c.Merchant == "" || c.OrderNo == "" || c.PayNo == "" || c.Channel == "" || c.Account == "":
 		return "merchant, order, payment number, channel and account are all needed"
+	case strings.Contains(c.PayNo, partMark):
+		return "a number has no ~ in it"
 	}
 	return ""
 }
@@ -201,6 +222,8 @@ func (c MarkPaid) Decide(v View) (*Change, Result) {
 	switch {
 	case p == nil:
 		return nil, Result{Early, None, "no payment " + c.PayNo + " in the books"}
+	case p.Wallet != "":
+		return refuse(p.State, "%s", p.notChannels())
 	case p.AmountMinor != c.AmountMinor || p.Currency != c.Currency:
 		return refuse(p.State, "payment %s is about %s, the channel says %s", c.PayNo,
 			money.Both(p.AmountMinor, money.Currency(p.Currency)), money.Both(c.AmountMinor, money.Currency(c.Currency)))
@@ -214,7 +237,7 @@ func (c MarkPaid) Decide(v View) (*Change, Result) {
 		return c.log(p, LateSuccess, "the channel has the money under "+c.ChannelRef)
 	}
 	ch := &Change{Cause: c.By, At: c.at}
-	ch.pay(p, v.Order, c.ChannelRef, c.PaidAt, c.Detail)
+	ch.pay(p, v, c.ChannelRef, c.PaidAt, c.Detail)
 	return ch, Result{Done, Success, ""}
 }
 
@@ -225,20 +248,28 @@ func (c MarkPaid) log(p *Payment, effect Effect, reason string) (*Change, Result
 	return ch, Result{effect, p.State, reason}
 }
 
-// pay moves a payment to SUCCESS with all that belongs to it.
-func (ch *Change) pay(p *Payment, o *Order, channelRef string, paidAt int64, detail string) {
-	was := p.State
+// pay moves a payment to SUCCESS with all that belongs to it. The order is paid
+// if all parts are; parts that it does not need are given back.
+func (ch *Change) pay(p *Payment, v View, channelRef string, paidAt int64, detail string) {
+	was, o := p.State, v.Order
 	next := *p
 	next.State, next.ChannelRef, next.PaidAt, next.UpdatedAt = Success, channelRef, paidAt, ch.At
 	ch.Payment, ch.Entries, ch.Subject = &next, paid(&next), p.PayNo
 	ch.move("PAYMENT", p.PayNo, was, Success, detail)
-	if orderMoves.allows(o.State, Paid, ch.Cause) {
-		order := *o
-		order.State, order.PaidBy, order.UpdatedAt = Paid, p.PayNo, ch.At
-		ch.Order = &order
-		ch.move("ORDER", o.OrderNo, o.State, Paid, p.PayNo)
+	if orderMoves.allows(o.State, Paid, ch.Cause) && ch.capture(v.Parts) {
+		ch.finish(o)
+	} else {
+		ch.release(v.Parts)
 	}
 	ch.notify(o, "payment.success", &next, nil)
+}
+
+// finish moves an order to PAID by the payment of the change.
+func (ch *Change) finish(o *Order) {
+	order := *o
+	order.State, order.PaidBy, order.UpdatedAt = Paid, ch.Payment.PayNo, ch.At
+	ch.Order = &order
+	ch.move("ORDER", o.OrderNo, o.State, Paid, order.PaidBy)
 }
 
 // ClosePayment gives up waiting; the order closes with its last attempt.
@@ -259,21 +290,24 @@ func (c ClosePayment) Decide(v View) (*Change, Result) {
 		return refuse(None, "no payment %s in the books", c.PayNo)
 	case p.State == Closed:
 		return nil, Result{Already, Closed, ""}
+	case p.Wallet != "":
+		return refuse(p.State, "%s", p.notChannels())
 	case !paymentMoves.allows(p.State, Closed, ByCore):
 		return refuse(p.State, "payment %s is %s", c.PayNo, p.State)
 	}
 	ch := &Change{Cause: ByCore, At: c.At}
-	ch.close(p, v.Order, v.LiveAttempt, c.Detail)
+	ch.close(p, v, c.Detail)
 	return ch, Result{Done, Closed, ""}
 }
 
 // close moves a payment to CLOSED, and its order if no attempt is left.
-func (ch *Change) close(p *Payment, o *Order, live int, detail string) {
-	next := *p
+func (ch *Change) close(p *Payment, v View, detail string) {
+	next, o := *p, v.Order
 	next.State, next.UpdatedAt = Closed, ch.At
 	ch.Payment = &next
 	ch.move("PAYMENT", p.PayNo, p.State, Closed, detail)
-	if live == 0 && orderMoves.allows(o.State, Closed, ch.Cause) {
+	ch.release(v.Parts)
+	if v.LiveAttempt == 0 && orderMoves.allows(o.State, Closed, ch.Cause) {
 		order := *o
 		order.State, order.UpdatedAt = Closed, ch.At
 		ch.Order = &order
@@ -302,6 +336,8 @@ func (c FailPayment) Decide(v View) (*Change, Result) {
 		return nil, Result{Early, None, "no payment " + c.PayNo + " in the books"}
 	case p.State == Failed:
 		return nil, Result{Already, Failed, ""}
+	case p.Wallet != "":
+		return refuse(p.State, "%s", p.notChannels())
 	case !paymentMoves.allows(p.State, Failed, c.By):
 		return refuse(p.State, "payment %s is %s", c.PayNo, p.State)
 	}
@@ -309,6 +345,7 @@ func (c FailPayment) Decide(v View) (*Change, Result) {
 	next.State, next.UpdatedAt = Failed, c.At
 	ch := &Change{Payment: &next, Cause: c.By, At: c.At}
 	ch.move("PAYMENT", p.PayNo, p.State, Failed, c.Detail)
+	ch.release(v.Parts)
 	return ch, Result{Done, Failed, ""}
 }
 
@@ -327,9 +364,14 @@ func (ch *Change) notify(o *Order, event string, p *Payment, r *Refund) {
 	if r == nil {
 		n.ID = fmt.Sprintf("%s:%d:%s", p.PayNo, p.Version+1, event)
 		n.AmountMinor, n.Currency, n.ChannelRef = p.AmountMinor, p.Currency, p.ChannelRef
+		for _, part := range ch.With {
+			if p.State != Success || part.Payment.State == Success {
+				n.AmountMinor += part.Payment.AmountMinor // no more than the order is about
+			}
+		}
 	} else {
 		n.ID = fmt.Sprintf("%s:%d:%s", r.RefundNo, r.Version+1, event)
-		n.RefundNo, n.AmountMinor, n.Currency, n.ChannelRef = r.RefundNo, r.AmountMinor, r.Currency, r.ChannelRefundRef
+		n.RefundNo, n.AmountMinor, n.Currency, n.ChannelRef = r.RefundNo, r.asked(), r.Currency, r.ChannelRefundRef
 	}
 	ch.Notices = append(ch.Notices, n)
 }

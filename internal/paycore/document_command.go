@@ -148,6 +148,8 @@ func (c Deposit) Decide(v View) (*Change, Result) {
 		return refuse(None, "payment %s was settled to %s in batch %s", p.PayNo, p.Merchant, p.SettledIn)
 	case p.RefundedMinor != 0:
 		return refuse(None, "payment %s has refunds", p.PayNo)
+	case p.Parts > 0 || p.Wallet != "":
+		return refuse(None, "only what a channel alone paid becomes a balance")
 	}
 	if why := v.Accounts[key].refuses(key, func(c Controls) bool { return c.TransferIn }); why != "" {
 		return refuse(None, "%s", why)

@@ -18,6 +18,7 @@ type Entry struct {
 //
 //	clearing:<channel>:<account>           what the channel owes us (asset)
 //	payable:<merchant>                     what we owe the merchant (liability)
+//	wallet:<entity>                        balance of a holder (liability)
 //	refund_payable:<merchant>              refunds asked for and not yet out (liability)
 //	fee_expense:<channel>                  what the channel kept (expense)
 //	suspense_received:<channel>:<account>  money that came without a reason we know (liability, 暂收)
@@ -41,9 +42,12 @@ func SuspenseReceived(channel, account string) string {
 // SuspensePaid names the account that holds what the channel does not have.
 func SuspensePaid(channel, account string) string { return "suspense_paid:" + channel + ":" + account }
 
-// paid books a payment: the channel owes us the amount less its fee, we owe
-// the merchant the amount.
+// paid books a payment: the channel owes us the amount less its fee, or an
+// account of ours is owed less; we owe the merchant the amount.
 func paid(p *Payment) []Entry {
+	if p.Wallet != "" {
+		return []Entry{{p.Wallet, p.Currency, p.AmountMinor}, {Payable(p.Merchant), p.Currency, -p.AmountMinor}}
+	}
 	c := clearing(p.Channel, p.Account)
 	return compact([]Entry{
 		{c, p.Currency, p.AmountMinor},

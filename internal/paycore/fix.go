@@ -187,7 +187,7 @@ func (d *fixDecider) paid() string {
 	if !p.Fee.Known {
 		next.Fee = Fee{d.f.FeeMinor, true}
 	}
-	d.c.pay(&next, o, d.f.ChannelRef, d.eventTime(), d.f.Key)
+	d.c.pay(&next, d.v.View, d.f.ChannelRef, d.eventTime(), d.f.Key)
 	return ""
 }
 
@@ -202,7 +202,7 @@ func (d *fixDecider) closed() string {
 	if why := d.legal(paymentMoves, d.v.Payment.State, Closed); why != "" {
 		return why
 	}
-	d.c.close(d.v.Payment, d.v.Order, d.v.LiveAttempt, d.f.Key)
+	d.c.close(d.v.Payment, d.v.View, d.f.Key)
 	return ""
 }
 
@@ -221,6 +221,7 @@ func (d *fixDecider) paymentFailed() string {
 		d.c.TimeBefore = p.PaidAt
 		d.reopen()
 	}
+	d.c.release(d.v.Parts)
 	d.setPayment(func(p *Payment) { p.State, p.PaidAt = Failed, 0 })
 	d.c.move("PAYMENT", p.PayNo, p.State, Failed, d.f.Key)
 	d.c.notify(o, "payment.failed", p, nil)
@@ -233,6 +234,8 @@ func (d *fixDecider) used() string {
 	switch {
 	case p.SettledIn != "":
 		return fmt.Sprintf("payment %s was settled to %s in batch %s", p.PayNo, p.Merchant, p.SettledIn)
+	case captured(d.v.Parts):
+		return fmt.Sprintf("accounts of ours paid with payment %s: refund it, and all parts go back", p.PayNo)
 	case p.RefundedMinor != 0:
 		return fmt.Sprintf("%s of payment %s was refunded: %s", money.Both(p.RefundedMinor, money.Currency(p.Currency)), p.PayNo,
 			strings.Join(d.v.Refunds, ", "))

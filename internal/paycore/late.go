@@ -27,6 +27,8 @@ func (c RefundLate) Decide(v View) (*Change, Result) {
 	switch r := v.Refund; {
 	case p == nil:
 		return refuse(None, "no payment %s in the books", c.PayNo)
+	case p.Wallet != "":
+		return refuse(p.State, "%s", p.notChannels())
 	case r != nil && r.PayNo == c.PayNo && r.AmountMinor == p.AmountMinor:
 		return nil, Result{Already, r.State, ""}
 	case r != nil:

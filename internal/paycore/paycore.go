@@ -97,6 +97,16 @@ func (c *Core) complete(command Command) (Command, error) {
 		}
 		v.fee = Fee{fee, ok}
 		return v, nil
+	case CreateCombined:
+		at(&v.At)
+		if rest, err := v.rest(); err == nil && rest > 0 { // else Decide says what is wrong
+			fee, ok, err := c.rates.payment(v.Channel, v.Account, rest)
+			if err != nil {
+				return nil, fmt.Errorf("fee of %s: %w", v.PayNo, err)
+			}
+			v.fee = Fee{fee, ok}
+		}
+		return v, nil
 	case CreateRefund:
 		at(&v.At)
 		v.rates = c.rates

@@ -8,6 +8,7 @@ type Order struct {
 	State             State
 	PaidBy            string // payment that paid it first; "" before
 	NotifyURL         string // where the merchant hears of it; "" = nowhere
+	ExpiresAt         int64  // from then on nobody pays it; 0 = never
 	Version           int64  // 0 before it is stored
 	CreatedAt         int64  // UTC microseconds, as all times here
 	UpdatedAt         int64
@@ -26,6 +27,10 @@ type Payment struct {
 	RefundedMinor     int64  // Σ refunds, except the given-up ones
 	SettledIn         string // settlement batch that paid the merchant; "" = none yet
 	TradeType         string
+	PartOf            string // payment that leads this one; "" = it leads, or is alone
+	Parts             int    // payments that it leads
+	Wallet            string // account of ours that pays; "" = a channel does
+	ExpiresAt         int64  // its order's, when it was made
 	Version           int64
 	CreatedAt         int64
 	PaidAt            int64 // 0 unless SUCCESS
@@ -48,7 +53,9 @@ type Refund struct {
 	Currency         string
 	State            State
 	ChannelRefundRef string
-	Fee              Fee // what we expect back, negative
+	Fee              Fee    // what we expect back, negative
+	PartOf           string // first row of a refund in parts; "" = it is that, or alone
+	AskedMinor       int64  // of the first row: what all parts give back; 0 = it is alone
 	Version          int64
 	CreatedAt        int64
 	DoneAt           int64 // 0 unless SUCCESS

@@ -1,6 +1,11 @@
 package paycore
 
-import "tieout/internal/money"
+import (
+	"fmt"
+	"strings"
+
+	"tieout/internal/money"
+)
 
 // CreateRefund asks for money back. The sum of a payment's refunds never
 // exceeds the payment.
@@ -22,7 +27,7 @@ func (c CreateRefund) Reads() Reads {
 func (c CreateRefund) Decide(v View) (*Change, Result) {
 	p := v.Payment
 	if r := v.Refund; r != nil {
-		if r.PayNo == c.PayNo && r.AmountMinor == c.AmountMinor && r.Currency == c.Currency {
+		if r.PayNo == c.PayNo && r.asked() == c.AmountMinor && r.Currency == c.Currency {
 			return nil, Result{Already, r.State, ""}
 		}
 		return refuse(r.State, "refund number %s exists with other content", c.RefundNo)
@@ -32,30 +37,59 @@ func (c CreateRefund) Decide(v View) (*Change, Result) {
 		return refuse(None, "no payment %s in the books", c.PayNo)
 	case c.RefundNo == "" || c.AmountMinor <= 0:
 		return refuse(None, "a refund has a number and an amount above zero")
+	case strings.Contains(c.RefundNo, partMark):
+		return refuse(None, "a number has no ~ in it")
 	case c.Currency != p.Currency:
 		return refuse(None, "payment %s is in %s", c.PayNo, p.Currency)
 	case p.State != Success:
 		return refuse(None, "payment %s is %s", c.PayNo, p.State)
 	case p.deposited():
 		return refuse(None, "payment %s became a balance; it is withdrawn from there", c.PayNo)
-	case c.AmountMinor > p.AmountMinor-p.RefundedMinor:
-		return refuse(None, "only %s is left to refund", money.Both(p.AmountMinor-p.RefundedMinor, money.Currency(p.Currency)))
-	case v.Split != nil && v.Split.ReturnFirst && v.Order.PaidBy == c.PayNo && c.AmountMinor > p.AmountMinor-p.RefundedMinor-v.Split.Minor:
-		return refuse(None, "receivers have %s of it, which they return first", money.Both(v.Split.Minor, money.Currency(p.Currency)))
+	case p.Wallet != "" || p.Parts > 0:
+		return c.inParts(v)
 	}
-	fee, known, err := c.rates.refund(p.Channel, p.Account, c.AmountMinor)
-	if err != nil {
-		return refuse(None, "fee of the refund: %v", err)
+	if why := c.above(v, p.AmountMinor-p.RefundedMinor); why != "" {
+		return refuse(None, "%s", why)
 	}
-	next := *p
-	next.RefundedMinor += c.AmountMinor
-	next.UpdatedAt = c.At
-	ch := &Change{Payment: &next, Cause: ByCore, At: c.At, Subject: c.RefundNo}
-	ch.Refund = &Refund{RefundNo: c.RefundNo, PayNo: c.PayNo, Channel: p.Channel, Account: p.Account, AmountMinor: c.AmountMinor,
-		Currency: c.Currency, State: Processing, Fee: Fee{fee, known}, CreatedAt: c.At, UpdatedAt: c.At}
-	ch.Entries = refundAsked(ch.Refund, p.Merchant)
-	ch.move("REFUND", c.RefundNo, None, Processing, c.PayNo)
+	ch := &Change{Cause: ByCore, At: c.At}
+	if why := c.ask(ch, p, Refund{RefundNo: c.RefundNo, AmountMinor: c.AmountMinor}); why != "" {
+		return refuse(None, "%s", why)
+	}
 	return ch, Result{Done, Processing, ""}
+}
+
+// above says that a refund is above what is left; "" if it is not.
+func (c CreateRefund) above(v View, left int64) string {
+	currency := money.Currency(c.Currency)
+	switch {
+	case c.AmountMinor > left:
+		return "only " + money.Both(left, currency) + " is left to refund"
+	case v.Split != nil && v.Split.ReturnFirst && v.Order.PaidBy == c.PayNo && c.AmountMinor > left-v.Split.Minor:
+		return "receivers have " + money.Both(v.Split.Minor, currency) + " of it, which they return first"
+	}
+	return ""
+}
+
+// ask sets money of a payment aside for the payer, for its channel to give back.
+func (c CreateRefund) ask(ch *Change, p *Payment, r Refund) string {
+	fee, known, err := c.rates.refund(p.Channel, p.Account, r.AmountMinor)
+	if err != nil {
+		return fmt.Sprintf("fee of the refund: %v", err)
+	}
+	r.Fee = Fee{fee, known}
+	ch.draw(p, r)
+	ch.Entries = refundAsked(ch.Refund, p.Merchant)
+	return ""
+}
+
+// draw adds a refund to a change, and to what its payment gave back.
+func (ch *Change) draw(p *Payment, r Refund) {
+	next := *p
+	next.RefundedMinor += r.AmountMinor
+	next.UpdatedAt = ch.At
+	r.PayNo, r.Channel, r.Account, r.Currency, r.State, r.CreatedAt, r.UpdatedAt = p.PayNo, p.Channel, p.Account, p.Currency, Processing, ch.At, ch.At
+	ch.Payment, ch.Refund, ch.Subject = &next, &r, r.RefundNo
+	ch.move("REFUND", r.RefundNo, None, Processing, p.PayNo)
 }
 
 // MarkRefunded says that the channel gave the money back. Calling it again

@@ -95,8 +95,8 @@ func (d *fixDecider) reversePayment(e *AppliedFix) string {
 // repay makes the order PAID again by a payment whose taking back is undone.
 func (d *fixDecider) repay() {
 	o := d.v.Order
-	if !orderMoves.allows(o.State, Paid, ByReverse) {
-		return
+	if d.v.Payment.Parts > 0 || !orderMoves.allows(o.State, Paid, ByReverse) {
+		return // the other parts have gone back
 	}
 	order := *o
 	order.State, order.PaidBy, order.UpdatedAt = Paid, d.v.Payment.PayNo, d.c.At

@@ -81,6 +81,12 @@ func (b *books) accountView(r paycore.Reads, v *paycore.View) (err error) {
 			return err
 		}
 	}
+	if v.Payment != nil && v.Payment.Wallet != "" {
+		r.Accounts = append(r.Accounts, paycore.AccountKey{Name: v.Payment.Wallet, Currency: v.Payment.Currency})
+	}
+	for _, p := range v.Parts {
+		r.Accounts = append(r.Accounts, paycore.AccountKey{Name: p.Wallet, Currency: p.Currency})
+	}
 	if len(r.Accounts) > 0 {
 		v.Accounts = make(map[paycore.AccountKey]*paycore.Account, len(r.Accounts))
 	}

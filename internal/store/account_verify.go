@@ -20,9 +20,10 @@ var accountChecks = []bookCheck{
 				FROM posting p JOIN ledger_account a ON a.name = p.account GROUP BY p.account, p.currency, a.type
 			UNION ALL SELECT account, currency, -(available_minor + frozen_minor) FROM account_balance
 		) x GROUP BY name, currency HAVING SUM(minor) <> 0) y`},
-	{"ledger.frozen", "accounts that hold frozen what no freeze or withdrawal set aside",
+	{"ledger.frozen", "accounts that hold frozen what no freeze, withdrawal or payment set aside",
 		`SELECT COUNT(*) FROM (SELECT account, currency FROM (
 			SELECT account, currency, SUM(amount_minor - back_minor) AS minor FROM account_document WHERE state = 'PROCESSING' GROUP BY account, currency
+			UNION ALL SELECT wallet, currency, SUM(amount_minor) FROM payment WHERE wallet <> '' AND state = 'PAYING' GROUP BY wallet, currency
 			UNION ALL SELECT account, currency, -frozen_minor FROM account_balance
 		) x GROUP BY account, currency HAVING SUM(minor) <> 0) y`},
 	{"ledger.freezes", "freezes that gave back something else than was asked for",

@@ -74,6 +74,9 @@ func (b *books) apply(f schemas.Fix, now int64) (schemas.FixResult, error) {
 	if err := b.post(&change.Change, row); err != nil {
 		return schemas.FixResult{}, err
 	}
+	if err := b.carryOut(change.With...); err != nil {
+		return schemas.FixResult{}, err
+	}
 	crashpoint.Hit("apply.journal")
 	err = b.log(now, paycore.Move{Subject: "FIX", Ref: f.Key, To: applied, Cause: change.Cause,
 		Detail: fmt.Sprintf("%s run %s case %s maker %s checker %s txn %s", f.Kind, f.RunID, f.CaseID, f.Maker, f.Checker, txn)})

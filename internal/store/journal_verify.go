@@ -53,11 +53,21 @@ var bookChecks = []bookCheck{
 			UNION ALL SELECT 'payable:' || merchant, currency, SUM(done_minor - back_minor) FROM split_order GROUP BY merchant, currency
 			UNION ALL SELECT 'wallet:' || h.receiver, s.currency, -SUM(h.amount_minor) FROM split_share h JOIN split_order s ON s.number = h.split WHERE h.state = 'SUCCESS' GROUP BY h.receiver, s.currency
 			UNION ALL SELECT 'wallet:' || r.receiver, s.currency, SUM(r.amount_minor) FROM split_return r JOIN split_order s ON s.number = r.split WHERE r.state = 'SUCCESS' GROUP BY r.receiver, s.currency
+			UNION ALL SELECT wallet, currency, SUM(amount_minor) FROM payment WHERE wallet <> '' AND state = 'SUCCESS' GROUP BY wallet, currency
+			UNION ALL SELECT p.wallet, r.currency, -SUM(r.amount_minor) FROM refund r JOIN payment p ON p.pay_no = r.pay_no WHERE p.wallet <> '' AND r.state <> 'CLOSED' GROUP BY p.wallet, r.currency
 			UNION ALL SELECT account, currency, -SUM(amount_minor) FROM posting WHERE account LIKE 'payable:%' OR account LIKE 'wallet:%' OR account LIKE 'refund_payable:%' OR account LIKE 'fee_expense:%'
 				OR account LIKE 'merchant_fee_income:%' OR account LIKE 'payout_clearing:%' OR account LIKE 'bank:%' GROUP BY account, currency
 		) x GROUP BY account, currency HAVING SUM(minor) <> 0) y`},
 	{"core.orders", "paid orders whose paying payment is not SUCCESS",
-		`SELECT COUNT(*) FROM customer_order o WHERE o.state = 'PAID' AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.pay_no = o.paid_by AND p.state = 'SUCCESS')`},
+		`SELECT COUNT(*) FROM customer_order o WHERE o.state = 'PAID' AND o.amount_minor > 0 AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.pay_no = o.paid_by AND p.state = 'SUCCESS')`},
+	{"core.combined", "combined payments and refunds whose parts do not add up, or went another way than what leads them",
+		`SELECT (SELECT COUNT(*) FROM payment p JOIN customer_order o ON o.merchant = p.merchant AND o.order_no = p.order_no WHERE p.part_of = '' AND (p.parts > 0 OR p.wallet <> '') AND (
+				p.parts <> (SELECT COUNT(*) FROM payment x WHERE x.part_of = p.pay_no)
+				OR p.amount_minor + COALESCE((SELECT SUM(x.amount_minor) FROM payment x WHERE x.part_of = p.pay_no), 0) <> o.amount_minor
+				OR EXISTS (SELECT 1 FROM payment x WHERE x.part_of = p.pay_no AND (x.merchant <> p.merchant OR x.order_no <> p.order_no OR x.currency <> p.currency OR x.wallet = ''
+					OR (x.state = 'SUCCESS') <> (o.paid_by = p.pay_no) OR x.state = 'PAYING' AND p.state <> 'PAYING'))))
+			+ (SELECT COUNT(*) FROM refund r WHERE r.asked_minor > 0 AND r.asked_minor <> r.amount_minor + COALESCE((SELECT SUM(x.amount_minor) FROM refund x WHERE x.part_of = r.refund_no), 0))
+			+ (SELECT COUNT(*) FROM refund x WHERE x.part_of <> '' AND NOT EXISTS (SELECT 1 FROM refund r WHERE r.refund_no = x.part_of AND r.asked_minor > 0))`},
 	{"core.log", "payments and refunds whose state is not the last one in the log",
 		`SELECT (SELECT COUNT(*) FROM payment p WHERE p.state <> COALESCE((SELECT e.to_state FROM order_event e WHERE e.ref = p.pay_no AND e.subject = 'PAYMENT' ORDER BY e.seq DESC LIMIT 1), ''))
 			+ (SELECT COUNT(*) FROM refund r WHERE r.state <> COALESCE((SELECT e.to_state FROM order_event e WHERE e.ref = r.refund_no AND e.subject = 'REFUND' ORDER BY e.seq DESC LIMIT 1), ''))`},

@@ -115,10 +115,23 @@ func (b *books) run(c paycore.Command) (paycore.Result, error) {
 	if change == nil {
 		return result, nil
 	}
-	if err := b.write(change); err != nil {
-		return paycore.Result{}, err
+	return result, b.carryOut(change)
+}
+
+// carryOut writes and posts a change, and those that come with it.
+func (b *books) carryOut(changes ...*paycore.Change) error {
+	for _, ch := range changes {
+		if err := b.write(ch); err != nil {
+			return err
+		}
+		if err := b.post(ch, journalRow{id: journalID(ch)}); err != nil {
+			return err
+		}
+		if err := b.carryOut(ch.With...); err != nil {
+			return err
+		}
 	}
-	return result, b.post(change, journalRow{id: journalID(change)})
+	return nil
 }
 
 // view reads the rows that are named, and the ones that they point at.
@@ -138,6 +151,9 @@ func (b *books) view(r paycore.Reads) (v paycore.View, err error) {
 	}
 	account := r.Account
 	if p := v.Payment; p != nil {
+		if v.Parts, err = b.parts(p); err != nil {
+			return v, err
+		}
 		if r.OrderNo == "" {
 			r.Merchant, r.OrderNo = p.Merchant, p.OrderNo
 		}
@@ -160,6 +176,9 @@ func (b *books) view(r paycore.Reads) (v paycore.View, err error) {
 		if v.Split, err = b.splitOut(v.Order); err != nil {
 			return v, err
 		}
+	}
+	if v.CouponOwner, err = b.couponOwners(r.Coupons); err != nil {
+		return v, err
 	}
 	v.RefOwner, err = b.refOwner(account, r)
 	return v, err
@@ -203,9 +222,9 @@ func (b *books) write(ch *paycore.Change) error {
 
 func (b *books) order(merchant, no string) (*paycore.Order, error) {
 	o := paycore.Order{Merchant: merchant, OrderNo: no}
-	ok, err := b.one(`SELECT amount_minor, currency, state, paid_by, notify_url, version, created_us, updated_us
+	ok, err := b.one(`SELECT amount_minor, currency, state, paid_by, notify_url, version, created_us, updated_us, expires_us
 		FROM customer_order WHERE merchant = $1 AND order_no = $2`, []any{merchant, no},
-		&o.AmountMinor, &o.Currency, &o.State, &o.PaidBy, &o.NotifyURL, &o.Version, &o.CreatedAt, &o.UpdatedAt)
+		&o.AmountMinor, &o.Currency, &o.State, &o.PaidBy, &o.NotifyURL, &o.Version, &o.CreatedAt, &o.UpdatedAt, &o.ExpiresAt)
 	if !ok || err != nil {
 		return nil, wrap(err, "read order %s of %s", no, merchant)
 	}
@@ -218,8 +237,8 @@ func (b *books) putOrder(o *paycore.Order) error {
 	var err error
 	if o.Version == 0 {
 		n, err = b.exec(`INSERT INTO customer_order (merchant, order_no, amount_minor, currency, state, paid_by, notify_url,
-			version, created_us, updated_us) VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9)`,
-			o.Merchant, o.OrderNo, o.AmountMinor, o.Currency, o.State, o.PaidBy, o.NotifyURL, o.CreatedAt, o.UpdatedAt)
+			version, created_us, updated_us, expires_us) VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10)`,
+			o.Merchant, o.OrderNo, o.AmountMinor, o.Currency, o.State, o.PaidBy, o.NotifyURL, o.CreatedAt, o.UpdatedAt, o.ExpiresAt)
 	} else {
 		n, err = b.exec(`UPDATE customer_order SET state = $1, paid_by = $2, updated_us = $3, version = version + 1
 			WHERE merchant = $4 AND order_no = $5 AND version = $6`,

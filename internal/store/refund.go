@@ -19,9 +19,9 @@ func (db *DB) Refund(ctx context.Context, refundNo string) (r *paycore.Refund, e
 func (b *books) refund(refundNo string) (*paycore.Refund, error) {
 	r := paycore.Refund{RefundNo: refundNo}
 	var fee, done sql.NullInt64
-	ok, err := b.one(`SELECT pay_no, channel, account, amount_minor, currency, state, channel_refund_ref, fee_minor, version,
+	ok, err := b.one(`SELECT pay_no, channel, account, amount_minor, currency, state, channel_refund_ref, fee_minor, part_of, asked_minor, version,
 		created_us, done_us, updated_us FROM refund WHERE refund_no = $1`, []any{refundNo},
-		&r.PayNo, &r.Channel, &r.Account, &r.AmountMinor, &r.Currency, &r.State, &r.ChannelRefundRef, &fee, &r.Version,
+		&r.PayNo, &r.Channel, &r.Account, &r.AmountMinor, &r.Currency, &r.State, &r.ChannelRefundRef, &fee, &r.PartOf, &r.AskedMinor, &r.Version,
 		&r.CreatedAt, &done, &r.UpdatedAt)
 	if !ok || err != nil {
 		return nil, wrap(err, "read refund %s", refundNo)
@@ -39,8 +39,8 @@ func (b *books) putRefund(r *paycore.Refund) error {
 	var err error
 	if r.Version == 0 {
 		n, err = b.exec(`INSERT INTO refund (refund_no, pay_no, channel, account, amount_minor, currency, state, channel_refund_ref, fee_minor,
-			version, created_us, done_us, event_us, updated_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12, $13)`,
-			r.RefundNo, r.PayNo, r.Channel, r.Account, r.AmountMinor, r.Currency, r.State, r.ChannelRefundRef, fee,
+			part_of, asked_minor, version, created_us, done_us, event_us, updated_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $13, $14, $15)`,
+			r.RefundNo, r.PayNo, r.Channel, r.Account, r.AmountMinor, r.Currency, r.State, r.ChannelRefundRef, fee, r.PartOf, r.AskedMinor,
 			r.CreatedAt, done, r.EventAt(), r.UpdatedAt)
 	} else {
 		n, err = b.exec(`UPDATE refund SET state = $1, channel_refund_ref = $2, fee_minor = $3, done_us = $4, event_us = $5, updated_us = $6,
