@@ -3,12 +3,18 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
+	"tieout/internal/bizday"
+	"tieout/internal/merchantapi"
 	"tieout/internal/paycore"
 	"tieout/internal/store"
 )
@@ -75,4 +81,40 @@ func fillCore(path string, now func() time.Time) error {
 		}
 	}
 	return lines.Err()
+}
+
+// download prints the statement that a merchant would download, and its
+// SHA-256:
+//
+//	download MERCHANT DATE ACCOUNT
+func download() {
+	var cli CLI
+	cli.Config = filepath.Join(os.Getenv("WORK"), "tieout.yaml")
+	a := &app{cli: &cli, ctx: context.Background(), now: scriptClock(), out: os.Stdout, err: os.Stderr}
+	if err := a.download(os.Args[1], os.Args[2], os.Args[3]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(70)
+	}
+}
+
+func (a *app) download(merchant, day, account string) error {
+	site, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer site.close()
+	date, err := bizday.Parse(day)
+	if err != nil {
+		return err
+	}
+	file, err := statements{site}.Statement(a.ctx, merchant, []merchantapi.Account{{Name: account}}, date)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	sum := sha256.New()
+	if n, err := io.Copy(io.MultiWriter(a.out, sum), file); err != nil || n != file.Size || hex.EncodeToString(sum.Sum(nil)) != file.SHA256 {
+		return fmt.Errorf("%d bytes of %d, digest %s: %w", n, file.Size, file.SHA256, err)
+	}
+	return nil
 }

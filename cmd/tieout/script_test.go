@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"tieout": func() {
 		version = os.Getenv(versionVariable)
 		os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, scriptClock()))
-	}, "corefill": corefill})
+	}, "corefill": corefill, "download": download})
 }
 
 // scriptClock stands still, so that the same script prints the same times.

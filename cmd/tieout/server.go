@@ -43,7 +43,7 @@ func (s *site) newMerchantAPI(now func() time.Time, core *paycore.Core, desk mer
 		k.account = conf.ID
 		merchants[i] = s.merchant(k, conf, answers)
 	}
-	return merchantapi.New(s.db, core, desk, merchants, now, s.log), k.err()
+	return merchantapi.New(s.db, core, desk, statements{s}, merchants, now, s.log), k.err()
 }
 
 func (s *site) merchant(k *keys, conf config.Merchant, answers signing.Signer) merchantapi.Merchant {

@@ -95,4 +95,10 @@ var apiRows = []Entry{
 		Which: Text{"{method}: {reasons}.", "{method}：{reasons}。"},
 		Do:    Text{"Offer the payer another method, or try again later; both under another Idempotency-Key.", "请换一种支付方式，或稍后重试；均须使用新的 Idempotency-Key。"},
 	},
+	{
+		ID:    "E-6428",
+		What:  Text{"There is no statement of this day yet: it is not proven.", "该日尚无对账单：当日对账未完成。"},
+		Which: Text{"{date}.", "{date}。"},
+		Do:    Text{"Ask again after the night that follows the day.", "请在次日对账完成后再下载。"},
+	},
 }

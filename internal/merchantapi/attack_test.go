@@ -400,7 +400,7 @@ func TestDocument(t *testing.T) {
 			}
 		}
 	}
-	if len(ids) != 9 {
+	if len(ids) != 10 {
 		t.Errorf("operations %v", ids)
 	}
 	page := w.send(http.MethodGet, "/docs", http.Header{}, "")

@@ -15,6 +15,8 @@ package merchantapi
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -23,6 +25,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"golang.org/x/time/rate"
 
+	"tieout/internal/bizday"
 	"tieout/internal/paycore"
 	"tieout/internal/signing"
 )
@@ -67,6 +70,23 @@ type Desk interface {
 	Route(w Wish) (Account, string, error)
 }
 
+// Statements makes the statements of merchants.
+type Statements interface {
+	// Statement makes a merchant's own statement of a day; ErrNotProven while the
+	// night has not proven the day. The caller closes it.
+	Statement(ctx context.Context, merchant string, accounts []Account, date bizday.Date) (*Statement, error)
+}
+
+// Statement is a file to read once.
+type Statement struct {
+	io.ReadCloser
+	Size   int64
+	SHA256 string // hexadecimal
+}
+
+// ErrNotProven says that nothing is told of a day yet.
+var ErrNotProven = errors.New("the day is not proven")
+
 // Wish is a payment that looks for an account.
 type Wish struct {
 	Method      string
@@ -90,10 +110,13 @@ const (
 	Close       Permission = "close"
 	Refund      Permission = "refund"
 	Resend      Permission = "resend"
+	Download    Permission = "statement"
 )
 
 // Permissions lists them all.
-func Permissions() []Permission { return []Permission{CreateOrder, Pay, Query, Close, Refund, Resend} }
+func Permissions() []Permission {
+	return []Permission{CreateOrder, Pay, Query, Close, Refund, Resend, Download}
+}
 
 // Merchant is one merchant of the configuration.
 type Merchant struct {
@@ -119,6 +142,7 @@ type Server struct {
 	books     Books
 	core      Core
 	desk      Desk
+	bills     Statements
 	now       func() time.Time
 	log       *slog.Logger
 	merchants map[string]*client
@@ -133,11 +157,11 @@ type client struct {
 }
 
 // New makes a server. log may be nil.
-func New(books Books, core Core, desk Desk, merchants []Merchant, now func() time.Time, log *slog.Logger) *Server {
+func New(books Books, core Core, desk Desk, bills Statements, merchants []Merchant, now func() time.Time, log *slog.Logger) *Server {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{books: books, core: core, desk: desk, now: now, log: log, merchants: map[string]*client{}, mux: http.NewServeMux()}
+	s := &Server{books: books, core: core, desk: desk, bills: bills, now: now, log: log, merchants: map[string]*client{}, mux: http.NewServeMux()}
 	for _, m := range merchants {
 		s.merchants[m.ID] = &client{Merchant: m, limit: rate.NewLimiter(rate.Limit(m.Rate), m.Burst)}
 	}
@@ -146,6 +170,7 @@ func New(books Books, core Core, desk Desk, merchants []Merchant, now func() tim
 	s.registerPayments()
 	s.registerRefunds()
 	s.registerNotices()
+	s.registerStatements()
 	return s
 }
 

@@ -51,6 +51,7 @@ var statusOf = map[fault.ID]int{
 	"E-6422": http.StatusUnprocessableEntity,
 	"E-6423": http.StatusServiceUnavailable,
 	"E-6427": http.StatusUnprocessableEntity,
+	"E-6428": http.StatusNotFound,
 }
 
 // problem says a fault in the language of the request. Trouble of our own is

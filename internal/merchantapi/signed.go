@@ -40,6 +40,7 @@ type call struct {
 	merchant *client
 	digest   string // of method, path and body: what an Idempotency-Key stands for
 	lang     fault.Lang
+	file     *Statement // the answer's body, where it is a file
 }
 
 type callKey struct{}
@@ -74,6 +75,9 @@ func (s *Server) signed(next http.Handler) http.Handler {
 			c := &call{merchant: m, lang: lang, digest: digestOf(r.Method, req.Target, body)}
 			next.ServeHTTP(answer, r.WithContext(context.WithValue(r.Context(), callKey{}, c)))
 			answer.explain(lang, r)
+			if answer.file = c.file; answer.file != nil {
+				defer answer.file.Close()
+			}
 		}
 		s.send(w, answer, req.Nonce, key)
 	})
@@ -194,7 +198,12 @@ func digestOf(method, target string, body []byte) string {
 // send signs an answer and sends it.
 func (s *Server) send(w http.ResponseWriter, a *recorder, nonce string, key Key) {
 	stamp := strconv.FormatInt(s.now().Unix(), 10)
-	signature, err := key.Answer.Sign(signing.MerchantAnswer{Nonce: nonce, Timestamp: stamp, Status: a.status, Body: a.body.Bytes()}.Text())
+	said := signing.MerchantAnswer{Nonce: nonce, Timestamp: stamp, Status: a.status, Body: a.body.Bytes()}
+	if a.file != nil {
+		said.Digest = a.file.SHA256
+		w.Header().Set("Content-Length", strconv.FormatInt(a.file.Size, 10))
+	}
+	signature, err := key.Answer.Sign(said.Text())
 	if err != nil {
 		s.log.Error("answer not signed", "error", err)
 	}
@@ -206,6 +215,10 @@ func (s *Server) send(w http.ResponseWriter, a *recorder, nonce string, key Key)
 	w.Header().Set(HeaderSignature, signature)
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(a.status)
+	if a.file != nil {
+		io.Copy(w, a.file) //nolint:errcheck // who does not read it asks again
+		return
+	}
 	w.Write(a.body.Bytes()) //nolint:errcheck // who does not read it asks again
 }
 
@@ -214,6 +227,7 @@ type recorder struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
+	file   *Statement // in place of body
 }
 
 func (a *recorder) Header() http.Header         { return a.header }

@@ -4,16 +4,21 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"tieout/internal/bizday"
 	"tieout/internal/merchantapi"
 	"tieout/internal/payclient"
 	"tieout/internal/paycore"
@@ -27,6 +32,7 @@ type world struct {
 	db     *store.DB
 	core   *paycore.Core
 	desk   *fakeDesk
+	bills  *fakeBills
 	server *merchantapi.Server
 	http   *httptest.Server
 	clock  *clock
@@ -73,9 +79,10 @@ func newWorld(t *testing.T) *world {
 	}
 	w.core = paycore.New(w.db, nil, w.clock.now)
 	w.desk = &fakeDesk{w: w, prepaid: map[string]int{}, refunds: map[string]int{}}
+	w.bills = &fakeBills{proven: "2026-11-19", body: "kind,order_no\r\n"}
 	all := merchantapi.Permissions()
 	wechat := []merchantapi.Account{{Channel: "wechat", Name: "wechat-main"}}
-	w.server = merchantapi.New(w.db, w.core, w.desk, []merchantapi.Merchant{
+	w.server = merchantapi.New(w.db, w.core, w.desk, w.bills, []merchantapi.Merchant{
 		{ID: "M01", Allow: all, Rate: 1e6, Burst: 1e6, Accounts: wechat, Keys: map[string]merchantapi.Key{
 			"k1": {Verify: secrets["M01"], Answer: secrets["M01"]},
 			"r1": {Verify: signing.RSAPublic{Key: &w.rsa.PublicKey}, Answer: signing.RSAPrivate{Key: w.rsa}},
@@ -136,6 +143,29 @@ func (w *world) paid(payNo string) {
 func newOrder(no string) merchantapi.NewOrder {
 	return merchantapi.NewOrder{OrderNo: no, AmountMinor: 10000, Currency: "CNY", NotifyURL: "https://merchant.example/notify"}
 }
+
+// fakeBills has the statements of one day.
+type fakeBills struct {
+	proven, body string
+	open         atomic.Int64
+}
+
+func (b *fakeBills) Statement(_ context.Context, merchant string, _ []merchantapi.Account, date bizday.Date) (*merchantapi.Statement, error) {
+	if date.String() != b.proven {
+		return nil, merchantapi.ErrNotProven
+	}
+	body := b.body + merchant
+	sum := sha256.Sum256([]byte(body))
+	b.open.Add(1)
+	return &merchantapi.Statement{ReadCloser: closing{strings.NewReader(body), b}, Size: int64(len(body)), SHA256: hex.EncodeToString(sum[:])}, nil
+}
+
+type closing struct {
+	io.Reader
+	bills *fakeBills
+}
+
+func (c closing) Close() error { c.bills.open.Add(-1); return nil }
 
 // fakeDesk is the channels. Its effects go into the books as the real one's do.
 type fakeDesk struct {

@@ -9,6 +9,8 @@ package payclient
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -102,6 +104,28 @@ func (c *Client) RefundOf(ctx context.Context, refundNo string) (*merchantapi.Re
 	return get[merchantapi.RefundView](ctx, c, "v1", "refunds", refundNo)
 }
 
+// Statement downloads the merchant's statement of a day (2026-11-20). What was
+// written is the server's only if no error comes back.
+func (c *Client) Statement(ctx context.Context, date string, to io.Writer) error {
+	target, err := target([]string{"v1", "statements", date})
+	if err != nil {
+		return err
+	}
+	sent, resp, err := c.send(ctx, http.MethodGet, target, "", nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return c.problem(sent, resp)
+	}
+	sum := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(to, sum), resp.Body); err != nil {
+		return fmt.Errorf("payclient: %w", err)
+	}
+	return c.verify(sent, resp, signing.MerchantAnswer{Digest: hex.EncodeToString(sum.Sum(nil))})
+}
+
 // Notices lists the notices to the merchant that are in a state.
 func (c *Client) Notices(ctx context.Context, state string) (*merchantapi.NoticeList, error) {
 	return decode[merchantapi.NoticeList](c.do(ctx, http.MethodGet, "", nil, "/v1/notices?state="+url.QueryEscape(state)))
@@ -164,13 +188,8 @@ func (c *Client) do(ctx context.Context, method, key string, body []byte, target
 		case status < 400:
 			return answer, nil
 		default:
-			p := &merchantapi.Problem{}
-			if err := json.Unmarshal(answer, p); err != nil {
-				return nil, fmt.Errorf("payclient: read the answer: %w", err)
-			}
-			last = p
-			if status < 500 && status != http.StatusTooManyRequests {
-				return nil, p
+			if last = problemOf(answer); status < 500 && status != http.StatusTooManyRequests {
+				return nil, last
 			}
 		}
 	}
@@ -203,15 +222,26 @@ const maxAnswer = 1 << 20
 // try sends a request once. Only an answer whose signature holds is one; that
 // the request itself was not believed is said without a signature.
 func (c *Client) try(ctx context.Context, method, target, key string, body []byte) (int, []byte, error) {
+	sent, resp, err := c.send(ctx, method, target, key, body)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	answer, err := c.read(sent, resp)
+	return resp.StatusCode, answer, err
+}
+
+// send signs a request and sends it.
+func (c *Client) send(ctx context.Context, method, target, key string, body []byte) (signing.MerchantRequest, *http.Response, error) {
 	sent := signing.MerchantRequest{Merchant: c.opt.Merchant, Key: c.opt.Key, Method: method, Target: target,
 		Timestamp: strconv.FormatInt(c.opt.Now().Unix(), 10), Nonce: signing.Nonce(), IdempotencyKey: key, Body: body}
 	signature, err := c.opt.Sign.Sign(sent.Text())
 	if err != nil {
-		return 0, nil, fmt.Errorf("payclient: %w", err)
+		return sent, nil, fmt.Errorf("payclient: %w", err)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, c.opt.BaseURL+target, onlyOnce{bytes.NewReader(body)})
 	if err != nil {
-		return 0, nil, fmt.Errorf("payclient: %w", err)
+		return sent, nil, fmt.Errorf("payclient: %w", err)
 	}
 	req.ContentLength = int64(len(body))
 	for name, value := range map[string]string{merchantapi.HeaderMerchant: sent.Merchant, merchantapi.HeaderKey: sent.Key,
@@ -225,17 +255,45 @@ func (c *Client) try(ctx context.Context, method, target, key string, body []byt
 	}
 	resp, err := c.opt.HTTP.Do(req)
 	if err != nil {
-		return 0, nil, fmt.Errorf("payclient: %w", err)
+		return sent, nil, fmt.Errorf("payclient: %w", err)
 	}
-	defer resp.Body.Close()
+	return sent, resp, nil
+}
+
+// read reads an answer and checks who gave it.
+func (c *Client) read(sent signing.MerchantRequest, resp *http.Response) ([]byte, error) {
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return 0, nil, fmt.Errorf("payclient: %w", err)
+		return nil, fmt.Errorf("payclient: %w", err)
 	}
-	said := signing.MerchantAnswer{Nonce: sent.Nonce, Timestamp: resp.Header.Get(merchantapi.HeaderTimestamp), Status: resp.StatusCode, Body: answer}
-	err = c.opt.Verify.Verify(said.Text(), resp.Header.Get(merchantapi.HeaderSignature))
-	if err != nil && !unsigned[resp.StatusCode] {
-		return 0, nil, fmt.Errorf("payclient: the answer is not the server's: %w", err)
+	if err := c.verify(sent, resp, signing.MerchantAnswer{Body: answer}); err != nil && !unsigned[resp.StatusCode] {
+		return nil, err
 	}
-	return resp.StatusCode, answer, nil
+	return answer, nil
+}
+
+func (c *Client) verify(sent signing.MerchantRequest, resp *http.Response, said signing.MerchantAnswer) error {
+	said.Nonce, said.Timestamp, said.Status = sent.Nonce, resp.Header.Get(merchantapi.HeaderTimestamp), resp.StatusCode
+	if err := c.opt.Verify.Verify(said.Text(), resp.Header.Get(merchantapi.HeaderSignature)); err != nil {
+		return fmt.Errorf("payclient: the answer is not the server's: %w", err)
+	}
+	return nil
+}
+
+// problem reads what an answer says that is none.
+func (c *Client) problem(sent signing.MerchantRequest, resp *http.Response) error {
+	answer, err := c.read(sent, resp)
+	if err != nil {
+		return err
+	}
+	return problemOf(answer)
+}
+
+// problemOf reads a problem.
+func problemOf(answer []byte) error {
+	p := &merchantapi.Problem{}
+	if err := json.Unmarshal(answer, p); err != nil {
+		return fmt.Errorf("payclient: read the answer: %w", err)
+	}
+	return p
 }

@@ -104,11 +104,15 @@ type MerchantAnswer struct {
 	Timestamp string
 	Status    int
 	Body      []byte
+	Digest    string // of a body that is not held: its SHA-256, hexadecimal; "" = that of Body
 }
 
 // Text is what the signature is made over: five lines, each ended.
 func (a MerchantAnswer) Text() []byte {
-	return lines("TIEOUT-ANSWER", a.Nonce, a.Timestamp, strconv.Itoa(a.Status), digest(a.Body))
+	if a.Digest == "" {
+		a.Digest = digest(a.Body)
+	}
+	return lines("TIEOUT-ANSWER", a.Nonce, a.Timestamp, strconv.Itoa(a.Status), a.Digest)
 }
 
 func lines(l ...string) []byte { return []byte(strings.Join(l, "\n") + "\n") }
