@@ -127,7 +127,7 @@ func (s *settler) mayNotSettle(b *settlement.Batch, c *settlement.Collect) ([]wa
 		if e.Account == paycore.OwnAccount && e.Kind == settlement.Payment {
 			p, err := s.payment(e.PayNo)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			item.No = cmp.Or(p.PartOf, item.No)
 		}
