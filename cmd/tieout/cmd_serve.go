@@ -111,6 +111,7 @@ func (s *site) corePart(a *app) ([]part, error) {
 			})
 		}},
 		{"resume", func(ctx context.Context) error { _, err := merchants.Resume(ctx); return err }},
+		{"splits", s.splits},
 		{"notices", func(ctx context.Context) error {
 			return every(ctx, noticePause, func() {
 				if _, err := notices.SendDue(ctx); err != nil && ctx.Err() == nil {
@@ -120,6 +121,22 @@ func (s *site) corePart(a *app) ([]part, error) {
 		}},
 	}, nil
 }
+
+// splits carries out splits, returns and the ends of holds until ctx ends.
+func (s *site) splits(ctx context.Context) error {
+	agreed, err := contracts(s.cfg.Settlement)
+	if err != nil {
+		return err
+	}
+	return every(ctx, splitPause, func() {
+		if _, err := s.db.WorkSplits(ctx, agreed); err != nil && ctx.Err() == nil {
+			s.log.Error("splits not carried out", "error", err)
+		}
+	})
+}
+
+// splitPause is between two looks for splits that are due.
+const splitPause = time.Second
 
 // endPause is between two looks for orders whose time is over.
 const endPause = 10 * time.Second

@@ -61,6 +61,7 @@ type CLI struct {
 	Notify  notifyCmd  `cmd:"" help:"Look at the notices to merchants; send one again."`
 	Ledger  ledgerCmd  `cmd:"" help:"Look into the books: chart, accounts, trial balance."`
 	Settle  settleCmd  `cmd:"" help:"Settle with merchants: fees, batches, payouts, statements."`
+	Split   splitCmd   `cmd:"" help:"Show profit splits: who gets what of an order, and where its money is."`
 	Report  reportCmd  `cmd:"" help:"Write the reports of a bill date again."`
 	Explain explainCmd `cmd:"" help:"Show everything that is known about an order, payment or refund number."`
 	Diff    diffCmd    `cmd:"" help:"Show what differs between two runs."`

@@ -38,10 +38,15 @@ func (s *site) newMerchantAPI(now func() time.Time, core *paycore.Core, desk mer
 	if file := s.cfg.API.AnswerKeyFile; file != "" {
 		answers = signing.RSAPrivate{Key: k.private("answer_key_file", file)}
 	}
+	agreed, err := contracts(s.cfg.Settlement)
+	if err != nil {
+		return nil, err
+	}
 	merchants := make([]merchantapi.Merchant, len(s.cfg.Merchants))
 	for i, conf := range s.cfg.Merchants {
 		k.account = conf.ID
 		merchants[i] = s.merchant(k, conf, answers)
+		merchants[i].Contract = agreed[conf.ID]
 	}
 	return merchantapi.New(s.db, core, desk, statements{s}, merchants, now, s.log), k.err()
 }

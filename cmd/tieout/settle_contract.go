@@ -30,6 +30,9 @@ func contracts(s config.Settlement) (map[string]*settlement.Contract, error) {
 	for _, c := range s.Merchants {
 		contract := &settlement.Contract{Merchant: c.ID, Cycle: settlement.Cycle{Days: c.Days, BankDays: c.Count == "bank_days"}, HoldDays: c.HoldDays,
 			Bank: c.Bank, Payee: settlement.Payee(c.Payee), NotifyURL: c.NotifyURL}
+		if contract.Split, err = splitTerms(c.Split); err != nil {
+			return nil, fault.New("E-7897", fault.V{"merchant": c.ID, "reason": err.Error()}, nil)
+		}
 		for _, f := range c.Fees {
 			fee, err := feeOf(f, zone)
 			if err == nil {
@@ -48,6 +51,11 @@ func contracts(s config.Settlement) (map[string]*settlement.Contract, error) {
 		all[c.ID] = contract
 	}
 	return all, nil
+}
+
+func splitTerms(c config.Split) (settlement.SplitTerms, error) {
+	ppm, err := config.SharePPM(c.MaxPercent)
+	return settlement.SplitTerms{MaxPPM: ppm, HoldDays: c.HoldDays, ReturnFirst: c.Refund == "return_first"}, err
 }
 
 func feeOf(f config.Fee, zone *time.Location) (fee settlement.Fee, err error) {

@@ -24,6 +24,15 @@ type Contract struct {
 	Payee     Payee  `yaml:"payee"`
 	NotifyURL string `yaml:"notify_url"` // where the merchant hears of payouts
 	Fees      []Fee  `yaml:"fees"`
+	Split     Split  `yaml:"split"`
+}
+
+// Split says how much of an order receivers may get, and how long it is held
+// back for that.
+type Split struct {
+	MaxPercent string `yaml:"max_percent"` // of the order's amount, less refunds; default 30%
+	HoldDays   int    `yaml:"hold_days"`   // then the rest is released by itself; default 30
+	Refund     string `yaml:"refund"`      // out of what receivers have: debt (default), or return_first
 }
 
 // Payee is the account that payouts go to.
@@ -117,9 +126,29 @@ func (k *checker) contract(p string, c *Contract, zone *time.Location) {
 	if len(c.Fees) == 0 {
 		k.bad(p+".fees", "at least one fee is needed; a merchant who pays none has percent: 0%%")
 	}
+	k.split(p+".split", &c.Split)
 	for i := range c.Fees {
 		k.fee(fmt.Sprintf("%s.fees.%d", p, i), &c.Fees[i], zone)
 	}
+}
+
+func (k *checker) split(p string, s *Split) {
+	if s.MaxPercent == "" {
+		s.MaxPercent = "30%"
+	}
+	if _, err := SharePPM(s.MaxPercent); err != nil {
+		k.bad(p+".max_percent", "%v", err)
+	}
+	if s.HoldDays == 0 {
+		s.HoldDays = 30
+	}
+	if s.HoldDays < 1 || s.HoldDays > 365 {
+		k.bad(p+".hold_days", "must be between 1 and 365")
+	}
+	if s.Refund == "" {
+		s.Refund = "debt"
+	}
+	k.oneOf(p+".refund", s.Refund, []string{"debt", "return_first"})
 }
 
 func (k *checker) fee(p string, f *Fee, zone *time.Location) {

@@ -16,6 +16,7 @@ var splitPhrases = []Text{
 	{"the order has not got the money any more", "订单已无足够资金"},
 	{"a split of the order is not finished", "该订单有分账尚未完成"},
 	{"the rest of the order was released", "该订单剩余资金已解冻"},
+	{"must be between 1 and 365", "须在 1 与 365 之间"},
 	{"a split in {state} cannot become {to}", "分账状态 {state} 不能变为 {to}"},
 	{"splits whose sums are not those of their shares and returns", "合计与明细或回退不符的分账单"},
 	{"splits and returns whose journal moved other money than they say", "凭证金额与单据不符的分账或回退"},

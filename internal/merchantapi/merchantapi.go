@@ -1,5 +1,5 @@
 // Package merchantapi is the HTTPS JSON interface that merchants call: orders,
-// payments, refunds.
+// payments, refunds, profit splits.
 //
 // In: signed requests. Out: commands to the payment core, calls of the desk
 // that speaks with the channels, and signed answers. Every request that changes
@@ -27,6 +27,7 @@ import (
 
 	"tieout/internal/bizday"
 	"tieout/internal/paycore"
+	"tieout/internal/settlement"
 	"tieout/internal/signing"
 )
 
@@ -50,6 +51,7 @@ type Books interface {
 	Notices(ctx context.Context, merchant string, state paycore.NoticeState, limit int) ([]paycore.NoticeStanding, error)
 	// Resend makes a notice due again; false if the merchant has no such one.
 	Resend(ctx context.Context, merchant, id string) (bool, error)
+	SplitBooks
 }
 
 // Core runs commands; *paycore.Core does.
@@ -111,11 +113,13 @@ const (
 	Refund      Permission = "refund"
 	Resend      Permission = "resend"
 	Download    Permission = "statement"
+	SplitOrder  Permission = "split" // also receivers, hold and release
+	ReturnSplit Permission = "return_split"
 )
 
 // Permissions lists them all.
 func Permissions() []Permission {
-	return []Permission{CreateOrder, Pay, Query, Close, Refund, Resend, Download}
+	return []Permission{CreateOrder, Pay, Query, Close, Refund, Resend, Download, SplitOrder, ReturnSplit}
 }
 
 // Merchant is one merchant of the configuration.
@@ -125,7 +129,8 @@ type Merchant struct {
 	Allow    []Permission
 	Rate     float64 // requests a second
 	Burst    int
-	Accounts []Account // that his payments may go over, the preferred first
+	Accounts []Account            // that his payments may go over, the preferred first
+	Contract *settlement.Contract // what he agreed to; nil: nothing, and his orders are not split
 }
 
 // Key verifies requests under one name and signs the answers to them.
@@ -169,6 +174,7 @@ func New(books Books, core Core, desk Desk, bills Statements, merchants []Mercha
 	s.registerOrders()
 	s.registerPayments()
 	s.registerRefunds()
+	s.registerSplits()
 	s.registerNotices()
 	s.registerStatements()
 	return s

@@ -136,6 +136,46 @@ func (c *Client) Resend(ctx context.Context, key, eventID string) (*merchantapi.
 	return post[merchantapi.Notice](ctx, c, key, nil, "v1", "notices", eventID, "resend")
 }
 
+// Split gives receivers amounts of an order.
+func (c *Client) Split(ctx context.Context, key, orderNo string, s merchantapi.NewSplit) (*merchantapi.Split, error) {
+	return post[merchantapi.Split](ctx, c, key, s, "v1", "orders", orderNo, "splits")
+}
+
+// SplitOf shows a split.
+func (c *Client) SplitOf(ctx context.Context, splitNo string) (*merchantapi.Split, error) {
+	return get[merchantapi.Split](ctx, c, "v1", "splits", splitNo)
+}
+
+// ReturnSplit takes a share back.
+func (c *Client) ReturnSplit(ctx context.Context, key, splitNo string, r merchantapi.NewSplitReturn) (*merchantapi.SplitReturn, error) {
+	return post[merchantapi.SplitReturn](ctx, c, key, r, "v1", "splits", splitNo, "returns")
+}
+
+// SplitReturnOf shows a return.
+func (c *Client) SplitReturnOf(ctx context.Context, returnNo string) (*merchantapi.SplitReturn, error) {
+	return get[merchantapi.SplitReturn](ctx, c, "v1", "split-returns", returnNo)
+}
+
+// HoldForSplit holds an order back for splits.
+func (c *Client) HoldForSplit(ctx context.Context, key, orderNo string) (*merchantapi.SplitHold, error) {
+	return post[merchantapi.SplitHold](ctx, c, key, nil, "v1", "orders", orderNo, "hold")
+}
+
+// ReleaseRest makes what is left of a split order the merchant's.
+func (c *Client) ReleaseRest(ctx context.Context, key, orderNo string) (*merchantapi.SplitHold, error) {
+	return post[merchantapi.SplitHold](ctx, c, key, nil, "v1", "orders", orderNo, "release")
+}
+
+// AddReceiver registers who may receive shares.
+func (c *Client) AddReceiver(ctx context.Context, key string, r merchantapi.NewReceiver) (*merchantapi.Receiver, error) {
+	return post[merchantapi.Receiver](ctx, c, key, r, "v1", "receivers")
+}
+
+// RemoveReceiver ends a registration.
+func (c *Client) RemoveReceiver(ctx context.Context, key, receiver string) (*merchantapi.Receiver, error) {
+	return post[merchantapi.Receiver](ctx, c, key, nil, "v1", "receivers", receiver, "remove")
+}
+
 func get[T any](ctx context.Context, c *Client, path ...string) (*T, error) {
 	target, err := target(path)
 	if err != nil {
