@@ -8,6 +8,7 @@ import (
 	"hash/maphash"
 	"math"
 	"math/bits"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -29,9 +30,13 @@ type Intake struct {
 	shift int // of a hash, to its part
 	base  int64
 	parts []part
-	trays [2][]tray // by side: the rows of each part
-	store storage
-	money *currencies
+
+	expected int64 // rows a side, about
+	first    sync.Once
+	prefix   []byte    // that most keys begin with; it is what the first batch of either side says
+	trays    [2][]tray // by side: the rows of each part
+	store    storage
+	money    *currencies
 
 	rows    [2]int64   // by side
 	whole   [2]*ledger // of all rows
@@ -62,7 +67,9 @@ func NewIntake(rows int64, day bizday.Interval, memory int64, scratch Scratch) *
 	for int64(parts)*partRows < rows && parts < maxParts {
 		parts *= 2
 	}
-	return newIntake(parts, day, memory, scratch)
+	in := newIntake(parts, day, memory, scratch)
+	in.expected = rows
+	return in
 }
 
 func newIntake(parts int, day bizday.Interval, memory int64, scratch Scratch) *Intake {
@@ -101,6 +108,9 @@ func (in *Intake) take(which int, b *schemas.Batch) error {
 	if in.rows[which]+n >= math.MaxInt32 {
 		return fault.New("E-4160", fault.V{"rows": in.rows[which] + n, "limit": math.MaxInt32}, nil)
 	}
+	if n > 0 {
+		in.first.Do(func() { in.prefix = usualPrefix(b, in.expected) })
+	}
 	trays, whole, names := in.trays[which], in.whole[which], &in.names[which]
 	var x cells
 	var err error
@@ -134,12 +144,38 @@ func (in *Intake) take(which int, b *schemas.Batch) error {
 		if err != nil {
 			return err
 		}
-		t.open = x.pack(buf, hash, t.last, in.base)
+		t.open = x.pack(buf, hash, t.last, in.base, in.prefix)
 		t.last = x.row
 		t.rows++
 	}
 	in.rows[which] += n
 	return nil
+}
+
+// usualPrefix guesses what most keys of so many rows begin with, from the first
+// of them: what the numbers of a few payments have in common. They are mostly
+// given out in order, and with ten times as many rows one more digit has changed.
+// The guess decides nothing but how much room keys take.
+func usualPrefix(b *schemas.Batch, rows int64) []byte {
+	var prefix []byte
+	for _, i := range []int{0, b.Len() / 2, b.Len() - 1} {
+		if b.Kind[i] != schemas.Payment || len(b.MerchantRef.At(i)) == 0 {
+			continue
+		}
+		key := b.MerchantRef.At(i)
+		if prefix == nil {
+			prefix = key
+		}
+		n := 0
+		for n < min(len(prefix), len(key)) && prefix[n] == key[n] {
+			n++
+		}
+		prefix = prefix[:n]
+	}
+	for n := int64(b.Len()); n < rows && len(prefix) > 0; n *= 10 {
+		prefix = prefix[:len(prefix)-1]
+	}
+	return bytes.Clone(prefix)
 }
 
 // read takes what the row sets hold and nobody has given yet.

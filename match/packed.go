@@ -1,8 +1,10 @@
 package match
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
+	"slices"
 
 	"tieout/internal/bizday"
 	"tieout/schemas"
@@ -34,6 +36,9 @@ func (x *cells) terms() terms { return terms{x.status, x.amount, x.currency, x.f
 //	   without its low byte
 //	11 the low byte of the key's length
 //
+// Of a key that begins as most do (Intake.prefix), only the rest is kept: that
+// is a third of all bytes where keys are numbers given out in order.
+//
 // Lengths stand before the values, so that packing and unpacking branch on
 // nothing that varies from row to row: half the time of one variable-length
 // integer after the other. Rows are compared as they are packed.
@@ -52,15 +57,19 @@ const (
 	packedTime    // absent: schemas.NoTime
 	packedSeconds // the time is whole seconds
 	packedDate
+	packedPrefix // the key is prefix and what is kept of it
 )
 
 // pack writes a row to the end of b, which has room for maxPacked and the key.
 // Rows come in order; before is the row packed before, base a time near the
-// others.
-func (x *cells) pack(b []byte, hash uint64, before int32, base int64) []byte {
+// others, prefix what most keys begin with.
+func (x *cells) pack(b []byte, hash uint64, before int32, base int64, prefix []byte) []byte {
 	start := len(b)
 	b = b[:start+maxPacked]
-	flags, t := uint64(0), x.time-base
+	flags, t, key := uint64(0), x.time-base, x.key
+	if len(prefix) > 0 && bytes.HasPrefix(key, prefix) {
+		flags, key = packedPrefix, key[len(prefix):]
+	}
 	if x.fee.set {
 		flags |= packedFee
 	}
@@ -85,14 +94,14 @@ func (x *cells) pack(b []byte, hash uint64, before int32, base int64) []byte {
 	at, n3 := put(b, at, zigzag(t))
 	at, n4 := put(b, at, zigzag(x.fee.minor))
 	n5, n6 := 0, 0
-	if rare != 0 || len(x.key) > 255 { // seldom
+	if rare != 0 || len(key) > 255 { // seldom
 		at, n5 = put(b, at, rare)
-		at, n6 = put(b, at, uint64(len(x.key))>>8)
+		at, n6 = put(b, at, uint64(len(key))>>8)
 	}
 	head := b[start : start+packedHead : start+packedHead]
 	binary.LittleEndian.PutUint64(head, hash&(1<<32-1)|uint64(x.kind)<<32|uint64(x.status)<<40|uint64(x.currency)<<48|flags<<56)
-	binary.LittleEndian.PutUint32(head[8:], uint32(n1|n2<<4|n3<<8|n4<<12|n5<<16|n6<<20|len(x.key)<<24))
-	return appendKey(b[:at], x.key)
+	binary.LittleEndian.PutUint32(head[8:], uint32(n1|n2<<4|n3<<8|n4<<12|n5<<16|n6<<20|len(key)<<24))
+	return appendKey(b[:at], key)
 }
 
 // appendKey appends a key. Nearly all have at most 32 bytes, and more behind
@@ -126,7 +135,7 @@ func (b packedRow) currency() uint8        { return b[6] }
 func (b packedRow) distance() int32        { return int32(take(b, packedHead, int(b[8]&15))) }
 func (b packedRow) amount() int64          { return int64(take(b, packedHead+int(b[8]&15), int(b[8]>>4))) }
 
-// key tells where the key begins and ends.
+// key tells where the key, or its rest, begins and ends.
 func (b packedRow) key() (from, to int) {
 	lens := binary.LittleEndian.Uint32(b[8:])
 	// The lengths of the numbers, four bits each, are added three at a time.
@@ -140,12 +149,12 @@ func (b packedRow) key() (from, to int) {
 func sameKey(a, b packedRow) bool {
 	aFrom, aTo := a.key()
 	bFrom, bTo := b.key()
-	return a.kind() == b.kind() && string(a[aFrom:aTo]) == string(b[bFrom:bTo])
+	return a.kind() == b.kind() && (a[7]^b[7])&packedPrefix == 0 && string(a[aFrom:aTo]) == string(b[bFrom:bTo])
 }
 
 // unpack reads the row at the start of b and returns how long it is. The key
-// points into b.
-func (x *cells) unpack(b packedRow, base int64) int {
+// may point into b.
+func (x *cells) unpack(b packedRow, base int64, prefix []byte) int {
 	flags, l8, l9, l10 := b[7], int(b[8]), int(b[9]), int(b[10])
 	x.kind, x.status, x.currency = b.kind(), b.status(), b.currency()
 	at := packedHead
@@ -170,7 +179,9 @@ func (x *cells) unpack(b packedRow, base int64) int {
 		x.date = bizday.Date(int32(rare >> 32))
 	}
 	from, to := b.key()
-	x.key = b[from:to]
+	if x.key = b[from:to]; flags&packedPrefix != 0 {
+		x.key = slices.Concat(prefix, x.key)
+	}
 	return to
 }
 

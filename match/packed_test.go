@@ -20,7 +20,7 @@ func TestPackedRowsSayTheSame(t *testing.T) {
 		}
 		return int64(r.Uint64() >> r.IntN(64))
 	}
-	const base = 1_795_104_000_000_000
+	const base, prefix = 1_795_104_000_000_000, "M20261120"
 	want := make([]cells, 5000)
 	row := int32(0)
 	for i := range want {
@@ -30,6 +30,9 @@ func TestPackedRowsSayTheSame(t *testing.T) {
 			amount: pick(0, 1, math.MaxInt64) & math.MaxInt64, date: bizday.None, key: make([]byte, r.IntN(700))}
 		for k := range x.key {
 			x.key[k] = byte(r.Uint32())
+		}
+		if r.IntN(2) == 0 {
+			x.key = append([]byte(prefix), x.key...)
 		}
 		switch r.IntN(4) {
 		case 0:
@@ -50,7 +53,7 @@ func TestPackedRowsSayTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.open = want[i].pack(b, r.Uint64(), before, base)
+		p.open = want[i].pack(b, r.Uint64(), before, base, []byte(prefix))
 		before = want[i].row
 	}
 	var x cells
@@ -64,7 +67,7 @@ func TestPackedRowsSayTheSame(t *testing.T) {
 			break
 		}
 		for at, end := 0, len(b); at < end; n++ {
-			at += x.unpack(b[at:end+slack], base)
+			at += x.unpack(b[at:end+slack], base, []byte(prefix))
 			if diff := gocmp.Diff(want[n], x, gocmp.AllowUnexported(cells{}, fee{})); diff != "" {
 				t.Fatalf("row %d:\n%s", n, diff)
 			}
