@@ -65,8 +65,10 @@ func newServeSite(t *testing.T, sim *channelsim.Sim, address string) (dir string
   listen: %s
   public_url: http://%s
   allow_loopback: true
+  source_rate: 1000000
 merchants:
   - id: M01
+    rate: 1000000
     keys: [{id: k1, algorithm: hmac-sha256, secret_file: secrets/m01.key}]
     allow: [create_order, pay, query, close, refund]
     accounts: [wechat-main, alipay-main, unionpay-main]
@@ -77,14 +79,31 @@ merchants:
 	return dir, secret
 }
 
+// serverProcess is a tieout serve that runs.
+type serverProcess struct {
+	cmd   *exec.Cmd
+	lines *bufio.Scanner
+	said  strings.Builder
+}
+
 // startServer runs tieout serve until the test stops it; stop demands that it
 // ends by itself within ten seconds.
 func startServer(t *testing.T, dir string) (stop func()) {
 	t.Helper()
+	p := startServerAt(t, dir, serveClock())
+	return func() {
+		t.Helper()
+		p.stop(t)
+	}
+}
+
+// startServerAt returns when the server of a site takes requests.
+func startServerAt(t *testing.T, dir string, now time.Time) *serverProcess {
+	t.Helper()
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "tieout", "--config", filepath.Join(dir, "tieout.yaml"), "serve", "--only", "core") //nolint:gosec // the program itself
-	cmd.Env = append(os.Environ(), clockVariable+"="+serveClock().Format(time.RFC3339))
-	var said strings.Builder
-	cmd.Stderr = &said
+	cmd.Env = append(os.Environ(), clockVariable+"="+now.Format(time.RFC3339))
+	p := &serverProcess{cmd: cmd}
+	cmd.Stderr = &p.said
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -92,24 +111,26 @@ func startServer(t *testing.T, dir string) (stop func()) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	lines := bufio.NewScanner(out)
-	if !lines.Scan() || !strings.HasPrefix(lines.Text(), "服务地址") {
-		t.Fatalf("it said %q, %q; %v", lines.Text(), said.String(), cmd.Wait())
+	p.lines = bufio.NewScanner(out)
+	if !p.lines.Scan() || !strings.HasPrefix(p.lines.Text(), "服务地址") {
+		t.Fatalf("it said %q, %q; %v", p.lines.Text(), p.said.String(), cmd.Wait())
 	}
-	return func() {
-		t.Helper()
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
-		late := time.AfterFunc(10*time.Second, func() { cmd.Process.Kill() })
-		for lines.Scan() {
-		}
-		if err := cmd.Wait(); err != nil || !late.Stop() {
-			t.Errorf("it ended with %v: %s", err, said.String())
-		}
-		if strings.Contains(said.String(), canary) {
-			t.Error("a secret was printed")
-		}
+	return p
+}
+
+func (p *serverProcess) stop(t *testing.T) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	late := time.AfterFunc(10*time.Second, func() { p.cmd.Process.Kill() })
+	for p.lines.Scan() {
+	}
+	if err := p.cmd.Wait(); err != nil || !late.Stop() {
+		t.Errorf("it ended with %v: %s", err, p.said.String())
+	}
+	if strings.Contains(p.said.String(), canary) {
+		t.Error("a secret was printed")
 	}
 }
 

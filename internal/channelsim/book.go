@@ -197,6 +197,23 @@ func (b *billing) find(channel, merchantRef, refundRef string) *entry {
 	return nil
 }
 
+// Booked is what a channel has booked under the number of a payment: how often
+// and how much it took, and how often and how much it gave back.
+func (s *Sim) Booked(channel, merchantRef string) (payments, refunds int, paidMinor, refundedMinor int64) {
+	s.bill.mu.Lock()
+	defer s.bill.mu.Unlock()
+	book := s.bill.books[channel]
+	for _, p := range book.payments[merchantRef] {
+		payments, paidMinor = payments+1, paidMinor+p.amount
+	}
+	for _, r := range book.refunds {
+		if r.merchantRef == merchantRef {
+			refunds, refundedMinor = refunds+1, refundedMinor+r.amount
+		}
+	}
+	return payments, refunds, paidMinor, refundedMinor
+}
+
 // entries returns a day's entries by time and number, repeated rows twice.
 // withheld tells whether rows that were left out at first are in.
 func (b *billing) entries(channel string, date bizday.Date, withheld bool) []*entry {

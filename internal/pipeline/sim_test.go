@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	simulations = 500 // random nights that crash and are run again
+	simulations = 200 // random nights that crash and are run again
 	controls    = 30  // the same with books that check, then act
 )
 
