@@ -14,8 +14,7 @@ import (
 // kept; for another request it is paycore.ErrKeyTaken.
 func (db *DB) ExecuteOnce(ctx context.Context, r paycore.Request, commands []paycore.Command,
 	answer func([]paycore.Result) (paycore.Answer, error)) (said paycore.Answer, err error) {
-	err = db.tx(ctx, func(t *sql.Tx) error {
-		b := db.books(ctx, t)
+	err = db.commands(ctx, func(b *books) error {
 		var known bool
 		if known, said, err = b.answered(r); known || err != nil {
 			return err

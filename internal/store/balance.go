@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,6 +16,7 @@ import (
 type balance struct {
 	available, frozen int64
 	version           int64 // 0: no posting yet
+	written           int64 // the version that is in the database
 }
 
 // SealWith makes the balances of accounts carry a checksum under a key. A
@@ -36,7 +36,7 @@ func (b *books) sealOf(k paycore.AccountKey, x balance) string {
 // balance reads a balance and proves its seal. Books that were sealed are not
 // worked on without the key: what is written would carry no seal.
 func (b *books) balance(k paycore.AccountKey) (balance, error) {
-	if x, seen := b.funds[k]; seen {
+	if x, seen := b.known.balances[k]; seen {
 		return x, nil
 	}
 	var x balance
@@ -59,7 +59,8 @@ func (b *books) balance(k paycore.AccountKey) (balance, error) {
 	case !hmac.Equal([]byte(seal), []byte(b.sealOf(k, x))):
 		return x, fault.New("E-5071", fault.V{"account": k.Name, "currency": k.Currency}, nil)
 	}
-	b.funds[k] = x
+	x.written = x.version
+	b.known.balances[k] = x
 	return x, nil
 }
 
@@ -93,7 +94,7 @@ func (b *books) moveBalances(entries []paycore.Entry, holds []paycore.Hold) erro
 		if err != nil {
 			return wrap(err, "balance of %s", k.Name)
 		}
-		if err := b.putBalance(k, x); err != nil {
+		if err := b.keepBalance(k, x); err != nil {
 			return err
 		}
 	}
@@ -117,22 +118,39 @@ func touched(entries []paycore.Entry, holds []paycore.Hold) []paycore.AccountKey
 	for _, h := range holds {
 		list = append(list, h.AccountKey)
 	}
-	slices.SortFunc(list, func(x, y paycore.AccountKey) int {
-		return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Currency, y.Currency))
-	})
+	slices.SortFunc(list, compareKeys)
 	return slices.Compact(list)
 }
 
-// putBalance writes the next version of a balance.
-func (b *books) putBalance(k paycore.AccountKey, x balance) error {
+// keepBalance makes x the next version of a balance. One below zero is written
+// at once, after the one before: the database has a say in it.
+func (b *books) keepBalance(k paycore.AccountKey, x balance) error {
+	before := b.known.balances[k]
 	x.version++
+	b.known.moves++
+	if b.behind && x.available >= 0 && x.frozen >= 0 {
+		b.known.balances[k] = x
+		return nil
+	}
+	if before.written != before.version {
+		if err := b.putBalance(k, before); err != nil {
+			return err
+		}
+		x.written = before.version
+	}
+	return b.putBalance(k, x)
+}
+
+// putBalance writes the balance over the version that the database has.
+func (b *books) putBalance(k paycore.AccountKey, x balance) error {
 	n, err := b.exec(`INSERT INTO account_balance (account, currency, available_minor, frozen_minor, version, seal) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (account, currency) DO UPDATE SET available_minor = excluded.available_minor, frozen_minor = excluded.frozen_minor,
-		version = excluded.version, seal = excluded.seal WHERE account_balance.version = excluded.version - 1`,
-		k.Name, k.Currency, x.available, x.frozen, x.version, b.sealOf(k, x))
+		version = excluded.version, seal = excluded.seal WHERE account_balance.version = $7`,
+		k.Name, k.Currency, x.available, x.frozen, x.version, b.sealOf(k, x), x.written)
 	if err := wrote(n, err, "balance of", k.Name); err != nil {
 		return err
 	}
-	b.funds[k] = x
+	x.written = x.version
+	b.known.balances[k] = x
 	return nil
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -17,18 +20,18 @@ const groupSize = 256
 
 // member is one business transaction on its way through a group.
 type member struct {
-	ctx   context.Context
-	do    func(*sql.Tx) error
-	turn  chan *sql.Tx  // now it may run do
-	ended chan error    // do has returned
-	done  chan struct{} // err is what its caller gets
-	err   error
-	begun bool // under DB.mu: too late to go away
-	gone  bool // under DB.mu: its caller does not wait any more
+	ctx      context.Context
+	do       func(*sql.Tx) error
+	commands bool          // do sees balances only through what is known of them
+	done     chan struct{} // err and panicked are what its caller gets
+	err      error
+	panicked any
+	begun    bool // under DB.mu: too late to go away
+	gone     bool // under DB.mu: its caller does not wait any more
 }
 
-// errGone ends a transaction whose caller panicked in it.
-var errGone = errors.New("the caller left in the middle of its transaction")
+// errPanic ends a transaction that panicked.
+var errPanic = errors.New("the transaction panicked")
 
 // errUndo ends a group in which one failed after it had written.
 var errUndo = errors.New("the group begins again, with savepoints")
@@ -36,37 +39,48 @@ var errUndo = errors.New("the group begins again, with savepoints")
 // tx runs one business transaction; it is on disk when tx returns nil.
 // Transactions that wait at the same time share one SQL transaction, and so
 // one sync of the disk; what fails is rolled back alone. do may run more than
-// once, and always in the goroutine of its caller.
+// once, and in another goroutine, so that the writer does not wait for each
+// caller to wake up; where it panics, tx does.
 //
 // A caller whose context ends while it waits was never there; later, it gets
 // what became of its transaction. A busy database repeats the transaction, at
 // most five times; then it is E-4001. A full disk is E-4101, a damaged database
 // E-4202.
 func (db *DB) tx(ctx context.Context, do func(*sql.Tx) error) error {
-	m := &member{ctx: ctx, do: do, turn: make(chan *sql.Tx), ended: make(chan error), done: make(chan struct{})}
+	return db.wait(&member{ctx: ctx, do: do})
+}
+
+// wait has m carried out.
+func (db *DB) wait(m *member) error {
+	m.done = make(chan struct{})
 	db.join(m)
-	leave := ctx.Done()
-	for {
-		select {
-		case t := <-m.turn:
-			m.run(t)
-		case <-m.done:
-			return db.explain(m.err)
-		case <-leave:
-			if db.leave(m) {
-				return ctx.Err()
-			}
-			leave = nil
+	select {
+	case <-m.done:
+	case <-m.ctx.Done():
+		if db.leave(m) {
+			return m.ctx.Err()
 		}
+		<-m.done
 	}
+	if m.panicked != nil {
+		panic(m.panicked)
+	}
+	return db.explain(m.err)
 }
 
 // run lets the transaction do its work. However do ends, the group goes on.
 func (m *member) run(t *sql.Tx) {
-	err := errGone
-	defer func() { m.ended <- err }()
-	if err = m.do(t); err == nil {
-		err = m.ctx.Err()
+	defer func() {
+		if m.panicked = recover(); m.panicked == nil {
+			return
+		}
+		m.err = errPanic
+		if bug, ok := m.panicked.(runtime.Error); ok { // the caller's stack does not show where
+			m.panicked = fmt.Errorf("%w\n\n%s", bug, debug.Stack())
+		}
+	}()
+	if m.err = m.do(t); m.err == nil {
+		m.err = m.ctx.Err()
 	}
 }
 
@@ -89,8 +103,11 @@ func (db *DB) leave(m *member) bool {
 	return m.gone
 }
 
-// begin starts the turn of m, unless it left.
+// begin starts the turn of m, unless it left, or panicked in an earlier one.
 func (db *DB) begin(m *member) bool {
+	if m.panicked != nil {
+		return false
+	}
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	m.begun = !m.gone
@@ -169,20 +186,27 @@ func (db *DB) commit(group []*member, savepoints bool) error {
 		return err
 	}
 	defer t.Rollback() // after Commit it does nothing
+	db.known = newKnown()
+	db.known.behind = !savepoints
 	for _, m := range group {
 		if !db.begin(m) {
 			continue
 		}
 		if savepoints {
-			if err := db.giveWithin(ctx, m, t); err != nil {
+			if err := db.runWithin(ctx, m, t); err != nil {
 				return err
 			}
 			continue
 		}
-		before := db.writes.Load()
-		db.give(m, t)
+		if !m.commands {
+			if err := db.writeBalances(ctx, t); err != nil {
+				return err
+			}
+		}
+		before := db.writes.Load() + db.known.moves
+		m.run(t)
 		switch {
-		case m.err == nil || db.writes.Load() == before:
+		case m.err == nil || db.writes.Load()+db.known.moves == before:
 		case len(group) == 1:
 			return nil // the whole transaction is rolled back
 		case diskFails(m.err):
@@ -191,31 +215,23 @@ func (db *DB) commit(group []*member, savepoints bool) error {
 			return errUndo
 		}
 	}
+	if err := db.writeBalances(ctx, t); err != nil {
+		return err
+	}
 	return t.Commit()
 }
 
-// giveWithin lets m work within a savepoint. An error ends the group.
-func (db *DB) giveWithin(ctx context.Context, m *member, t *sql.Tx) error {
+// runWithin lets m work within a savepoint. An error ends the group.
+func (db *DB) runWithin(ctx context.Context, m *member, t *sql.Tx) error {
 	if _, err := t.ExecContext(ctx, `SAVEPOINT member`); err != nil {
 		return err
 	}
-	if db.give(m, t); m.err != nil {
+	if m.run(t); m.err != nil {
 		if _, err := t.ExecContext(ctx, `ROLLBACK TO member`); err != nil {
 			return errors.Join(m.err, err) // a disk that fails ends the transaction as a whole
 		}
+		db.known = newKnown()
 	}
 	_, err := t.ExecContext(ctx, `RELEASE member`)
 	return err
-}
-
-// give lets m work in the transaction, and waits for what becomes of it. One
-// whose caller panicked has nobody left to run it again.
-func (db *DB) give(m *member, t *sql.Tx) {
-	m.turn <- t
-	m.err = <-m.ended
-	if errors.Is(m.err, errGone) {
-		db.mu.Lock()
-		m.gone = true
-		db.mu.Unlock()
-	}
 }

@@ -325,3 +325,95 @@ func TestFaultS2_GroupIsNotRepeatedOnAFailingDisk(t *testing.T) {
 		t.Errorf("told of %v, there are %v", there, got)
 	}
 }
+
+// A bug in a transaction shows where it is, in whatever goroutine it ran.
+func TestPanicOfATransactionTellsWhere(t *testing.T) {
+	db, _ := testBooks(t)
+	func() {
+		defer func() {
+			err, _ := recover().(error)
+			if err == nil || !strings.Contains(err.Error(), "nil map") || !strings.Contains(err.Error(), "group_test.go") {
+				t.Errorf("got %v", err)
+			}
+		}()
+		db.tx(context.Background(), func(*sql.Tx) error {
+			var none map[string]int
+			none["x"]++
+			return nil
+		})
+	}()
+	if err := db.tx(context.Background(), func(tx *sql.Tx) error { return addAccount(tx, 1) }); err != nil {
+		t.Error(err)
+	}
+}
+
+// Balances that commands leave for the end of the group are there for whoever
+// reads them by SQL in the same group, and gone with who failed.
+func TestGroupBalances(t *testing.T) {
+	db, core := testBooks(t)
+	do(t, core, paycore.Done, pay("P0", 100), paidBy("P0", 100))
+	const clearing = `SELECT available_minor, version FROM account_balance WHERE account = 'clearing:wechat:wechat-main'`
+	hold, held := make(chan struct{}), make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		if err := db.tx(t.Context(), func(*sql.Tx) error { close(held); <-hold; return nil }); err != nil {
+			t.Error(err)
+		}
+	})
+	<-held
+	inLine := 0
+	join := func(do func() error) {
+		all.Go(func() {
+			if err := do(); err != nil {
+				t.Error(err)
+			}
+		})
+		for inLine++; db.inLine() < inLine; {
+			runtime.Gosched()
+		}
+	}
+	buy := func(no string) func() error {
+		return func() error {
+			r, err := core.Do(t.Context(), pay(no, 100), paidBy(no, 100))
+			if err == nil && r[1].Effect != paycore.Done {
+				err = fmt.Errorf("%s: %+v", no, r)
+			}
+			return err
+		}
+	}
+	var between, version int64
+	join(buy("P1"))
+	join(buy("P2"))
+	join(func() error {
+		return db.tx(t.Context(), func(tx *sql.Tx) error { return tx.QueryRow(clearing).Scan(&between, &version) })
+	})
+	join(func() error {
+		errMine := errors.New("mine alone")
+		commands, err := core.Complete(pay("P9", 900), paidBy("P9", 900))
+		if err != nil {
+			return err
+		}
+		if err := db.commands(t.Context(), func(b *books) error {
+			if _, err := b.runAll(commands); err != nil {
+				return err
+			}
+			return errMine
+		}); !errors.Is(err, errMine) {
+			return fmt.Errorf("who fails: %w", err)
+		}
+		return nil
+	})
+	join(buy("P3"))
+	join(buy("P4"))
+	close(hold)
+	all.Wait()
+	// Of each, 1 is the channel's.
+	if between != 297 || version != 3 {
+		t.Errorf("in the middle of the group: %d in version %d, want 297 in version 3", between, version)
+	}
+	var end int64
+	if err := db.sql.QueryRow(clearing).Scan(&end, &version); err != nil || end != 495 || version != 5 {
+		t.Errorf("at its end: %d in version %d, %v; want 495 in version 5", end, version, err)
+	}
+	checkBooks(t, db)
+}

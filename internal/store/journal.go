@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"tieout/internal/fault"
@@ -34,12 +33,6 @@ func journalID(ch *paycore.Change) string {
 	return ""
 }
 
-// What a payment or a refund writes is one statement a table.
-var (
-	insertPostings = insertRows(`posting (txn, leg, account, currency, amount_minor)`, ``)
-	insertAccounts = insertRows(`ledger_account (name, type)`, ` ON CONFLICT (name) DO NOTHING`)
-)
-
 // post books the entries of a change: postings first, then the row that seals
 // them. No entries, no transaction.
 func (b *books) post(ch *paycore.Change, row journalRow) error {
@@ -57,14 +50,9 @@ func (b *books) post(ch *paycore.Change, row journalRow) error {
 	if err := b.addAccounts(ch.Entries); err != nil {
 		return err
 	}
-	leg := 0
-	for part := range slices.Chunk(ch.Entries, len(insertPostings)) {
-		args := make([]any, 0, 5*len(insertPostings))
-		for _, e := range part {
-			leg++
-			args = append(args, row.id, leg, e.Account, e.Currency, e.Minor)
-		}
-		if _, err := b.exec(insertPostings[len(part)-1], args...); err != nil {
+	for i, e := range ch.Entries {
+		if _, err := b.exec(`INSERT INTO posting (txn, leg, account, currency, amount_minor) VALUES ($1, $2, $3, $4, $5)`,
+			row.id, i+1, e.Account, e.Currency, e.Minor); err != nil {
 			return wrap(err, "post %s", row.id)
 		}
 	}
@@ -76,23 +64,18 @@ func (b *books) post(ch *paycore.Change, row journalRow) error {
 
 // addAccounts adds the ledger accounts that are used for the first time.
 func (b *books) addAccounts(entries []paycore.Entry) error {
-	for part := range slices.Chunk(entries, len(insertAccounts)) {
-		args := make([]any, 0, 2*len(insertAccounts))
-		for _, e := range part {
-			if !b.accounts[e.Account] {
-				subject, known := paycore.SubjectOf(e.Account)
-				if !known {
-					return fault.New("E-5070", fault.V{"account": e.Account}, nil)
-				}
-				b.accounts[e.Account] = true
-				args = append(args, e.Account, subject.Type)
-			}
+	for _, e := range entries {
+		if b.known.accounts[e.Account] {
+			continue
 		}
-		if n := len(args) / 2; n > 0 {
-			if _, err := b.exec(insertAccounts[n-1], args...); err != nil {
-				return wrap(err, "add accounts of %s", args[0])
-			}
+		subject, known := paycore.SubjectOf(e.Account)
+		if !known {
+			return fault.New("E-5070", fault.V{"account": e.Account}, nil)
 		}
+		if _, err := b.exec(`INSERT INTO ledger_account (name, type) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, e.Account, subject.Type); err != nil {
+			return wrap(err, "add account %s", e.Account)
+		}
+		b.known.accounts[e.Account] = true
 	}
 	return nil
 }

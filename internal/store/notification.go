@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 
 	"tieout/internal/paycore"
 )
@@ -12,8 +11,7 @@ import (
 // the books yet (Early) is tried again when it comes again.
 func (db *DB) Receive(ctx context.Context, n paycore.Notification, command paycore.Command) (paycore.Result, error) {
 	var result paycore.Result
-	err := db.tx(ctx, func(t *sql.Tx) error {
-		b := db.books(ctx, t)
+	err := db.commands(ctx, func(b *books) error {
 		known, before, err := b.received(n)
 		if err != nil {
 			return err

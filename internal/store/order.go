@@ -14,17 +14,9 @@ import (
 // order; see paycore.Book.
 func (db *DB) Execute(ctx context.Context, commands []paycore.Command) ([]paycore.Result, error) {
 	var results []paycore.Result
-	err := db.tx(ctx, func(t *sql.Tx) error {
-		b := db.books(ctx, t)
-		results = make([]paycore.Result, 0, len(commands))
-		for i, c := range commands {
-			r, err := b.run(c)
-			if err != nil {
-				return fmt.Errorf("command %d, %T: %w", i, c, err)
-			}
-			results = append(results, r)
-		}
-		return nil
+	err := db.commands(ctx, func(b *books) (err error) {
+		results, err = b.runAll(commands)
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -32,26 +24,50 @@ func (db *DB) Execute(ctx context.Context, commands []paycore.Command) ([]paycor
 	return results, nil
 }
 
+// runAll runs commands in their order.
+func (b *books) runAll(commands []paycore.Command) ([]paycore.Result, error) {
+	results := make([]paycore.Result, 0, len(commands))
+	for i, c := range commands {
+		r, err := b.run(c)
+		if err != nil {
+			return nil, fmt.Errorf("command %d, %T: %w", i, c, err)
+		}
+		results = append(results, r)
+	}
+	return results, nil
+}
+
+// commands runs one business transaction as tx does. do sees balances through
+// b alone: in the database they are behind until the group is committed.
+func (db *DB) commands(ctx context.Context, do func(b *books) error) error {
+	return db.wait(&member{ctx: ctx, commands: true, do: func(t *sql.Tx) error {
+		b := db.books(ctx, t)
+		b.behind = b.known.behind
+		return do(b)
+	}})
+}
+
 // books is the payment core's tables within one transaction. It prepares each
-// statement once, and remembers the end of the log and the accounts seen.
+// statement once.
 type books struct {
 	ctx      context.Context
 	t        *sql.Tx
 	prepared map[string]*sql.Stmt
-	accounts map[string]bool
-	funds    map[paycore.AccountKey]balance // as they stand now
-	seal     []byte                         // the key of their checksums; empty: none
-	tail     *logTail
+	known    *known
+	behind   bool   // balances are written at the end of the group
+	seal     []byte // the key of the checksums of balances; empty: none
 }
 
+// newBooks are those that do not post.
 func newBooks(ctx context.Context, t *sql.Tx) *books {
-	return &books{ctx: ctx, t: t, prepared: map[string]*sql.Stmt{}, accounts: map[string]bool{}, funds: map[paycore.AccountKey]balance{}}
+	return &books{ctx: ctx, t: t, prepared: map[string]*sql.Stmt{}, known: newKnown()}
 }
 
-// books are those that post: they seal what they write.
+// books are those that post, in the turn of a transaction: they seal what they
+// write, and know what those before them in the group knew.
 func (db *DB) books(ctx context.Context, t *sql.Tx) *books {
 	b := newBooks(ctx, t)
-	b.seal = db.seal
+	b.seal, b.known = db.seal, db.known
 	return b
 }
 
@@ -76,7 +92,8 @@ func (b *books) exec(query string, args ...any) (int64, error) {
 	return r.RowsAffected()
 }
 
-// insertRows returns the statements that insert one row, two rows, …
+// insertRows returns the statements that insert one row, two rows, …, for tables
+// without triggers on insert: with one, SQLite first fills a table of its own.
 func insertRows(into, onConflict string) (statements [8]string) {
 	columns := strings.Count(into, ",") + 1
 	var values strings.Builder
@@ -282,7 +299,9 @@ func (db *DB) snapshot(ctx context.Context, do func(*books) error) error {
 		return err
 	}
 	defer t.Rollback()
-	return do(db.books(ctx, t))
+	b := newBooks(ctx, t)
+	b.seal = db.seal
+	return do(b)
 }
 
 // EndedOrders lists orders whose time is over; see paycore.Ends.

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"slices"
 
 	"tieout/internal/paycore"
 )
@@ -15,33 +14,28 @@ type logTail struct {
 	hash string
 }
 
-var insertEvents = insertRows(`order_event (seq, at_us, subject, ref, from_state, to_state, cause, detail, hash)`, ``)
-
 // log appends lines to the log of state moves.
 func (b *books) log(at int64, moves ...paycore.Move) error {
 	if len(moves) == 0 {
 		return nil
 	}
-	if b.tail == nil {
+	if b.known.tail == nil {
 		var t logTail
 		if _, err := b.one(`SELECT seq, hash FROM order_event ORDER BY seq DESC LIMIT 1`, nil, &t.seq, &t.hash); err != nil {
 			return wrap(err, "read the end of the log")
 		}
-		b.tail = &t
+		b.known.tail = &t
 	}
-	next := *b.tail
-	for part := range slices.Chunk(moves, len(insertEvents)) {
-		args := make([]any, 0, 9*len(part))
-		for _, m := range part {
-			next.seq++
-			next.hash = eventHash(next.hash, next.seq, at, m)
-			args = append(args, next.seq, at, m.Subject, m.Ref, m.From, m.To, m.Cause, m.Detail, next.hash)
+	tail := b.known.tail
+	for _, m := range moves {
+		seq := tail.seq + 1
+		hash := eventHash(tail.hash, seq, at, m)
+		if _, err := b.exec(`INSERT INTO order_event (seq, at_us, subject, ref, from_state, to_state, cause, detail, hash)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, seq, at, m.Subject, m.Ref, m.From, m.To, m.Cause, m.Detail, hash); err != nil {
+			return wrap(err, "log %s %s", m.Subject, m.Ref)
 		}
-		if _, err := b.exec(insertEvents[len(part)-1], args...); err != nil {
-			return wrap(err, "log %s %s", part[0].Subject, part[0].Ref)
-		}
+		tail.seq, tail.hash = seq, hash
 	}
-	b.tail = &next
 	return nil
 }
 
