@@ -52,7 +52,7 @@ func (c *serveCmd) Run(a *app) error {
 	}
 	if c.Only != "core" {
 		parts = append(parts, part{"scheduler", func(ctx context.Context) error { return site.nights(a, c.Days).Run(ctx) }},
-			part{"controls", func(ctx context.Context) error { return site.controls(ctx, a.now) }})
+			part{"sweeps", func(ctx context.Context) error { return site.sweeps(ctx, a.now) }}, part{"controls", func(ctx context.Context) error { return site.controls(ctx, a.now) }})
 		if len(site.cfg.Settlement.Merchants) > 0 {
 			parts = append(parts, part{"settlement", site.settleJob(a.now, c.Days).Run})
 		}

@@ -34,7 +34,17 @@ type Config struct {
 
 // Ledger is about the books of the payment core.
 type Ledger struct {
-	KeyFile string `yaml:"key_file"` // key of the checksums of balances, 16 bytes or more; "" = none
+	KeyFile string  `yaml:"key_file"` // key of the checksums of balances, 16 bytes or more; "" = none
+	Sweep   []Sweep `yaml:"sweep"`
+}
+
+// Sweep takes what a merchant has above an amount to the merchant above it, at
+// day's end.
+type Sweep struct {
+	Entity   string `yaml:"entity"`
+	Currency string `yaml:"currency"` // default CNY
+	Keep     string `yaml:"keep"`     // "100.00"; default 0
+	Off      bool   `yaml:"off"`
 }
 
 // Local says where our transactions come from.

@@ -211,3 +211,26 @@ func Moment(s string, zone *time.Location) (int64, error) {
 	}
 	return t.UnixMicro(), nil
 }
+
+func (k *checker) sweep(p string, s *Sweep) {
+	if s.Currency == "" {
+		s.Currency = "CNY"
+	}
+	if s.Entity == "" {
+		k.bad(p+".entity", "is needed")
+	}
+	if _, known := money.Currency(s.Currency).Exponent(); !known {
+		k.bad(p+".currency", "is not a currency that the program knows")
+	} else if keep, err := s.KeepMinor(); err != nil || keep < 0 {
+		k.bad(p+".keep", "is not an amount")
+	}
+}
+
+// KeepMinor is what the merchant keeps, in minor units.
+func (s Sweep) KeepMinor() (int64, error) {
+	exp, _ := money.Currency(s.Currency).Exponent()
+	if s.Keep == "" {
+		return 0, nil
+	}
+	return money.Parse([]byte(s.Keep), exp)
+}

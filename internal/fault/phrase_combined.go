@@ -16,6 +16,8 @@ var combinedPhrases = []Text{
 	{"accounts of ours paid with payment {payment}: refund it, and all parts go back", "支付单 {payment} 含我方账户分项，请退款，各分项一并退回"},
 	{"a number has no ~ in it", "编号中不得含有 ~"},
 	{"the time to pay the order is over", "订单已过支付时限"},
+	{"{entity} does not stand below another merchant", "{entity} 没有上级商户"},
+	{"there is nothing above what it keeps", "没有超过留存额的余额"},
 	{"an amount is not below zero", "金额不得为负"},
 	{"combined payments and refunds whose parts do not add up, or went another way than what leads them", "分项合计不符或结果与主单不一致的组合支付及退款"},
 }

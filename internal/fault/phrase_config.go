@@ -2,6 +2,7 @@ package fault
 
 // configPhrases say what is wrong with an option, a key or a command line.
 var configPhrases = []Text{
+	{"is not an amount", "不是有效金额"},
 	{"is what the books call the accounts of ours", "为账上我方账户的名称，不可使用"},
 	{"payments need the channel's API", "支付需要渠道 API"},
 	{"is not a URL that may be called", "不是允许调用的 URL"},

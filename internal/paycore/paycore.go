@@ -153,6 +153,9 @@ func (c *Core) complete(command Command) (Command, error) {
 	case Transfer:
 		at(&v.At)
 		return v, nil
+	case Sweep:
+		at(&v.At)
+		return v, nil
 	case Deposit:
 		at(&v.At)
 		return v, nil

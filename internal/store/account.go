@@ -45,6 +45,15 @@ func (b *books) putAccount(a *paycore.Account) error {
 	return wrote(n, err, "account", a.Name)
 }
 
+// Entity returns a holder of accounts; nil if there is none.
+func (db *DB) Entity(ctx context.Context, id string) (e *paycore.Entity, err error) {
+	err = db.snapshot(ctx, func(b *books) error {
+		e, err = b.entity(id)
+		return err
+	})
+	return e, err
+}
+
 func (b *books) entity(id string) (*paycore.Entity, error) {
 	e := paycore.Entity{ID: id}
 	ok, err := b.one(`SELECT kind, COALESCE(parent, ''), name, created_us FROM entity WHERE id = $1`, []any{id}, &e.Kind, &e.Parent, &e.Name, &e.CreatedAt)
