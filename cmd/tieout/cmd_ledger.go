@@ -15,6 +15,7 @@ import (
 type ledgerCmd struct {
 	Chart   ledgerChartCmd   `cmd:"" help:"Show the chart of accounts."`
 	Account ledgerAccountCmd `cmd:"" help:"Show an account: its balances and last postings."`
+	Open    ledgerOpenCmd    `cmd:"" help:"Open a wallet: what somebody holds with us, in one currency."`
 	Trial   ledgerTrialCmd   `cmd:"" name:"trial-balance" help:"Show a day: opening, debits, credits, closing, per account and subject."`
 	Sweep   ledgerSweepCmd   `cmd:"" help:"Take what merchants have above what they keep to the merchants above them, once a day."`
 	Seal    ledgerSealCmd    `cmd:"" help:"Give every balance its checksum under the key of the configuration, if it is the sum of its postings."`

@@ -28,7 +28,7 @@ type API struct {
 type Merchant struct {
 	ID            string        `yaml:"id"`
 	Keys          []MerchantKey `yaml:"keys"`
-	Allow         []string      `yaml:"allow"`           // create_order, pay, query, close, refund, resend, statement, split, return_split
+	Allow         []string      `yaml:"allow"`           // create_order, pay, query, close, refund, resend, statement, split, return_split, transfer, withdraw
 	Rate          int           `yaml:"rate"`            // requests a second; default 50
 	Burst         int           `yaml:"burst"`           // default twice the rate
 	Accounts      []string      `yaml:"accounts"`        // that his payments may go over, the preferred first
@@ -49,7 +49,7 @@ type MerchantKey struct {
 
 // The words of Merchant.Allow and MerchantKey.Algorithm.
 var (
-	permissions = []string{"create_order", "pay", "query", "close", "refund", "resend", "statement", "split", "return_split"}
+	permissions = []string{"create_order", "pay", "query", "close", "refund", "resend", "statement", "split", "return_split", "transfer", "withdraw"}
 	algorithms  = []string{HMACSHA256, RSASHA256}
 	idShape     = regexp.MustCompile(`^[A-Za-z0-9_-]{1,40}$`)
 )

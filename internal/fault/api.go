@@ -101,4 +101,10 @@ var apiRows = []Entry{
 		Which: Text{"{date}.", "{date}。"},
 		Do:    Text{"Ask again after the night that follows the day.", "请在次日对账完成后再下载。"},
 	},
+	{
+		ID:    "E-6429",
+		What:  Text{"No bank pays for this merchant.", "该商户没有出款银行。"},
+		Which: Text{"{merchant} has no contract.", "{merchant} 没有合同。"},
+		Do:    Text{"Ask for a contract that names the bank and the payee.", "请申请签订指定出款银行与收款账户的合同。"},
+	},
 }

@@ -271,9 +271,11 @@ func TestAttack29_PermissionOfEveryOperation(t *testing.T) {
 			_, err := c.Refund(t.Context(), "refund-order", "P1", merchantapi.NewRefund{AmountMinor: 1, Currency: "CNY"})
 			return err
 		},
-		"query refund":  func() error { _, err := c.RefundOf(t.Context(), "R1"); return err },
-		"query notices": func() error { _, err := c.Notices(t.Context(), "DEAD"); return err },
-		"resend":        func() error { _, err := c.Resend(t.Context(), "resend-key", "E1"); return err },
+		"query refund":     func() error { _, err := c.RefundOf(t.Context(), "R1"); return err },
+		"query notices":    func() error { _, err := c.Notices(t.Context(), "DEAD"); return err },
+		"query transfer":   func() error { _, err := c.TransferOf(t.Context(), "T1"); return err },
+		"query withdrawal": func() error { _, err := c.Withdrawal(t.Context(), "W1"); return err },
+		"resend":           func() error { _, err := c.Resend(t.Context(), "resend-key", "E1"); return err },
 	} {
 		if err := got(); code(err) != "E-6411" {
 			t.Errorf("%s: got %v", what, err)
@@ -400,7 +402,7 @@ func TestDocument(t *testing.T) {
 			}
 		}
 	}
-	if len(ids) != 10 {
+	if len(ids) != 22 {
 		t.Errorf("operations %v", ids)
 	}
 	page := w.send(http.MethodGet, "/docs", http.Header{}, "")

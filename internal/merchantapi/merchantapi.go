@@ -38,6 +38,8 @@ type Books interface {
 	OrderAndPayments(ctx context.Context, merchant, orderNo string) (*paycore.Order, []*paycore.Payment, error)
 	PaymentOf(ctx context.Context, merchant, payNo string) (*paycore.Payment, error)
 	RefundOf(ctx context.Context, merchant, refundNo string) (*paycore.Refund, error)
+	// DocumentOf returns what the merchant moved under a number.
+	DocumentOf(ctx context.Context, merchant, number string) (*paycore.Document, error)
 	// ExecuteOnce runs a request's commands and keeps its answer, unless its key
 	// was used before; see paycore.ErrKeyTaken.
 	ExecuteOnce(ctx context.Context, r paycore.Request, commands []paycore.Command, answer func([]paycore.Result) (paycore.Answer, error)) (paycore.Answer, error)
@@ -115,11 +117,13 @@ const (
 	Download    Permission = "statement"
 	SplitOrder  Permission = "split" // also receivers, hold and release
 	ReturnSplit Permission = "return_split"
+	TransferOut Permission = "transfer"
+	Withdraw    Permission = "withdraw"
 )
 
 // Permissions lists them all.
 func Permissions() []Permission {
-	return []Permission{CreateOrder, Pay, Query, Close, Refund, Resend, Download, SplitOrder, ReturnSplit}
+	return []Permission{CreateOrder, Pay, Query, Close, Refund, Resend, Download, SplitOrder, ReturnSplit, TransferOut, Withdraw}
 }
 
 // Merchant is one merchant of the configuration.
@@ -130,7 +134,7 @@ type Merchant struct {
 	Rate     float64 // requests a second
 	Burst    int
 	Accounts []Account            // that his payments may go over, the preferred first
-	Contract *settlement.Contract // what he agreed to; nil: nothing, and his orders are not split
+	Contract *settlement.Contract // what he agreed to; nil: nothing, and no bank pays him
 }
 
 // Key verifies requests under one name and signs the answers to them.
@@ -177,6 +181,7 @@ func New(books Books, core Core, desk Desk, bills Statements, merchants []Mercha
 	s.registerSplits()
 	s.registerNotices()
 	s.registerStatements()
+	s.registerTransfers()
 	return s
 }
 

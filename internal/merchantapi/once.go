@@ -162,6 +162,8 @@ func (s *Server) Resume(ctx context.Context) (done int, err error) {
 			_, err = finish(ctx, s, req, req.Subject, s.finishRefund(req.Merchant))
 		case Close:
 			_, err = finish(ctx, s, req, req.Subject, s.finishClose(req.Merchant, fault.English))
+		case TransferOut, Withdraw:
+			_, err = finish(ctx, s, req, req.Subject, s.finishMove(req.Merchant))
 		case Resend:
 			_, err = finish(ctx, s, req, req.Subject, s.finishResend(req.Merchant))
 		default:

@@ -52,6 +52,7 @@ var statusOf = map[fault.ID]int{
 	"E-6423": http.StatusServiceUnavailable,
 	"E-6427": http.StatusUnprocessableEntity,
 	"E-6428": http.StatusNotFound,
+	"E-6429": http.StatusUnprocessableEntity,
 }
 
 // problem says a fault in the language of the request. Trouble of our own is

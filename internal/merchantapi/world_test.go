@@ -84,7 +84,7 @@ func newWorld(t *testing.T) *world {
 	all := merchantapi.Permissions()
 	wechat := []merchantapi.Account{{Channel: "wechat", Name: "wechat-main"}}
 	w.server = merchantapi.New(w.db, w.core, w.desk, w.bills, []merchantapi.Merchant{
-		{ID: "M01", Allow: all, Rate: 1e6, Burst: 1e6, Accounts: wechat, Contract: &settlement.Contract{Merchant: "M01", Split: settlement.DefaultSplitTerms()}, Keys: map[string]merchantapi.Key{
+		{ID: "M01", Allow: all, Rate: 1e6, Burst: 1e6, Accounts: wechat, Contract: &settlement.Contract{Merchant: "M01", Bank: "icbc", Payee: settlement.Payee{Name: "Shop", Account: "6222000011112222", Bank: "102"}, Split: settlement.DefaultSplitTerms()}, Keys: map[string]merchantapi.Key{
 			"k1": {Verify: secrets["M01"], Answer: secrets["M01"]},
 			"r1": {Verify: signing.RSAPublic{Key: &w.rsa.PublicKey}, Answer: signing.RSAPrivate{Key: w.rsa}},
 		}},

@@ -104,6 +104,26 @@ func (c *Client) RefundOf(ctx context.Context, refundNo string) (*merchantapi.Re
 	return get[merchantapi.RefundView](ctx, c, "v1", "refunds", refundNo)
 }
 
+// Transfer moves money of the merchant's wallet, or of one of his payments.
+func (c *Client) Transfer(ctx context.Context, key string, t merchantapi.NewTransfer) (*merchantapi.Transfer, error) {
+	return post[merchantapi.Transfer](ctx, c, key, t, "v1", "transfers")
+}
+
+// TransferOf shows a transfer.
+func (c *Client) TransferOf(ctx context.Context, number string) (*merchantapi.Transfer, error) {
+	return get[merchantapi.Transfer](ctx, c, "v1", "transfers", number)
+}
+
+// Withdraw sends money of the merchant's wallet to the account of his contract.
+func (c *Client) Withdraw(ctx context.Context, key string, w merchantapi.NewWithdrawal) (*merchantapi.Transfer, error) {
+	return post[merchantapi.Transfer](ctx, c, key, w, "v1", "withdrawals")
+}
+
+// Withdrawal shows a withdrawal.
+func (c *Client) Withdrawal(ctx context.Context, number string) (*merchantapi.Transfer, error) {
+	return get[merchantapi.Transfer](ctx, c, "v1", "withdrawals", number)
+}
+
 // Statement downloads the merchant's statement of a day (2026-11-20). What was
 // written is the server's only if no error comes back.
 func (c *Client) Statement(ctx context.Context, date string, to io.Writer) error {

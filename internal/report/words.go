@@ -315,6 +315,7 @@ var words = map[string]fault.Text{
 	"settle.PAYMENT_WAITS":   {EN: "its payment is not settled yet", ZH: "原支付尚未结算"},
 	"settle.HELD_FOR_SPLIT":  {EN: "held back for splits", ZH: "待分账"},
 	"settle.BATCH_IS_CLOSED": {EN: "comes with the next batch", ZH: "转入下一批次"},
+	"settle.PAYEE":           {EN: "no bank would take its payee", ZH: "收款方信息银行不会受理"},
 	"settle.DEBT":            {EN: "the merchant's balance does not cover it", ZH: "商户余额不足（欠款未还清）"},
 	"settle.MOVED":           {EN: "done", ZH: "已处理"},
 	"settle.KNOWN":           {EN: "known before", ZH: "此前已处理"},

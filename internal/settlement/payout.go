@@ -7,7 +7,8 @@ import (
 	"tieout/internal/money"
 )
 
-// Payout is one try to pay a batch, under a number of its own for ever.
+// Payout is one try to pay a batch, under a number of its own for ever; in a
+// file also a withdrawal, which belongs to no batch.
 type Payout struct {
 	Number      string `json:"number"`
 	Batch       string `json:"batch"`

@@ -36,7 +36,7 @@ func Render(list []Payout) (body []byte, digest string, err error) {
 		if why := p.Payee.Wrong(); why != "" {
 			return nil, "", fmt.Errorf("payout %s: %s", p.Number, why)
 		}
-		lines = append(lines, []string{p.Number, p.Payee.Name, p.Payee.Account, p.Payee.Bank, money.Format(p.AmountMinor, currency), p.Currency, "settlement " + p.Batch})
+		lines = append(lines, []string{p.Number, p.Payee.Name, p.Payee.Account, p.Payee.Bank, money.Format(p.AmountMinor, currency), p.Currency, p.purpose()})
 	}
 	lines = append(lines, []string{"TOTAL", strconv.Itoa(len(list)), "", "", money.Format(total, currency), list[0].Currency, ""})
 	if err := w.WriteAll(lines); err != nil {
@@ -44,6 +44,14 @@ func Render(list []Payout) (body []byte, digest string, err error) {
 	}
 	sum := sha256.Sum256(out.Bytes())
 	return out.Bytes(), hex.EncodeToString(sum[:]), nil
+}
+
+// purpose is what the payee reads.
+func (p *Payout) purpose() string {
+	if p.Batch == "" {
+		return "withdrawal"
+	}
+	return "settlement " + p.Batch
 }
 
 func errNoPayouts(n int) error {

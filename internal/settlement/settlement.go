@@ -8,6 +8,7 @@
 package settlement
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"tieout/internal/bizday"
@@ -40,6 +41,24 @@ func (p Payee) Wrong() string {
 		}
 	}
 	return ""
+}
+
+// Text is how a payee is kept where one text stands for it.
+func (p Payee) Text() string {
+	text, err := json.Marshal(p)
+	if err != nil { // three texts
+		panic("settlement: " + err.Error())
+	}
+	return string(text)
+}
+
+// ReadPayee reads such a text; a payee that no bank takes if it is none.
+func ReadPayee(text string) Payee {
+	var p Payee
+	if json.Unmarshal([]byte(text), &p) != nil {
+		return Payee{}
+	}
+	return p
 }
 
 // Masked hides all but the last four characters of the account.

@@ -46,7 +46,8 @@ type Blocked struct {
 // money out of what we owe the merchant, and puts its payout into a file, one
 // a currency. Nothing is sent here: the files are durable intents, and their
 // bytes can be made again at any time. A batch that the merchant's balance does
-// not cover, or that has a disputed order, stays where it is.
+// not cover, or that has a disputed order, stays where it is. The withdrawals of
+// wallets that the bank shall pay go the same way, in files of their own.
 func (db *DB) StartPayouts(ctx context.Context, bank string, on bizday.Date, who string) (files []settlement.File, blocked []Blocked, err error) {
 	if err := requiredActor(who); err != nil {
 		return nil, nil, err
@@ -73,6 +74,11 @@ func (db *DB) StartPayouts(ctx context.Context, bank string, on bizday.Date, who
 			blocked = append(blocked, stay...)
 			due = due[n:]
 		}
+		withdrawn, stay, err := s.startWithdrawals(bank, on)
+		if err != nil {
+			return err
+		}
+		files, blocked = append(files, withdrawn...), append(blocked, stay...)
 		crashpoint.Hit("settle.payout.commit")
 		return nil
 	})
@@ -97,11 +103,10 @@ func (s *settler) startFile(due []settlement.Batch, bank string, on bizday.Date)
 	if err != nil {
 		return file, nil, err
 	}
-	var n int
-	if _, err := s.one(`SELECT COUNT(*) FROM payout_file WHERE bank = $1 AND currency = $2 AND pay_date = $3`, []any{bank, due[0].Currency, on.String()}, &n); err != nil {
-		return file, nil, wrap(err, "count the files of %s", bank)
+	id, err := s.nextFile(bank, due[0].Currency, on)
+	if err != nil {
+		return file, nil, err
 	}
-	file = settlement.File{ID: settlement.FileID(bank, due[0].Currency, on, n+1), Bank: bank, Currency: due[0].Currency, PayDate: on}
 	var list []settlement.Payout
 	var batches []settlement.Batch
 	taken := map[string]int64{} // from merchants by this file
@@ -119,19 +124,12 @@ func (s *settler) startFile(due []settlement.Batch, bank string, on bizday.Date)
 			return file, nil, wrap(err, "payouts of batch %s", b.ID)
 		}
 		taken[b.Merchant] += b.PayMinor
-		list, batches = append(list, settlement.NewPayout(&b, tries+1, file.ID)), append(batches, b)
+		list, batches = append(list, settlement.NewPayout(&b, tries+1, id)), append(batches, b)
 	}
 	if len(list) == 0 {
 		return file, blocked, nil
 	}
-	if _, file.Digest, err = settlement.Render(list); err != nil {
-		return file, nil, err
-	}
-	file.Payouts = int64(len(list))
-	if file.TotalMinor, err = settlement.Total(list); err != nil {
-		return file, nil, err
-	}
-	if err := s.putPayoutFile(&file); err != nil {
+	if file, err = s.newPayoutFile(bank, due[0].Currency, on, list); err != nil {
 		return file, nil, err
 	}
 	crashpoint.Hit("settle.payout.file")
@@ -163,6 +161,31 @@ func (s *settler) blocks(b *settlement.Batch, orders map[orderKey]bool, taken in
 		return "DEBT", nil
 	}
 	return "", err
+}
+
+// nextFile is the number of the next file of a bank, currency and day.
+func (s *settler) nextFile(bank, currency string, on bizday.Date) (string, error) {
+	var n int
+	if _, err := s.one(`SELECT COUNT(*) FROM payout_file WHERE bank = $1 AND currency = $2 AND pay_date = $3`, []any{bank, currency, on.String()}, &n); err != nil {
+		return "", wrap(err, "count the files of %s", bank)
+	}
+	return settlement.FileID(bank, currency, on, n+1), nil
+}
+
+// newPayoutFile keeps the next file of a bank.
+func (s *settler) newPayoutFile(bank, currency string, on bizday.Date, list []settlement.Payout) (settlement.File, error) {
+	file := settlement.File{Bank: bank, Currency: currency, PayDate: on, Payouts: int64(len(list))}
+	var err error
+	if file.ID, err = s.nextFile(bank, currency, on); err != nil {
+		return file, err
+	}
+	if _, file.Digest, err = settlement.Render(list); err != nil {
+		return file, err
+	}
+	if file.TotalMinor, err = settlement.Total(list); err != nil {
+		return file, err
+	}
+	return file, s.putPayoutFile(&file)
 }
 
 func (s *settler) putPayoutFile(f *settlement.File) error {
@@ -204,6 +227,9 @@ func (db *DB) PayoutFile(ctx context.Context, id string) (file settlement.File, 
 			return err
 		}
 		list, err := s.payouts(`file = $1`, id)
+		if err == nil && len(list) == 0 {
+			list, err = s.withdrawals(`EXISTS (SELECT 1 FROM withdrawal_sent w WHERE w.number = d.number AND w.file = $1) ORDER BY d.number`, id)
+		}
 		if err != nil {
 			return err
 		}
@@ -281,7 +307,11 @@ func (s *settler) payout(number string) (*settlement.Payout, error) {
 func (s *settler) hear(a settlement.Answer, urls map[string]string) (PayoutAnswer, error) {
 	out := PayoutAnswer{Number: a.Number, Answer: a.State, Heard: settlement.NoPayout}
 	p, err := s.payout(a.Number)
-	if err != nil || p == nil {
+	if err == nil && p == nil {
+		out.Heard, err = s.hearWithdrawal(a)
+		return out, err
+	}
+	if err != nil {
 		return out, err
 	}
 	b, err := s.mustBatch(p.Batch)
