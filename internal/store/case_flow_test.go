@@ -42,11 +42,7 @@ type night struct {
 func newNight(t *testing.T) *night {
 	t.Helper()
 	now := func() time.Time { return clock }
-	db, err := store.Open(context.Background(), filepath.Join(t.TempDir(), "cases.db"), now, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
+	db := store.OpenNew(t, now)
 	table, err := resolve.Load()
 	if err != nil {
 		t.Fatal(err)

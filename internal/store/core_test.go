@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -15,11 +14,7 @@ var testStart = time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
 func testBooks(t testing.TB) (*DB, *paycore.Core) {
 	t.Helper()
 	now := func() time.Time { return testStart }
-	db, err := Open(context.Background(), filepath.Join(t.TempDir(), "core.db"), now, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
+	db := OpenNew(t, now)
 	rates := paycore.Rates{"wechat": {"wechat-main": {PPM: 6000, RefundsReturn: true}}}
 	return db, paycore.New(db, rates, now)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -29,11 +28,7 @@ func newSplitWorld(t *testing.T) *splitWorld {
 	t.Helper()
 	w := &splitWorld{T: t, at: testStart}
 	now := func() time.Time { return w.at }
-	var err error
-	if w.db, err = Open(context.Background(), filepath.Join(t.TempDir(), "core.db"), now, true); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { w.db.Close() })
+	w.db = OpenNew(t, now)
 	w.core = paycore.New(w.db, paycore.Rates{"wechat": {"wechat-main": {PPM: 6000, RefundsReturn: true}}}, now)
 	w.terms = map[string]*settlement.Contract{"M01": contractOf("M01")}
 	w.terms["M01"].Split = settlement.DefaultSplitTerms()
