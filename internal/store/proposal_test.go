@@ -139,7 +139,7 @@ func TestMakerIsNotChecker(t *testing.T) {
 }
 
 // Two people at once: the second hears who was first, and when.
-func TestStaleVersion(t *testing.T) {
+func TestFaultW1_TheSecondHearsWhoWasFirst(t *testing.T) {
 	n := newNight(t)
 	n.run(day, nil, channelOnly("P1", 500))
 	n.apply()
@@ -258,7 +258,7 @@ func TestListOfCases(t *testing.T) {
 }
 
 // Many people at once: one proposal, one approval, one effect.
-func TestOnlyOneOfManyWins(t *testing.T) {
+func TestFaultW1_OnlyOneOfManyWins(t *testing.T) {
 	n := newNight(t)
 	ctx := context.Background()
 	n.paid("P1", 10000)
