@@ -19,7 +19,7 @@ var migrated = sync.OnceValues(func() (body []byte, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	path := filepath.Join(dir, "tieout.db")
-	db, err := Open(context.Background(), path, time.Now, true)
+	db, err := Open(context.Background(), path, func() time.Time { return testStart }, true)
 	if err != nil {
 		return nil, err
 	}
