@@ -26,6 +26,7 @@ type group struct {
 
 	odd     uint64 // one bit a row
 	rules   [groupRows]*rule
+	runs    []ruleRun          // of the rows that become records together
 	numbers [][groupRows]int64 // amounts and times
 	valid   []uint64           // times, one bit a row
 	words   [][groupRows]uint8
@@ -77,8 +78,8 @@ func (r *rowReader) take(raw []byte, line, offset int64, b *block, why string) e
 	return nil
 }
 
-// flush reads the rows that wait. Neighbours that the same rule makes records
-// of go into the block together.
+// flush reads the rows that wait. Neighbours that are in order go into the block
+// together.
 func (r *rowReader) flush(b *block) error {
 	g := &r.group
 	if g.text == nil { // not yet cut by an index
@@ -97,10 +98,10 @@ func (r *rowReader) flush(b *block) error {
 			continue
 		}
 		end := i + 1
-		for end < g.n && g.rules[end] == g.rules[i] {
+		for end < g.n && g.rules[end] != nil {
 			end++
 		}
-		r.recordGroup(g.rules[i], i, end, b)
+		r.recordGroup(i, end, b)
 		r.balanceGroup(i, end, &b.stats)
 		i = end
 	}

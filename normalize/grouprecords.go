@@ -71,40 +71,62 @@ func (g *group) unfit(col int, sign int8) (rows uint64) {
 	return rows
 }
 
-// recordGroup appends the rows from first to end, which stand next to each other
-// and have this rule.
-func (r *rowReader) recordGroup(rule *rule, first, end int, b *block) {
-	g, out, n := &r.group, &b.batch, end-first
-	out.Kind = fill(out.Kind, rule.kind, n)
-	r.appendIDs(&out.MerchantRef, rule.merchantRef, first, end)
-	r.appendIDs(&out.RefundRef, rule.refundRef, first, end)
-	r.appendIDs(&out.ChannelRef, rule.channelRef, first, end)
-	r.appendIDs(&out.ChannelRefundRef, rule.channelRefundRef, first, end)
-	if rule.statusBy < 0 {
-		out.Status = fill(out.Status, rule.status, n)
-	} else {
-		for _, w := range g.words[rule.statusBy][first:end] {
-			out.Status = append(out.Status, rule.statuses[w])
+// ruleRun is rows next to each other, from first to end, with the same rule.
+type ruleRun struct {
+	rule       *rule
+	first, end int
+}
+
+// findRuns finds the runs of the rows from first to end, which all have a rule.
+func (g *group) findRuns(first, end int) {
+	g.runs = g.runs[:0]
+	for first < end {
+		run := ruleRun{g.rules[first], first, first + 1}
+		for run.end < end && g.rules[run.end] == run.rule {
+			run.end++
 		}
+		g.runs = append(g.runs, run)
+		first = run.end
 	}
-	r.appendTexts(&out.StatusRaw, rule.statusRaw, first, end)
-	out.AmountMinor = g.appendAbsolute(out.AmountMinor, rule.amount, first, end)
+}
+
+// eachColumn tells of which rows a column is needed. Payments and refunds take
+// most of theirs from the same columns: those are copied for all rows at once.
+func (g *group) eachColumn(of func(*rule) int, add func(col, first, end int)) {
+	for i := 0; i < len(g.runs); {
+		col, next := of(g.runs[i].rule), i+1
+		for next < len(g.runs) && of(g.runs[next].rule) == col {
+			next++
+		}
+		add(col, g.runs[i].first, g.runs[next-1].end)
+		i = next
+	}
+}
+
+// recordGroup appends the rows from first to end, which stand next to each other
+// and all have a rule.
+func (r *rowReader) recordGroup(first, end int, b *block) {
+	g, out, n := &r.group, &b.batch, end-first
+	g.findRuns(first, end)
+	r.appendIDs(&out.MerchantRef, func(x *rule) int { return x.merchantRef })
+	r.appendIDs(&out.RefundRef, func(x *rule) int { return x.refundRef })
+	r.appendIDs(&out.ChannelRef, func(x *rule) int { return x.channelRef })
+	r.appendIDs(&out.ChannelRefundRef, func(x *rule) int { return x.channelRefundRef })
+	r.appendTexts(&out.StatusRaw, func(x *rule) int { return x.statusRaw })
+	r.appendTexts(&out.TradeType, func(x *rule) int { return x.tradeType })
+	r.appendTexts(&out.Bank, func(x *rule) int { return x.bank })
+	r.appendTexts(&out.Product, func(x *rule) int { return x.product })
+	r.appendTexts(&out.Remark, func(x *rule) int { return x.remark })
 	appendCopies(&out.Currency, r.currency, n)
-	out.SettleMinor = g.appendAbsolute(out.SettleMinor, rule.settle, first, end)
-	out.SettleValid = fill(out.SettleValid, rule.settle >= 0, n)
-	r.appendFees(rule, first, end, b)
-	out.FeeValid = fill(out.FeeValid, rule.fee >= 0, n)
 	out.EventTime = append(out.EventTime, g.events[first:end]...)
 	out.BillDate = fill(out.BillDate, r.t.date, n)
 	for i := range g.rows[first:end] {
 		out.Line = append(out.Line, g.rows[first+i].line)
 		out.Offset = append(out.Offset, g.rows[first+i].offset)
 	}
-	r.appendTexts(&out.TradeType, rule.tradeType, first, end)
-	r.appendTexts(&out.Bank, rule.bank, first, end)
-	r.appendTexts(&out.Product, rule.product, first, end)
-	r.appendTexts(&out.Remark, rule.remark, first, end)
-	b.stats.recorded(rule, out.AmountMinor[len(out.AmountMinor)-n:], out.FeeMinor[len(out.FeeMinor)-n:])
+	for _, run := range g.runs {
+		r.recordRun(run, b)
+	}
 	for _, col := range r.p.unique {
 		for i := first; i < end; i++ {
 			b.stats.unique.add(col, g.cell(col, i))
@@ -117,6 +139,25 @@ func (r *rowReader) recordGroup(rule *rule, first, end int, b *block) {
 			}
 		}
 	}
+}
+
+// recordRun appends what the rule decides.
+func (r *rowReader) recordRun(run ruleRun, b *block) {
+	g, out, rule, first, end, n := &r.group, &b.batch, run.rule, run.first, run.end, run.end-run.first
+	out.Kind = fill(out.Kind, rule.kind, n)
+	if rule.statusBy < 0 {
+		out.Status = fill(out.Status, rule.status, n)
+	} else {
+		for _, w := range g.words[rule.statusBy][first:end] {
+			out.Status = append(out.Status, rule.statuses[w])
+		}
+	}
+	out.AmountMinor = g.appendAbsolute(out.AmountMinor, rule.amount, first, end)
+	out.SettleMinor = g.appendAbsolute(out.SettleMinor, rule.settle, first, end)
+	out.SettleValid = fill(out.SettleValid, rule.settle >= 0, n)
+	r.appendFees(rule, first, end, b)
+	out.FeeValid = fill(out.FeeValid, rule.fee >= 0, n)
+	b.stats.recorded(rule, out.AmountMinor[len(out.AmountMinor)-n:], out.FeeMinor[len(out.FeeMinor)-n:])
 }
 
 // fill appends a value n times.
@@ -151,28 +192,34 @@ func appendCopies(to *schemas.Text, v []byte, n int) {
 }
 
 // appendIDs appends the values of a column that need no more looking at.
-func (r *rowReader) appendIDs(to *schemas.Text, col, first, end int) {
-	if col < 0 {
-		to.Ends = fill(to.Ends, uint32(len(to.Bytes)), end-first)
-		return
-	}
-	appendCells(to, r.group.text, r.group.cells[col][first:end])
+func (r *rowReader) appendIDs(to *schemas.Text, of func(*rule) int) {
+	g := &r.group
+	g.eachColumn(of, func(col, first, end int) {
+		if col < 0 {
+			to.Ends = fill(to.Ends, uint32(len(to.Bytes)), end-first)
+			return
+		}
+		appendCells(to, g.text, g.cells[col][first:end])
+	})
 }
 
 // appendTexts appends what a person reads.
-func (r *rowReader) appendTexts(to *schemas.Text, col, first, end int) {
-	if col < 0 {
-		to.Ends = fill(to.Ends, uint32(len(to.Bytes)), end-first)
-		return
-	}
-	c, g := &r.p.columns[col], &r.group
-	if c.op != opText && longest(g.cells[col][first:end]) <= maxAttr {
-		appendCells(to, g.text, g.cells[col][first:end])
-		return
-	}
-	for i := first; i < end; i++ {
-		c.appendText(to, g.cell(col, i))
-	}
+func (r *rowReader) appendTexts(to *schemas.Text, of func(*rule) int) {
+	g := &r.group
+	g.eachColumn(of, func(col, first, end int) {
+		if col < 0 {
+			to.Ends = fill(to.Ends, uint32(len(to.Bytes)), end-first)
+			return
+		}
+		c, cells := &r.p.columns[col], g.cells[col][first:end]
+		if most := longest(cells); most == 0 || c.op != opText && most <= maxAttr {
+			appendCells(to, g.text, cells)
+			return
+		}
+		for i := first; i < end; i++ {
+			c.appendText(to, g.cell(col, i))
+		}
+	})
 }
 
 func longest(cells []span) (n int32) {

@@ -7,6 +7,8 @@ package personal
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 	"unicode/utf8"
 
 	"tieout/internal/fault"
@@ -33,11 +35,7 @@ func Quote(text string) string {
 // hyphen between them. One in ten other numbers of that length is hidden too. A
 // security code is 3 or 4 digits behind a word for it.
 func Hide(b []byte, n Numbers) {
-	for i := 0; i < len(b); {
-		if b[i]-'0' > 9 {
-			i++
-			continue
-		}
+	for i := nextDigit(b, 0); i < len(b); i = nextDigit(b, i) {
 		end := digitsEnd(b, i)
 		digits := end - i
 		switch {
@@ -58,6 +56,23 @@ func Hide(b []byte, n Numbers) {
 		}
 		i = end
 	}
+}
+
+// nextDigit returns where the first digit at i or behind it stands, or len(b).
+// It looks at eight bytes at once: most texts are words with few digits.
+func nextDigit(b []byte, i int) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	for ; len(b)-i >= 8; i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		low := w &^ highs
+		if digits := (low + (0x80-'0')*ones) &^ (low + (0x7F-'9')*ones) &^ w & highs; digits != 0 {
+			return i + bits.TrailingZeros64(digits)/8
+		}
+	}
+	for i < len(b) && b[i]-'0' > 9 {
+		i++
+	}
+	return i
 }
 
 // endsInCodeWord tells whether text ends in a word for the security code of a
