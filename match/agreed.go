@@ -155,7 +155,7 @@ func (a *agreed) eachRow(t *tray, fn func(*cells)) error {
 			return err
 		}
 		for at, end := 0, len(b); at < end; {
-			at += x.unpack(packedRow(b[at:end+slack]), a.base, a.prefix)
+			at += x.unpack(packedRow(b[at:end+slack]), a.base, &a.prefix)
 			fn(&x)
 		}
 	}

@@ -33,7 +33,7 @@ type Intake struct {
 
 	expected int64 // rows a side, about
 	first    sync.Once
-	prefix   []byte    // that most keys begin with; it is what the first batch of either side says
+	prefix   keyPrefix // of most keys, as the first batch of either side shows
 	trays    [2][]tray // by side: the rows of each part
 	store    storage
 	money    *currencies
@@ -109,7 +109,7 @@ func (in *Intake) take(which int, b *schemas.Batch) error {
 		return fault.New("E-4160", fault.V{"rows": in.rows[which] + n, "limit": math.MaxInt32}, nil)
 	}
 	if n > 0 {
-		in.first.Do(func() { in.prefix = usualPrefix(b, in.expected) })
+		in.first.Do(func() { in.prefix = newKeyPrefix(usualPrefix(b, in.expected)) })
 	}
 	trays, whole, names := in.trays[which], in.whole[which], &in.names[which]
 	var x cells
@@ -144,7 +144,7 @@ func (in *Intake) take(which int, b *schemas.Batch) error {
 		if err != nil {
 			return err
 		}
-		t.open = x.pack(buf, hash, t.last, in.base, in.prefix)
+		t.open = x.pack(buf, hash, t.last, in.base, &in.prefix)
 		t.last = x.row
 		t.rows++
 	}
@@ -175,7 +175,7 @@ func usualPrefix(b *schemas.Batch, rows int64) []byte {
 	for n := int64(b.Len()); n < rows && len(prefix) > 0; n *= 10 {
 		prefix = prefix[:len(prefix)-1]
 	}
-	return bytes.Clone(prefix)
+	return prefix
 }
 
 // read takes what the row sets hold and nobody has given yet.

@@ -101,7 +101,7 @@ func (j *joiner) find(row packedRow) int32 {
 // lookup is find for a number that stands in no row of ours.
 func (j *joiner) lookup(k specialKey) int32 {
 	x := cells{kind: k.kind, key: []byte(k.key)}
-	row := x.pack(make([]byte, 0, maxPacked+len(k.key)+slack), j.a.hash(k.kind, x.key), 0, 0, j.a.prefix)
+	row := x.pack(make([]byte, 0, maxPacked+len(k.key)+slack), j.a.hash(k.kind, x.key), 0, 0, &j.a.prefix)
 	return j.find(row[:cap(row)])
 }
 
@@ -156,8 +156,8 @@ func (j *joiner) judge(l, c int32) rule {
 		return ruleEqual
 	}
 	var x, y cells
-	x.unpack(j.local.at(l), j.a.base, j.a.prefix)
-	y.unpack(j.channel.at(c), j.a.base, j.a.prefix)
+	x.unpack(j.local.at(l), j.a.base, &j.a.prefix)
+	y.unpack(j.channel.at(c), j.a.base, &j.a.prefix)
 	if v := j.a.e.agree(&x, &y); v.class == schemas.Matched {
 		return v.rule
 	}
@@ -201,7 +201,7 @@ func (j *joiner) settle(p *part) error {
 // leave leaves a row to the passes.
 func (j *joiner) leave(to *side, rows *packedRows, i int32) error {
 	var x cells
-	x.unpack(rows.at(i), j.a.base, j.a.prefix)
+	x.unpack(rows.at(i), j.a.base, &j.a.prefix)
 	x.row = rows.row[i]
 	return to.addFresh(&x)
 }

@@ -19,14 +19,15 @@ func TestFaultM09_EqualHashesOfPackedRows(t *testing.T) {
 	}
 }
 
-func equalHashes(t *testing.T, prefix []byte) {
+func equalHashes(t *testing.T, text []byte) {
+	prefix := newKeyPrefix(text)
 	keys := []string{"a", "A", "a\x00", "\x00a", "0a", "00a", "a ", "ab", "a\x00b", "0", "00", fmt.Sprintf("%0255d", 1), fmt.Sprintf("%0256d", 1), fmt.Sprintf("%0512d", 1)}
 	var rows packedRows
 	for _, k := range keys {
 		for _, kind := range []schemas.Kind{schemas.Payment, schemas.Refund} {
 			x := cells{row: int32(len(rows.start)), kind: kind, key: []byte(k)}
 			rows.start, rows.row = append(rows.start, uint32(len(rows.buf))), append(rows.row, x.row)
-			rows.buf = x.pack(slices.Grow(rows.buf, maxPacked+len(k)+slack), 0xdeadbeef_00000003, max(0, x.row-1), 0, prefix)
+			rows.buf = x.pack(slices.Grow(rows.buf, maxPacked+len(k)+slack), 0xdeadbeef_00000003, max(0, x.row-1), 0, &prefix)
 		}
 	}
 	j := joiner{local: rows}
@@ -89,7 +90,7 @@ func TestSurelyAgreedRowsAgree(t *testing.T) {
 }
 
 func packed(x *cells, base int64) packedRow {
-	row := x.pack(make([]byte, 0, maxPacked+len(x.key)+slack), 1, 0, base, []byte("K"))
+	row := x.pack(make([]byte, 0, maxPacked+len(x.key)+slack), 1, 0, base, &keyPrefix{})
 	return row[:cap(row)]
 }
 

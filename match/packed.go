@@ -63,12 +63,12 @@ const (
 // pack writes a row to the end of b, which has room for maxPacked and the key.
 // Rows come in order; before is the row packed before, base a time near the
 // others, prefix what most keys begin with.
-func (x *cells) pack(b []byte, hash uint64, before int32, base int64, prefix []byte) []byte {
+func (x *cells) pack(b []byte, hash uint64, before int32, base int64, prefix *keyPrefix) []byte {
 	start := len(b)
 	b = b[:start+maxPacked]
 	flags, t, key := uint64(0), x.time-base, x.key
-	if len(prefix) > 0 && bytes.HasPrefix(key, prefix) {
-		flags, key = packedPrefix, key[len(prefix):]
+	if prefix.begins(key) {
+		flags, key = packedPrefix, key[len(prefix.text):]
 	}
 	if x.fee.set {
 		flags |= packedFee
@@ -119,6 +119,38 @@ func appendKey(b, key []byte) []byte {
 	return b[:n+len(key)]
 }
 
+// keyPrefix is what most keys begin with, up to 16 bytes; none if it is empty.
+type keyPrefix struct {
+	text  []byte
+	words [2]uint64 // its bytes, zeros behind them
+	masks [2]uint64 // what of two words is the prefix's
+}
+
+func newKeyPrefix(text []byte) keyPrefix {
+	p := keyPrefix{text: bytes.Clone(text[:min(len(text), 16)])}
+	var b, mask [16]byte
+	for i := range copy(b[:], p.text) {
+		mask[i] = 0xFF
+	}
+	for i := range p.words {
+		p.words[i], p.masks[i] = binary.LittleEndian.Uint64(b[8*i:]), binary.LittleEndian.Uint64(mask[8*i:])
+	}
+	return p
+}
+
+// begins tells whether a key begins with the prefix; what stands behind a key
+// does not matter.
+func (p *keyPrefix) begins(key []byte) bool {
+	if len(p.text) == 0 || len(key) < len(p.text) {
+		return false
+	}
+	if cap(key) < 16 {
+		return bytes.HasPrefix(key, p.text)
+	}
+	k := key[:16]
+	return (binary.LittleEndian.Uint64(k)^p.words[0])&p.masks[0]|(binary.LittleEndian.Uint64(k[8:])^p.words[1])&p.masks[1] == 0
+}
+
 // packedRow is a packed row and what follows it, slack bytes at least.
 type packedRow []byte
 
@@ -154,7 +186,7 @@ func sameKey(a, b packedRow) bool {
 
 // unpack reads the row at the start of b and returns how long it is. The key
 // may point into b.
-func (x *cells) unpack(b packedRow, base int64, prefix []byte) int {
+func (x *cells) unpack(b packedRow, base int64, prefix *keyPrefix) int {
 	flags, l8, l9, l10 := b[7], int(b[8]), int(b[9]), int(b[10])
 	x.kind, x.status, x.currency = b.kind(), b.status(), b.currency()
 	at := packedHead
@@ -180,7 +212,7 @@ func (x *cells) unpack(b packedRow, base int64, prefix []byte) int {
 	}
 	from, to := b.key()
 	if x.key = b[from:to]; flags&packedPrefix != 0 {
-		x.key = slices.Concat(prefix, x.key)
+		x.key = slices.Concat(prefix.text, x.key)
 	}
 	return to
 }

@@ -3,6 +3,7 @@ package match
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -20,7 +21,8 @@ func TestPackedRowsSayTheSame(t *testing.T) {
 		}
 		return int64(r.Uint64() >> r.IntN(64))
 	}
-	const base, prefix = 1_795_104_000_000_000, "M20261120"
+	const base = 1_795_104_000_000_000
+	prefix := newKeyPrefix([]byte("M20261120"))
 	want := make([]cells, 5000)
 	row := int32(0)
 	for i := range want {
@@ -32,7 +34,7 @@ func TestPackedRowsSayTheSame(t *testing.T) {
 			x.key[k] = byte(r.Uint32())
 		}
 		if r.IntN(2) == 0 {
-			x.key = append([]byte(prefix), x.key...)
+			x.key = slices.Concat(prefix.text, x.key)
 		}
 		switch r.IntN(4) {
 		case 0:
@@ -53,7 +55,7 @@ func TestPackedRowsSayTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.open = want[i].pack(b, r.Uint64(), before, base, []byte(prefix))
+		p.open = want[i].pack(b, r.Uint64(), before, base, &prefix)
 		before = want[i].row
 	}
 	var x cells
@@ -67,7 +69,7 @@ func TestPackedRowsSayTheSame(t *testing.T) {
 			break
 		}
 		for at, end := 0, len(b); at < end; n++ {
-			at += x.unpack(b[at:end+slack], base, []byte(prefix))
+			at += x.unpack(b[at:end+slack], base, &prefix)
 			if diff := gocmp.Diff(want[n], x, gocmp.AllowUnexported(cells{}, fee{})); diff != "" {
 				t.Fatalf("row %d:\n%s", n, diff)
 			}
@@ -75,5 +77,28 @@ func TestPackedRowsSayTheSame(t *testing.T) {
 	}
 	if n != len(want) {
 		t.Errorf("%d rows of %d", n, len(want))
+	}
+}
+
+// A key begins with a prefix, or not, whatever stands behind it in memory.
+func TestKeyPrefix(t *testing.T) {
+	memory := []byte("aaaabbbbccccddddeeee")
+	for n := range 21 {
+		p := newKeyPrefix(memory[:n])
+		for length := range 21 {
+			for _, room := range []int{length, 20} {
+				key := memory[:length:room]
+				if got, want := p.begins(key), n > 0 && length >= min(n, 16); got != want {
+					t.Errorf("%q begins with %q: %v", key, p.text, got)
+				}
+				for at := range length {
+					other := slices.Clone(memory)
+					other[at] = 'x'
+					if got, want := p.begins(other[:length:room]), n > 0 && length >= min(n, 16) && at >= min(n, 16); got != want {
+						t.Errorf("%q begins with %q: %v", other[:length], p.text, got)
+					}
+				}
+			}
+		}
 	}
 }
