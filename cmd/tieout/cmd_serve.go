@@ -17,7 +17,7 @@ import (
 
 // serveCmd runs the payment core and the nights in one process.
 type serveCmd struct {
-	Only string `help:"Run one part only: core (merchants, channels, notices) or scheduler (the nights)." enum:",core,scheduler" default:""`
+	Only string `help:"Run one part only: core (merchants, channels, notices), web (reports for reading) or scheduler (the nights)." enum:",core,web,scheduler" default:""`
 	Days int    `help:"How many days back the nights catch up after downtime." default:"7"`
 }
 
@@ -43,14 +43,21 @@ func (c *serveCmd) Run(a *app) error {
 	defer site.close()
 	defer debug.SetGCPercent(debug.SetGCPercent(serverGC))
 	var parts []part
-	if c.Only != "scheduler" {
+	if c.Only == "" || c.Only == "core" {
 		core, err := site.corePart(a)
 		if err != nil {
 			return err
 		}
 		parts = append(parts, core...)
 	}
-	if c.Only != "core" {
+	if c.Only == "web" || c.Only == "" && site.cfg.Web.Listen != "" {
+		web, err := site.webPart(a)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, web...)
+	}
+	if c.Only == "" || c.Only == "scheduler" {
 		parts = append(parts, part{"scheduler", func(ctx context.Context) error { return site.nights(a, c.Days).Run(ctx) }},
 			part{"sweeps", func(ctx context.Context) error { return site.sweeps(ctx, a.now) }}, part{"controls", func(ctx context.Context) error { return site.controls(ctx, a.now) }})
 		if len(site.cfg.Settlement.Merchants) > 0 {

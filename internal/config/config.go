@@ -26,6 +26,7 @@ type Config struct {
 	Ledger     Ledger     `yaml:"ledger"`
 
 	API       API        `yaml:"api"`       // of the server for merchants and channels
+	Web       Web        `yaml:"web"`       // of the server for people
 	Merchants []Merchant `yaml:"merchants"` // who may call it
 
 	file string

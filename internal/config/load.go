@@ -190,6 +190,7 @@ func (k *checker) config(c *Config, channels []string) {
 	}
 	k.settlement(&c.Settlement)
 	k.serving(c)
+	k.web(c)
 	c.Ledger.KeyFile = k.secret("ledger.key_file", c.Ledger.KeyFile, false)
 	for i := range c.Ledger.Sweep {
 		k.sweep(fmt.Sprintf("ledger.sweep.%d", i), &c.Ledger.Sweep[i])

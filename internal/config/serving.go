@@ -24,6 +24,35 @@ type API struct {
 	AllowLoopback bool `yaml:"allow_loopback"`
 }
 
+// Web serves the published reports for reading.
+type Web struct {
+	Listen    string `yaml:"listen"`     // host:port; "" = not served
+	TokenFile string `yaml:"token_file"` // the password that browsers ask for, under any name; "" = none, for an address of this machine alone
+}
+
+// web checks that reports are not open to others.
+func (k *checker) web(c *Config) {
+	w := &c.Web
+	w.TokenFile = k.secret("web.token_file", w.TokenFile, false)
+	if w.Listen == "" {
+		return
+	}
+	host, _, err := net.SplitHostPort(w.Listen)
+	if err != nil {
+		k.bad("web.listen", "%q is not host:port", w.Listen)
+		return
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
+		return
+	}
+	if w.TokenFile == "" {
+		k.bad("web.token_file", "is needed")
+	}
+	if c.API.CertFile == "" {
+		k.bad("api.cert_file", "is needed: without TLS only an address such as 127.0.0.1 is served")
+	}
+}
+
 // Merchant is one merchant that calls the API.
 type Merchant struct {
 	ID            string        `yaml:"id"`

@@ -15,6 +15,7 @@ var configPhrases = []Text{
 	{"api.answer_key_file is needed: answers to this merchant are signed with it", "必须填写 api.answer_key_file：对该商户的应答用它签名"},
 	{"is shorter than 32 bytes", "少于 32 字节"},
 	{"the configuration has no api.listen", "配置中没有 api.listen"},
+	{"the configuration has no web.listen", "配置中没有 web.listen"},
 	{"the address is not https", "地址不是 https"},
 	{"the body is cut off", "请求体不完整"},
 	{"the names of members are in lower case", "成员名必须为小写"},
