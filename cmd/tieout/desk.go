@@ -31,7 +31,7 @@ func (d desk) Pay(ctx context.Context, payNo string, payer merchantapi.Payer) (m
 	if p.Form != nil {
 		out.Form = &merchantapi.Form{Action: p.Form.Action, Fields: p.Form.Fields}
 	}
-	return out, err
+	return out, held(err)
 }
 
 // Route implements merchantapi.Desk.
@@ -105,7 +105,11 @@ func (s *site) newDesk(a *app, core *paycore.Core) (desk, error) {
 			refund[m.ID] = m.LateSuccess == "refund"
 		}
 	}
-	d, err := gateway.NewDesk(s.db, core, s.db, lines, gateway.Options{Now: a.now, Log: s.log, RefundExtra: refund})
+	watched, err := s.watch()
+	if err != nil {
+		return desk{}, err
+	}
+	d, err := gateway.NewDesk(s.db, core, s.db, lines, gateway.Options{Now: a.now, Log: s.log, RefundExtra: refund, Risk: watched})
 	return desk{d, routes}, err
 }
 

@@ -62,6 +62,7 @@ type CLI struct {
 	Ledger  ledgerCmd  `cmd:"" help:"Look into the books: chart, accounts, trial balance."`
 	Settle  settleCmd  `cmd:"" help:"Settle with merchants: fees, batches, payouts, statements."`
 	Split   splitCmd   `cmd:"" help:"Show profit splits: who gets what of an order, and where its money is."`
+	Risk    riskCmd    `cmd:"" help:"Work on payments that risk holds for people."`
 	Report  reportCmd  `cmd:"" help:"Write the reports of a bill date again."`
 	Explain explainCmd `cmd:"" help:"Show everything that is known about an order, payment or refund number."`
 	Diff    diffCmd    `cmd:"" help:"Show what differs between two runs."`

@@ -24,6 +24,7 @@ type Config struct {
 	Calendar   Calendar   `yaml:"calendar"`
 	Settlement Settlement `yaml:"settlement"`
 	Ledger     Ledger     `yaml:"ledger"`
+	Risk       Risk       `yaml:"risk"`
 
 	API       API        `yaml:"api"`       // of the server for merchants and channels
 	Web       Web        `yaml:"web"`       // of the server for people
@@ -46,6 +47,12 @@ type Sweep struct {
 	Currency string `yaml:"currency"` // default CNY
 	Keep     string `yaml:"keep"`     // "100.00"; default 0
 	Off      bool   `yaml:"off"`
+}
+
+// Risk is about payments before they go to their channels.
+type Risk struct {
+	RulesFile string `yaml:"rules_file"`             // YAML; "" = every payment goes
+	TwoAbove  int64  `yaml:"two_people_above_minor"` // a release of more needs two people; default 0: always
 }
 
 // Local says where our transactions come from.

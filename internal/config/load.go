@@ -17,6 +17,7 @@ import (
 
 	"tieout/internal/fault"
 	"tieout/internal/money"
+	"tieout/internal/risk"
 )
 
 // Load reads and checks a file. channels lists the channel names that exist. The
@@ -194,6 +195,25 @@ func (k *checker) config(c *Config, channels []string) {
 	c.Ledger.KeyFile = k.secret("ledger.key_file", c.Ledger.KeyFile, false)
 	for i := range c.Ledger.Sweep {
 		k.sweep(fmt.Sprintf("ledger.sweep.%d", i), &c.Ledger.Sweep[i])
+	}
+	k.risk(&c.Risk)
+}
+
+// risk checks the rules too: a server that starts has rules that hold.
+func (k *checker) risk(r *Risk) {
+	if r.RulesFile = k.optional("risk.rules_file", r.RulesFile); r.RulesFile == "" {
+		return
+	}
+	body, err := os.ReadFile(r.RulesFile)
+	if err != nil {
+		k.bad("risk.rules_file", "cannot be read")
+		return
+	}
+	if _, err := risk.Parse(body); err != nil {
+		k.bad("risk.rules_file", "%v", err)
+	}
+	if r.TwoAbove < 0 {
+		k.bad("risk.two_people_above_minor", "must not be negative")
 	}
 }
 

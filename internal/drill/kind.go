@@ -17,7 +17,7 @@ func steps(statements ...string) []string { return statements }
 // Kinds returns all kinds.
 func Kinds() []Kind {
 	var all []Kind
-	for _, area := range [][]Kind{paymentKinds, refundKinds, ledgerKinds, settlementKinds, splitKinds, blindKinds} {
+	for _, area := range [][]Kind{paymentKinds, refundKinds, ledgerKinds, settlementKinds, splitKinds, riskKinds, blindKinds} {
 		all = append(all, area...)
 	}
 	return all
@@ -113,6 +113,13 @@ var settlementKinds = []Kind{
 	{"payout-invented", fault.Text{EN: "the journal books a payout that there is not", ZH: "凭空记出款凭证"}, steps(
 		`INSERT INTO posting SELECT 'payout:S9-1:sent', leg, account, currency, amount_minor FROM posting WHERE txn = 'payout:`+paidBatch+`-1:sent'`,
 		`INSERT INTO journal VALUES ('payout:S9-1:sent', 'settlement', 'S9-1', '', NULL, NULL, 2, 1)`), "journal.payout", fault.Text{}},
+}
+
+var riskKinds = []Kind{
+	{"risk-passed-by", fault.Text{EN: "a payment that risk rejected succeeded all the same", ZH: "风控拒绝的支付仍然成功"}, steps(
+		`INSERT INTO risk_decision SELECT pay_no, merchant, '', '', '', amount_minor, currency, 'REJECT', 'drill', 1, 0, 0, 'REJECT', '', '', '', 1, 1, 1 FROM payment WHERE pay_no = 'P6'`), "risk.passed_by", fault.Text{}},
+	{"risk-forgotten", fault.Text{EN: "a payment waits for a person and nobody looks", ZH: "待审支付无人处理"}, steps(
+		`INSERT INTO risk_decision SELECT pay_no, merchant, '', '', '', amount_minor, currency, 'REVIEW', 'drill', 1, 0, 0, 'REVIEW', '', '', '', 1, 1, 1 FROM payment WHERE pay_no = 'P5'`), "risk.waits", fault.Text{}},
 }
 
 var splitKinds = []Kind{

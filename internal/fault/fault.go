@@ -234,7 +234,7 @@ func Table() []Entry {
 	return rows
 }
 
-var byID = index(general, fetchRows, normalizeRows, unpackRows, linkRows, matchRows, resolveRows, pipelineRows, configRows, apiRows, settlementRows, controlRows, ledgerRows)
+var byID = index(general, fetchRows, normalizeRows, unpackRows, linkRows, matchRows, resolveRows, pipelineRows, configRows, apiRows, settlementRows, controlRows, riskRows, ledgerRows)
 
 func index(areas ...[]Entry) map[ID]Entry {
 	m := map[ID]Entry{}

@@ -38,7 +38,7 @@ func Translate(lang Lang, text string) string {
 
 // Phrases returns all phrases.
 func Phrases() []Text {
-	return slices.Concat(statementPhrases, proofPhrases, definitionPhrases, configPhrases, bookPhrases, matchPhrases, resolvePhrases, fetchPhrases, gatewayPhrases, controlPhrases, systemPhrases, settlementPhrases, splitPhrases, ledgerPhrases, combinedPhrases)
+	return slices.Concat(statementPhrases, proofPhrases, definitionPhrases, configPhrases, bookPhrases, matchPhrases, resolvePhrases, fetchPhrases, gatewayPhrases, controlPhrases, systemPhrases, settlementPhrases, splitPhrases, riskPhrases, ledgerPhrases, combinedPhrases)
 }
 
 var phrases = newPhrasebook(Phrases())

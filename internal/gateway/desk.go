@@ -45,6 +45,7 @@ type Options struct {
 	// RefundExtra says by merchant what Account.RefundExtra says for all of an
 	// account.
 	RefundExtra map[string]bool
+	Risk        Risk // asked before a payment goes out; nil: all may
 }
 
 // DefaultLadder asks soon, then ever more rarely, for a month; then a person

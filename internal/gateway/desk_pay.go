@@ -15,7 +15,7 @@ import (
 // Pay gives what the payer of a payment in the books needs to pay. The same
 // payment is given the same thing again. What was said of the payer when it was
 // first sent counts. Errors: a *Refusal (the payment has failed), ErrUnknown and
-// ErrBusy (ask again), ErrEnded.
+// ErrBusy (ask again), ErrEnded, and what Risk says.
 func (d *Desk) Pay(ctx context.Context, payNo string, payer Payer) (Prepaid, error) {
 	p, l, err := d.payment(ctx, payNo)
 	if err != nil {
@@ -31,6 +31,9 @@ func (d *Desk) Pay(ctx context.Context, payNo string, payer Payer) (Prepaid, err
 		return Prepaid{}, err
 	}
 	crashpoint.Hit("desk.intent")
+	if err := d.mayGo(ctx, p, payer, &t); err != nil {
+		return Prepaid{}, err
+	}
 	switch {
 	case t.Prepaid != "":
 		return readPrepaid(t.Prepaid)

@@ -58,6 +58,9 @@ type Payer struct {
 	OpenID    string `json:"open_id,omitempty"`    // of a JSAPI payer
 	ClientIP  string `json:"client_ip,omitempty"`  // of an H5 payer
 	ReturnURL string `json:"return_url,omitempty"` // where his browser goes afterwards
+	ID        string `json:"id,omitempty"`         // who he is at the merchant: for risk, as all that follow
+	CardBIN   string `json:"card_bin,omitempty"`   // first six to eight digits of his card
+	Verified  bool   `json:"verified,omitempty"`   // the merchant has verified him
 }
 
 // Method is the way to pay, as a payment's trade type names it.

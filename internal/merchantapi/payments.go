@@ -27,6 +27,9 @@ type Payer struct {
 	OpenID    string `json:"open_id,omitempty" maxLength:"128" doc:"Of a JSAPI payer."`
 	ClientIP  string `json:"client_ip,omitempty" maxLength:"45" doc:"Of an H5 payer."`
 	ReturnURL string `json:"return_url,omitempty" maxLength:"512" doc:"Where his browser goes afterwards."`
+	ID        string `json:"id,omitempty" maxLength:"128" doc:"Who he is at the merchant. Risk counts by it."`
+	CardBIN   string `json:"card_bin,omitempty" pattern:"^([0-9]{6,8})?$" doc:"The first six to eight digits of his card."`
+	Verified  bool   `json:"verified,omitempty" doc:"The merchant has verified him, by 3-D Secure or a code."`
 }
 
 // Payment is an attempt as it stands.
@@ -139,6 +142,13 @@ func (m *client) account(channel, name string) (Account, error) {
 	return Account{}, fault.New("E-6421", fault.V{"channel": fault.Quote(channel), "account": fault.Quote(name), "known": strings.Join(known, ", ")}, nil)
 }
 
+// What a desk says of a payment that did not go out, because risk has not let it.
+var (
+	ErrReview    = errors.New("the payment is held for review")
+	ErrChallenge = errors.New("the payer must be verified")
+	ErrRejected  = errors.New("risk refuses the payment")
+)
+
 // finishPay gets from the channel, if there is one, what the payer needs. The
 // books say what came of a call that failed.
 func (s *Server) finishPay(c *call, payer Payer) func(context.Context, string) (Payment, error) {
@@ -158,6 +168,12 @@ func (s *Server) finishPay(c *call, payer Payer) func(context.Context, string) (
 		switch {
 		case failure == nil:
 			out.Prepaid = &prepaid
+		case errors.Is(failure, ErrReview):
+			return Payment{}, fault.New("E-6432", fault.V{"number": payNo}, nil)
+		case errors.Is(failure, ErrChallenge):
+			return Payment{}, problem(c.lang, fault.New("E-6433", fault.V{"number": payNo, "state": p.State}, nil))
+		case errors.Is(failure, ErrRejected):
+			return Payment{}, problem(c.lang, fault.New("E-6434", fault.V{"number": payNo, "state": p.State}, nil))
 		case p.State == paycore.Paying:
 			s.log.Warn("channel not heard", "payment", payNo, "error", failure)
 			return Payment{}, fault.New("E-6420", fault.V{"number": payNo}, nil)

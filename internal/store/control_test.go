@@ -183,6 +183,8 @@ var spoiled = []struct{ finding, plant string }{
 	{"payout.journal B1-1", `DELETE FROM journal WHERE id = 'payout:B1-1:paid'`},
 	{"journal.payout payout:B9-1:sent", `INSERT INTO journal VALUES ('payout:B9-1:sent', 'settlement', 'B9-1', '', NULL, NULL, 2, 0)`},
 	{"payout.cap M01|CNY|0", `UPDATE payout SET amount_minor = 10000000001`},
+	{"risk.passed_by P1", `INSERT INTO risk_decision VALUES ('P1', 'M01', '', '', '', 10000, 'CNY', 'REVIEW', 'large', 1, 10000, 1, 'REVIEW', '', '', '', 1, 9223372036854775807, 1)`},
+	{"risk.waits P5", `INSERT INTO risk_decision VALUES ('P5', 'M01', '', '', '', 900, 'CNY', 'REVIEW', 'large', 1, 900, 1, 'REVIEW', '', '', '', 1, 1, 1)`},
 	{"split.order M01/O-P2", `UPDATE posting SET amount_minor = amount_minor + 1 WHERE txn = 'split:S1:2' AND account = 'payable:M01'`},
 	{"split.sums S1", `UPDATE split_order SET done_minor = 999`},
 	{"split.returns S1/U1", `UPDATE split_share SET returned_minor = 101`},
