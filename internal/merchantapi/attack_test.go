@@ -426,3 +426,33 @@ func TestDocument(t *testing.T) {
 		}
 	}
 }
+
+// Neither the log nor an answer repeats what a request held, whatever is wrong
+// with it.
+func TestAttack27_RequestsAreNotRepeated(t *testing.T) {
+	const secret = "CANARY-27"
+	w := newWorld(t)
+	for name, send := range map[string]func() *http.Response{
+		"forged": func() *http.Response {
+			h := w.signedHeader(http.MethodPost, "/v1/orders?token="+secret, "key-"+secret, secret)
+			h.Set(merchantapi.HeaderSignature, secret)
+			return w.send(http.MethodPost, "/v1/orders?token="+secret, h, secret)
+		},
+		"not documented": func() *http.Response {
+			body := `{"order_no":"O1","amount_minor":"` + secret + `","currency":"CNY"}`
+			return w.send(http.MethodPost, "/v1/orders", w.signedHeader(http.MethodPost, "/v1/orders", "create-order-1", body), body)
+		},
+		"not JSON": func() *http.Response {
+			return w.send(http.MethodPost, "/v1/orders", w.signedHeader(http.MethodPost, "/v1/orders", "create-order-2", "{"+secret), "{"+secret)
+		},
+	} {
+		r := send()
+		body, err := io.ReadAll(r.Body)
+		if err != nil || r.StatusCode < 400 || strings.Contains(string(body), secret) {
+			t.Errorf("%s: HTTP %d %s, %v", name, r.StatusCode, body, err)
+		}
+	}
+	if said := w.log.String(); said == "" || strings.Contains(said, secret) {
+		t.Errorf("the log says %s", said)
+	}
+}
