@@ -23,7 +23,7 @@ import (
 type benchCoreCmd struct {
 	Store   string `default:"sqlite" enum:"sqlite" help:"Where the books are kept: sqlite."`
 	Seconds int    `default:"10" help:"How long."`
-	Clients int    `default:"64" help:"Clients at work at the same time; each waits for one answer before it asks again."`
+	Clients int    `default:"128" help:"Clients at work at the same time; each waits for one answer before it asks again."`
 	Keep    string `placeholder:"DIR" help:"Folder that keeps the database; default: a temporary one that is removed."`
 }
 
