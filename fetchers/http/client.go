@@ -113,7 +113,7 @@ func newClient(opt Options, baseURL string) (*client, *url.URL, error) {
 		ResponseHeaderTimeout:  opt.Limits.Header,
 		MaxResponseHeaderBytes: 64 << 10,
 		IdleConnTimeout:        30 * time.Second,
-		MaxIdleConnsPerHost:    2,
+		MaxIdleConnsPerHost:    16,   // as many calls as a gateway account has under way
 		DisableCompression:     true, // length and digest are those of the bytes on the wire
 	}
 	if opt.Proxy != nil {

@@ -15,7 +15,7 @@ func BenchmarkMonth(b *testing.B) {
 		for d, ok := traffic.Next(); ok; d, ok = traffic.Next() {
 			for _, op := range d.Ops {
 				if op.Pay != nil {
-					if _, err := s.bill.addPayments([]PayRequest{*op.Pay}); err != nil {
+					if _, err := s.bill.addPayments([]PayRequest{*op.Pay}, op.Pay.At); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -76,7 +76,7 @@ func feeOf(channel string, amount int64) int64 {
 	return (amount*feeRates[channel] + 500_000) / 1_000_000
 }
 
-func (b *billing) addPayments(rs []PayRequest) ([]*entry, error) {
+func (b *billing) addPayments(rs []PayRequest, now time.Time) ([]*entry, error) {
 	for i := range rs {
 		if err := rs[i].check(); err != nil {
 			return nil, err
@@ -87,6 +87,11 @@ func (b *billing) addPayments(rs []PayRequest) ([]*entry, error) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	for i := range rs {
+		if err := b.mayPay(&rs[i], now); err != nil {
+			return nil, err
+		}
+	}
 	entries := make([]*entry, len(rs))
 	for i, r := range rs {
 		entries[i] = b.pay(r)
@@ -103,6 +108,9 @@ func (b *billing) pay(r PayRequest) *entry {
 		e.tradeType = tradeTypes[r.Channel][r.Delivery == Synchronous]
 	}
 	book := b.books[r.Channel]
+	if o := book.orders[r.MerchantRef]; o != nil {
+		e.ordered = o.made
+	}
 	e.channelRef = b.number(book, e, len(book.payments[r.MerchantRef]))
 	book.payments[r.MerchantRef] = append(book.payments[r.MerchantRef], e)
 	b.enter(book, e)

@@ -1,6 +1,7 @@
 package channelsim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,6 +88,27 @@ func (o *order) ended(now time.Time) bool {
 	return o.closed || !o.expires.IsZero() && !now.Before(o.expires)
 }
 
+// mayPay refuses what a payer cannot pay now. The caller holds mu.
+func (b *billing) mayPay(r *PayRequest, now time.Time) error {
+	if !r.Prepared {
+		return nil
+	}
+	o, why := b.books[r.Channel].orders[r.MerchantRef], error(nil)
+	switch {
+	case o == nil:
+		why = errNoOrder
+	case len(b.books[r.Channel].payments[r.MerchantRef]) > 0:
+		why = errPaid
+	case o.ended(now):
+		why = errClosed
+	case o.amount != r.AmountMinor:
+		why = errOtherWish
+	default:
+		return nil
+	}
+	return fmt.Errorf("pay %.40q at %s: %w", r.MerchantRef, r.Channel, why)
+}
+
 // PayNow lets the payer of a prepared payment pay, now. The channel tells the
 // notify URL that the order named, as delivery says; Synchronous tells nobody.
 func (s *Sim) PayNow(ctx context.Context, channel, merchantRef string, delivery Delivery, due time.Time) (Result, error) {
@@ -109,22 +131,15 @@ func (s *Sim) payNow(channel, merchantRef string, delivery Delivery, due time.Ti
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	o := b.books[channel].orders[merchantRef]
-	switch {
-	case o == nil:
+	if o == nil {
 		return nil, "", fmt.Errorf("pay %.40q at %s: %w", merchantRef, channel, errNoOrder)
-	case len(b.books[channel].payments[merchantRef]) > 0:
-		return nil, "", fmt.Errorf("pay %s at %s: %w", merchantRef, channel, errPaid)
-	case o.ended(s.opt.Now()):
-		return nil, "", fmt.Errorf("pay %s at %s: %w", merchantRef, channel, errClosed)
 	}
 	r := PayRequest{Channel: channel, MerchantRef: merchantRef, AmountMinor: o.amount, At: s.opt.Now(), NotifyURL: o.notifyURL,
-		Delivery: delivery, DeliverAt: due, Product: o.product, TradeType: o.tradeType}
-	if err := r.check(); err != nil {
+		Delivery: delivery, DeliverAt: due, Product: o.product, TradeType: o.tradeType, Prepared: true}
+	if err := cmp.Or(b.mayPay(&r, r.At), r.check()); err != nil {
 		return nil, "", err
 	}
-	e := b.pay(r)
-	e.ordered = o.made
-	return e, o.notifyURL, nil
+	return b.pay(r), o.notifyURL, nil
 }
 
 // refundCall books a refund that came through the API, and lets its

@@ -33,6 +33,10 @@ type PayRequest struct {
 	Product     string
 	TradeType   string // "" goes by the channel and the delivery
 
+	// Prepared: the payer of an order that came through the channel's API pays
+	// it. It must be there, open by the channel's clock, and of this amount.
+	Prepared bool
+
 	FeeDelta  int64 // fault: fee charged above the agreed rate, fen
 	RepeatRow bool  // fault: the statement shows the row twice
 	Withhold  bool  // fault: the statement shows the row only once it is re-issued
@@ -74,7 +78,7 @@ func (s *Sim) Pay(ctx context.Context, r PayRequest) (Result, error) {
 // PayBatch books payments in order; results are in the same order. It books all
 // or nothing; notifications go out after that, several at a time.
 func (s *Sim) PayBatch(ctx context.Context, rs []PayRequest) ([]Result, error) {
-	entries, err := s.bill.addPayments(rs)
+	entries, err := s.bill.addPayments(rs, s.opt.Now())
 	if err != nil {
 		return nil, err
 	}
