@@ -173,6 +173,9 @@ func (s *site) account(a *app, conf config.Account) (pipeline.Account, error) {
 	if closer != nil {
 		s.closers = append(s.closers, closer)
 	}
+	if query != nil && s.cfg.Local.Source == "core" {
+		query = bookedTime{query, s.db}
+	}
 	acct.Source, acct.Query = fetchers.Retry(source, fetchers.Policy{}), query
 	return acct, nil
 }
