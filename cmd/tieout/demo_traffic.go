@@ -3,173 +3,211 @@ package main
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"tieout/internal/channelsim"
+	"tieout/internal/merchantapi"
 	"tieout/internal/paycore"
 )
 
-// demoChunk is how many operations share one transaction of the payment core.
-const demoChunk = 800
+// demoWindow is how long the played clock stands still while the sales of that
+// time are made side by side. No window crosses the end of a bill date, which
+// is on the hour.
+const demoWindow = time.Hour
 
-// traffic carries out operations in time order, some hundreds at a time: the
-// orders are opened in our books, the channel takes the money and notifies us,
-// and what it answers at once goes into our books. While the channel takes the
-// money of some orders, the next ones are opened.
+// traffic carries out operations in time order, window by window.
 func (w *demoWorld) traffic(ctx context.Context, ops []channelsim.Op) error {
-	opened := w.open(ctx, nil)
-	for next := []channelsim.Op(nil); len(ops) > 0 || len(next) > 0; {
-		now := next
-		next, ops = ops[:min(demoChunk, len(ops))], ops[min(demoChunk, len(ops)):]
-		if err := <-opened; err != nil {
+	for len(ops) > 0 {
+		n, begin := 1, ops[0].At.Truncate(demoWindow)
+		for n < len(ops) && ops[n].At.Truncate(demoWindow).Equal(begin) {
+			n++
+		}
+		if err := w.window(ctx, ops[:n]); err != nil {
 			return err
 		}
-		opened = w.open(ctx, next)
-		if err := w.chunk(ctx, now); err != nil {
-			<-opened
-			return err
-		}
-	}
-	return <-opened
-}
-
-// open opens the orders of payments in our books, and closes those whose payer
-// took too long, in the background.
-func (w *demoWorld) open(ctx context.Context, ops []channelsim.Op) <-chan error {
-	var commands []paycore.Command
-	for _, op := range ops {
-		if isRefund(op) || op.Local.Step == channelsim.StepNone {
-			continue
-		}
-		commands = append(commands, paycore.CreatePayment{Merchant: op.Merchant, OrderNo: "O" + op.MerchantRef, PayNo: op.MerchantRef, Channel: op.Channel,
-			Account: w.accountName(op.Channel), AmountMinor: op.Local.AmountMinor, Currency: "CNY", At: micros(op.Local.CreatedAt)})
-		if op.Local.Step == channelsim.StepClose {
-			commands = append(commands, paycore.ClosePayment{PayNo: op.MerchantRef, At: micros(op.Local.At), Detail: "the payer took too long"})
-		}
-	}
-	done := make(chan error, 1)
-	go func() { done <- w.do(ctx, commands) }()
-	return done
-}
-
-func isRefund(op channelsim.Op) bool { return op.RefundRef != "" || op.Refund != nil }
-
-func (w *demoWorld) chunk(ctx context.Context, ops []channelsim.Op) error {
-	if len(ops) == 0 {
-		return nil
-	}
-	last := ops[len(ops)-1].At
-	if last.After(w.clock.now()) {
-		w.clock.set(last)
-	}
-	if _, err := w.sim.DeliverDue(ctx, last); err != nil {
-		return fmt.Errorf("deliver late notifications: %w", err)
-	}
-	var pays, refunds []channelsim.Op
-	for _, op := range ops {
-		if isRefund(op) {
-			refunds = append(refunds, op)
-		} else {
-			pays = append(pays, op)
-		}
-	}
-	if err := w.payments(ctx, pays); err != nil {
-		return err
-	}
-	return w.refunds(ctx, refunds)
-}
-
-// payments are of orders that are open.
-func (w *demoWorld) payments(ctx context.Context, ops []channelsim.Op) error {
-	var after []paycore.Command
-	var asked []channelsim.PayRequest
-	for _, op := range ops {
-		if op.Pay != nil {
-			asked = append(asked, *op.Pay)
-		}
-	}
-	answers, err := w.sim.PayBatch(ctx, asked)
-	if err != nil {
-		return err
-	}
-	next := 0
-	for _, op := range ops {
-		var ans channelsim.Result
-		if op.Pay != nil {
-			ans, next = answers[next], next+1
-		}
-		paid := paycore.MarkPaid{PayNo: op.MerchantRef, ChannelRef: ans.ChannelRef, AmountMinor: op.Local.AmountMinor, Currency: "CNY", By: paycore.ByAnswer}
-		switch op.Local.Step {
-		case channelsim.StepAnswer:
-			if paid.PaidAt = micros(ans.At); ans.Paid {
-				after = append(after, paid)
-			}
-		case channelsim.StepPaid:
-			paid.PaidAt = micros(op.Local.At)
-			after = append(after, paid)
-		}
-	}
-	return w.do(ctx, after)
-}
-
-func (w *demoWorld) refunds(ctx context.Context, ops []channelsim.Op) error {
-	var before, after []paycore.Command
-	var asked []channelsim.RefundRequest
-	for _, op := range ops {
-		if op.Local.Step != channelsim.StepNone {
-			before = append(before, paycore.CreateRefund{RefundNo: op.RefundRef, PayNo: op.MerchantRef, AmountMinor: op.Local.AmountMinor, Currency: "CNY", At: micros(op.Local.CreatedAt)})
-		}
-		if op.Refund != nil {
-			asked = append(asked, *op.Refund)
-		}
-	}
-	if err := w.do(ctx, before); err != nil {
-		return err
-	}
-	answers, err := w.sim.RefundBatch(ctx, asked)
-	if err != nil {
-		return err
-	}
-	next := 0
-	for _, op := range ops {
-		var ans channelsim.Result
-		if op.Refund != nil {
-			ans, next = answers[next], next+1
-		}
-		done := paycore.MarkRefunded{RefundNo: op.RefundRef, ChannelRefundRef: ans.ChannelRefundRef, AmountMinor: op.Local.AmountMinor, Currency: "CNY", By: paycore.ByAnswer}
-		switch op.Local.Step {
-		case channelsim.StepAnswer:
-			if done.DoneAt = micros(ans.At); ans.Paid {
-				after = append(after, done)
-			}
-		case channelsim.StepPaid:
-			done.DoneAt = micros(op.Local.At)
-			after = append(after, done)
-		}
-	}
-	return w.do(ctx, after)
-}
-
-// do runs commands; in the played world none may be refused.
-func (w *demoWorld) do(ctx context.Context, commands []paycore.Command) error {
-	if len(commands) == 0 {
-		return nil
-	}
-	results, err := w.core.Do(ctx, commands...)
-	if err != nil {
-		return err
-	}
-	for i, r := range results {
-		if r.Effect == paycore.Refused {
-			return fmt.Errorf("the payment core refused %+v: %s", commands[i], r.Reason)
-		}
+		ops = ops[n:]
 	}
 	return nil
 }
 
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
+// window plays the sales and refunds of our shops at the same time, then what
+// happens at the channels alone, and at last the notifications that are due.
+func (w *demoWorld) window(ctx context.Context, ops []channelsim.Op) error {
+	if first := ops[0].At; first.After(w.clock.now()) {
+		w.clock.set(first)
 	}
-	return t.UnixMicro()
+	if _, err := w.sim.DeliverDue(ctx, w.clock.now()); err != nil {
+		return fmt.Errorf("deliver late notifications: %w", err)
+	}
+	work, within := errgroup.WithContext(ctx)
+	work.SetLimit(demoClients)
+	for i := range ops {
+		op := &ops[i]
+		if op.Local.Step == channelsim.StepNone {
+			continue
+		}
+		work.Go(func() error {
+			if op.RefundRef != "" {
+				return w.refund(within, op)
+			}
+			return w.sale(within, op)
+		})
+	}
+	if err := work.Wait(); err != nil {
+		return err
+	}
+	if err := w.elsewhere(ctx, ops); err != nil {
+		return err
+	}
+	if _, err := w.sim.DeliverDue(ctx, w.clock.now()); err != nil {
+		return fmt.Errorf("deliver late notifications: %w", err)
+	}
+	return nil
+}
+
+// sale makes an order, its payment, and what the payer does at the channel.
+func (w *demoWorld) sale(ctx context.Context, op *channelsim.Op) error {
+	payNo, err := w.order(ctx, op)
+	if err != nil {
+		return fmt.Errorf("order of %s: %w", op.MerchantRef, err)
+	}
+	if op.Local.Step == channelsim.StepClose {
+		if err := w.do(ctx, paycore.ClosePayment{PayNo: payNo, At: op.Local.At.UnixMicro(), Detail: "the payer took too long"}); err != nil {
+			return err
+		}
+	}
+	var said channelsim.Result
+	if op.Pay != nil {
+		asked := *op.Pay
+		asked.MerchantRef = payNo
+		asked.Prepared = op.Channel != channelsim.Bank && asked.AmountMinor == op.Local.AmountMinor && op.Local.Step != channelsim.StepClose
+		if said, err = w.sim.Pay(ctx, asked); err != nil {
+			return err
+		}
+		if asked.Delivery == channelsim.Delivered && said.Acknowledged != 1 {
+			return fmt.Errorf("payment %s: its notification was not taken", payNo)
+		}
+	}
+	paid := paycore.MarkPaid{PayNo: payNo, ChannelRef: said.ChannelRef, AmountMinor: op.Local.AmountMinor, Currency: "CNY", By: paycore.ByAnswer}
+	switch {
+	case op.Local.Step == channelsim.StepPaid:
+		paid.PaidAt = op.Local.At.UnixMicro()
+	case op.Local.Step == channelsim.StepAnswer && said.Paid:
+		paid.PaidAt = said.At.UnixMicro()
+	default:
+		return nil
+	}
+	return w.do(ctx, paid)
+}
+
+// inBooks puts a payment into our books alone.
+func (w *demoWorld) inBooks(ctx context.Context, op *channelsim.Op, orderNo string) error {
+	return w.do(ctx, paycore.CreatePayment{Merchant: op.Merchant, OrderNo: orderNo, PayNo: op.MerchantRef, Channel: op.Channel,
+		Account: w.accountName(op.Channel), AmountMinor: op.Local.AmountMinor, Currency: "CNY", At: op.Local.CreatedAt.UnixMicro()})
+}
+
+// refund gives money back through the API; what goes wrong on purpose, what the
+// bank gives back, and what would fall on another bill date by the seconds
+// between the clocks is put into our books and the channel's by hand.
+func (w *demoWorld) refund(ctx context.Context, op *channelsim.Op) error {
+	payNo := w.numbers.of(op.MerchantRef)
+	today := w.sim.BillDate(op.Channel, w.clock.now())
+	if op.Fault != "" || op.Channel == channelsim.Bank || w.sim.BillDate(op.Channel, op.Refund.At) != today {
+		return w.refundByHand(ctx, op, payNo)
+	}
+	r, err := w.shops[op.Merchant].Refund(ctx, "refund-"+op.RefundRef, payNo, merchantapi.NewRefund{AmountMinor: op.Local.AmountMinor, Currency: "CNY"})
+	if err != nil {
+		return fmt.Errorf("refund of %s: %w", op.MerchantRef, err)
+	}
+	w.numbers.put(op.RefundRef, r.RefundNo)
+	return nil
+}
+
+func (w *demoWorld) refundByHand(ctx context.Context, op *channelsim.Op, payNo string) error {
+	if err := w.do(ctx, paycore.CreateRefund{RefundNo: op.RefundRef, PayNo: payNo, AmountMinor: op.Local.AmountMinor, Currency: "CNY", At: op.Local.CreatedAt.UnixMicro()}); err != nil {
+		return err
+	}
+	var said channelsim.Result
+	if op.Refund != nil {
+		asked := *op.Refund
+		asked.MerchantRef = payNo
+		var err error
+		if said, err = w.sim.Refund(ctx, asked); err != nil {
+			return err
+		}
+	}
+	done := paycore.MarkRefunded{RefundNo: op.RefundRef, ChannelRefundRef: said.ChannelRefundRef, AmountMinor: op.Local.AmountMinor, Currency: "CNY", By: paycore.ByAnswer}
+	switch {
+	case op.Local.Step == channelsim.StepPaid:
+		done.DoneAt = op.Local.At.UnixMicro()
+	case op.Local.Step == channelsim.StepAnswer && said.Paid:
+		done.DoneAt = said.At.UnixMicro()
+	default:
+		return nil
+	}
+	return w.do(ctx, done)
+}
+
+// elsewhere is what happens at the channels and not in our books.
+func (w *demoWorld) elsewhere(ctx context.Context, ops []channelsim.Op) error {
+	var pays []channelsim.PayRequest
+	var refunds []channelsim.RefundRequest
+	for _, op := range ops {
+		if op.Local.Step != channelsim.StepNone {
+			continue
+		}
+		if op.Pay != nil {
+			asked := *op.Pay
+			asked.MerchantRef = w.numbers.of(asked.MerchantRef)
+			pays = append(pays, asked)
+		}
+		if op.Refund != nil {
+			asked := *op.Refund
+			asked.MerchantRef = w.numbers.of(asked.MerchantRef)
+			refunds = append(refunds, asked)
+		}
+	}
+	if _, err := w.sim.PayBatch(ctx, pays); err != nil {
+		return err
+	}
+	_, err := w.sim.RefundBatch(ctx, refunds)
+	return err
+}
+
+// do runs a command; in the played world none may be refused.
+func (w *demoWorld) do(ctx context.Context, c paycore.Command) error {
+	results, err := w.core.Do(ctx, c)
+	if err == nil && results[0].Effect == paycore.Refused {
+		err = fmt.Errorf("the payment core refused %+v: %s", c, results[0].Reason)
+	}
+	return err
+}
+
+// demoNumbers are the numbers that the API gave to the payments and refunds of
+// the plan.
+type demoNumbers struct {
+	mu    sync.Mutex
+	given map[string]string
+}
+
+func (n *demoNumbers) put(planned, given string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.given == nil {
+		n.given = map[string]string{}
+	}
+	n.given[planned] = given
+}
+
+// of returns a number as it was given; what went by no API keeps its own.
+func (n *demoNumbers) of(planned string) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if given, ok := n.given[planned]; ok {
+		return given
+	}
+	return planned
 }

@@ -197,6 +197,10 @@ func (w *demoWorld) summary(a *app) error {
 			return err
 		}
 	}
+	for i := range w.truth { // as the API numbered them
+		t := &w.truth[i]
+		t.MerchantRef, t.RefundRef = w.numbers.of(t.MerchantRef), w.numbers.of(t.RefundRef)
+	}
 	if err := w.writeTruth(payouts); err != nil {
 		return err
 	}

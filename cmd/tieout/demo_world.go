@@ -14,9 +14,9 @@ import (
 	"tieout/internal/bizday"
 	"tieout/internal/channelsim"
 	"tieout/internal/fault"
+	"tieout/internal/payclient"
 	"tieout/internal/paycore"
 	"tieout/internal/pipeline"
-	"tieout/internal/signing"
 	"tieout/schemas"
 )
 
@@ -32,7 +32,10 @@ type demoWorld struct {
 	core    *paycore.Core
 	plan    channelsim.Plan
 	days    *channelsim.Traffic
-	notify  *http.Server
+	server  *http.Server                 // what the shops and the channels call
+	shops   map[string]*payclient.Client // by merchant
+	browser *http.Client                 // of the payers
+	numbers demoNumbers
 	truth   []channelsim.Truth
 	settles bool
 	payouts *channelsim.Payouts
@@ -56,8 +59,7 @@ func (w *demoWorld) accountOf(channel string) (pipeline.Account, error) {
 	return pipeline.Account{}, fmt.Errorf("the demo has no account at %s", channel)
 }
 
-// newDemoWorld starts the channels, writes the configuration that an operator
-// would write, and opens it.
+// newDemoWorld makes a world that has not begun.
 func newDemoWorld(a *app, dir string, c *demoCmd) (*demoWorld, error) {
 	zone, err := time.LoadLocation("Asia/Shanghai")
 	if err != nil {
@@ -65,37 +67,64 @@ func newDemoWorld(a *app, dir string, c *demoCmd) (*demoWorld, error) {
 	}
 	w := &demoWorld{dir: dir, clock: &demoClock{}, zone: zone, found: newDemoFound(), settles: c.Settle, started: a.now()}
 	w.plan = channelsim.DefaultPlan(c.Seed, demoFrom, c.Days, c.Rows)
+	w.plan.NotifyPPM = 1_000_000 // nobody asks before the night
 	y, m, d := demoFrom.YMD()
 	w.clock.set(time.Date(y, m, d, 0, 0, 0, 0, zone))
-	if w.sim, err = channelsim.Start(a.ctx, channelsim.Options{Now: w.clock.now, Seed: c.Seed}); err != nil {
-		return nil, err
-	}
-	terms, rests := demoTerms(), demoRests(demoFrom, c.Days)
-	if w.payouts, err = channelsim.NewPayouts(w.plan, terms, rests); err != nil {
-		w.close()
-		return nil, err
-	}
-	if err := writeSite(dir, w.sim.Config(), "source: core", settlementYAML(terms, rests)); err != nil {
-		w.close()
-		return nil, err
-	}
-	cli := *a.cli
-	cli.Config, cli.Quiet, cli.JSON = filepath.Join(dir, "tieout.yaml"), true, false
-	w.app = &app{cli: &cli, ctx: a.ctx, now: w.clock.now, in: a.in, out: io.Discard, err: io.Discard, lang: a.lang, cmd: a.cmd}
-	if w.site, err = w.app.open(); err != nil {
-		w.close()
-		return nil, err
-	}
-	w.core = paycore.New(w.site.db, demoRates(w.site), w.clock.now)
-	if w.plan.NotifyURL, err = w.listen(); err != nil {
-		w.close()
-		return nil, err
-	}
-	if w.days, err = channelsim.NewTraffic(w.plan); err != nil {
+	if err := w.begin(a); err != nil {
 		w.close()
 		return nil, err
 	}
 	return w, nil
+}
+
+// begin starts the channels and the site.
+func (w *demoWorld) begin(a *app) (err error) {
+	terms, rests := demoTerms(), demoRests(demoFrom, w.plan.Days)
+	if w.payouts, err = channelsim.NewPayouts(w.plan, terms, rests); err != nil {
+		return err
+	}
+	if w.sim, err = channelsim.Start(a.ctx, channelsim.Options{Now: w.clock.now, Seed: w.plan.Seed}); err != nil {
+		return err
+	}
+	l, err := (&net.ListenConfig{}).Listen(a.ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	address := l.Addr().String()
+	if err := w.openSite(a, address, terms, rests); err != nil {
+		l.Close()
+		return err
+	}
+	w.core = paycore.New(w.site.db, demoRates(w.site), w.clock.now)
+	if err := w.serveShops(l); err != nil {
+		l.Close()
+		return err
+	}
+	w.plan.NotifyURL = map[string]string{}
+	for _, channel := range []string{channelsim.WeChat, channelsim.Alipay, channelsim.UnionPay} {
+		w.plan.NotifyURL[channel] = "http://" + address + "/notify/" + w.accountName(channel)
+	}
+	w.days, err = channelsim.NewTraffic(w.plan)
+	return err
+}
+
+// openSite writes the configuration that an operator would write, and opens it.
+func (w *demoWorld) openSite(a *app, address string, terms []channelsim.Terms, rests []bizday.Date) error {
+	if err := os.MkdirAll(filepath.Join(w.dir, "secrets"), 0o700); err != nil {
+		return fault.New("E-4101", fault.V{"path": w.dir, "reason": err.Error()}, err)
+	}
+	shops, err := shopsYAML(w.dir, address, terms)
+	if err != nil {
+		return err
+	}
+	if err := writeSite(w.dir, w.sim.Config(), "source: core", settlementYAML(terms, rests)+shops); err != nil {
+		return err
+	}
+	cli := *a.cli
+	cli.Config, cli.Quiet, cli.JSON = filepath.Join(w.dir, "tieout.yaml"), true, false
+	w.app = &app{cli: &cli, ctx: a.ctx, now: w.clock.now, in: a.in, out: io.Discard, err: io.Discard, lang: a.lang, cmd: a.cmd}
+	w.site, err = w.app.open()
+	return err
 }
 
 // certPool holds the certificates of PEM text.
@@ -115,40 +144,9 @@ func demoRates(s *site) paycore.Rates {
 	return rates
 }
 
-// listen receives the notifications of the channels on loopback.
-func (w *demoWorld) listen() (map[string]string, error) {
-	conf := w.sim.Config()
-	platform, err := signing.ParsePublicKey([]byte(conf.WeChat.PlatformKey))
-	if err != nil {
-		return nil, err
-	}
-	alipay, err := signing.ParsePublicKey([]byte(conf.Alipay.AlipayKey))
-	if err != nil {
-		return nil, err
-	}
-	trust := signing.UnionPayTrust{Version: signing.UnionPay510, Roots: certPool(conf.UnionPay.RootCert), Intermediates: certPool(conf.UnionPay.MiddleCert)}
-	mux := http.NewServeMux()
-	for path, receiver := range map[string]paycore.Receiver{
-		channelsim.WeChat: paycore.WeChatReceiver{Account: accountNames[channelsim.WeChat], MchID: conf.WeChat.MchID,
-			Keys: signing.PublicKeys{conf.WeChat.PlatformSerial: platform}, APIv3Key: []byte(conf.WeChat.APIv3Key)},
-		channelsim.Alipay:   paycore.AlipayReceiver{Account: accountNames[channelsim.Alipay], AppID: conf.Alipay.AppID, SellerID: conf.Alipay.PID, Key: alipay},
-		channelsim.UnionPay: paycore.UnionPayReceiver{Account: accountNames[channelsim.UnionPay], MerID: conf.UnionPay.MerID, Trust: trust},
-	} {
-		mux.Handle("/notify/"+path, w.core.NotifyHandler(receiver, w.site.log))
-	}
-	l, err := (&net.ListenConfig{}).Listen(w.app.ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	w.notify = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	go w.notify.Serve(l) //nolint:errcheck // ends with Close
-	base := "http://" + l.Addr().String() + "/notify/"
-	return map[string]string{channelsim.WeChat: base + "wechat", channelsim.Alipay: base + "alipay", channelsim.UnionPay: base + "unionpay"}, nil
-}
-
 func (w *demoWorld) close() {
-	if w.notify != nil {
-		w.notify.Close()
+	if w.server != nil {
+		w.server.Close()
 	}
 	if w.site != nil {
 		w.site.close()
@@ -164,7 +162,7 @@ func (w *demoWorld) close() {
 // configuration has.
 func writeSite(dir string, c channelsim.Config, local, more string) error {
 	secrets := map[string]string{
-		"ca.pem": c.CAPEM, "wechat-key.pem": c.WeChat.MerchantKey, "wechat-platform.pem": c.WeChat.PlatformKey,
+		"ca.pem": c.CAPEM, "wechat-key.pem": c.WeChat.MerchantKey, "wechat-apiv3": c.WeChat.APIv3Key, "wechat-platform.pem": c.WeChat.PlatformKey,
 		"alipay-key.pem": c.Alipay.AppKey, "alipay-public.pem": c.Alipay.AlipayKey,
 		"unionpay-key.pem": c.UnionPay.MerchantKey, "unionpay-root.pem": c.UnionPay.RootCert, "unionpay-middle.pem": c.UnionPay.MiddleCert,
 		"unionpay-sftp": c.UnionPay.SFTP.Password, "bank-ftp": c.Bank.FTP.Password,
@@ -177,7 +175,7 @@ func writeSite(dir string, c channelsim.Config, local, more string) error {
 			return fault.New("E-4101", fault.V{"path": name, "reason": err.Error()}, err)
 		}
 	}
-	yaml := fmt.Sprintf(siteYAML, local, c.WeChat.MchID, c.WeChat.BaseURL, c.WeChat.MerchantSerial, c.WeChat.PlatformSerial,
+	yaml := fmt.Sprintf(siteYAML, local, c.WeChat.MchID, c.WeChat.BaseURL, c.WeChat.AppID, c.WeChat.MerchantSerial, c.WeChat.PlatformSerial,
 		c.Alipay.PID, c.Alipay.GatewayURL, c.Alipay.AppID,
 		c.UnionPay.MerID, c.UnionPay.SFTP.Addr, c.UnionPay.SFTP.User, c.UnionPay.SFTP.Fingerprint, c.UnionPay.SFTP.Dir,
 		c.UnionPay.FileURL, c.UnionPay.QueryURL, c.UnionPay.CertID,
@@ -205,7 +203,9 @@ accounts:
       base_url: %s
       allow_loopback: true
       ca_file: secrets/ca.pem
+      app_id: %s
       private_key_file: secrets/wechat-key.pem
+      api_v3_key_file: secrets/wechat-apiv3
       serial: "%s"
       platform_keys: {%s: secrets/wechat-platform.pem}
   - name: alipay-main

@@ -49,19 +49,15 @@ func newServeSite(t *testing.T, sim *channelsim.Sim, address string) (dir string
 	if err := writeSite(dir, conf, "source: core", ""); err != nil {
 		t.Fatal(err)
 	}
-	for name, body := range map[string]string{"m01.key": string(secret), "wechat-apiv3": conf.WeChat.APIv3Key} {
-		if err := os.WriteFile(filepath.Join(dir, "secrets", name), []byte(body), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.WriteFile(filepath.Join(dir, "secrets", "m01.key"), []byte(secret), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "tieout.yaml")
 	yaml, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.Replace(string(yaml), "      private_key_file: secrets/wechat-key.pem\n",
-		"      private_key_file: secrets/wechat-key.pem\n      api_v3_key_file: secrets/wechat-apiv3\n      app_id: "+conf.WeChat.AppID+"\n", 1)
-	text += fmt.Sprintf(`api:
+	text := string(yaml) + fmt.Sprintf(`api:
   listen: %s
   public_url: http://%s
   allow_loopback: true

@@ -34,7 +34,7 @@ var speaking = map[string]struct {
 	"internal/gateway":    {errors: true},
 	"internal/report":     {silent: "words.go words_rules.go"}, // tables of their own
 	"internal/pipeline":   {},
-	"cmd/tieout":          {silent: "help.go demo_settle.go demo_traffic.go demo_truth.go demo_world.go cmd_demo.go cmd_schedule.go cmd_bench.go"}, // units and crontab are for machines
+	"cmd/tieout":          {silent: "help.go demo_settle.go demo_shop.go demo_traffic.go demo_truth.go demo_world.go cmd_demo.go cmd_schedule.go cmd_bench.go"}, // units and crontab are for machines
 }
 
 // apart are texts that no result shows: names in a protocol, defects of the
