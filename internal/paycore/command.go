@@ -152,7 +152,7 @@ func (c CreatePayment) Decide(v View) (*Change, Result) {
 	}
 	if p := v.Payment; p != nil {
 		if p.Merchant == c.Merchant && p.OrderNo == c.OrderNo && p.Channel == c.Channel && p.Account == c.Account &&
-			p.AmountMinor == c.AmountMinor && p.Currency == c.Currency {
+			p.AmountMinor == c.AmountMinor && p.Currency == c.Currency && p.Parts == 0 {
 			return nil, Result{Already, p.State, ""}
 		}
 		return refuse(p.State, "payment number %s exists with other content", c.PayNo)

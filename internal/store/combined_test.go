@@ -52,6 +52,7 @@ func TestCombined_AllPartsPayTogether(t *testing.T) {
 	db, core := combinedBooks(t)
 	do(t, core, paycore.Done, combined("P1"))
 	do(t, core, paycore.Already, combined("P1"))
+	do(t, core, paycore.Refused, pay("P1", 4999), pay("P1", 10000)) // under the same number, without parts
 	checkWallet(t, db, "U1", 2000, 3000)
 	checkWallet(t, db, "SHOP", 2999, 2001)
 	checkState(t, db, "P1~1", paycore.Paying)
