@@ -31,6 +31,10 @@ func (d desk) Pay(ctx context.Context, payNo string, payer merchantapi.Payer) (m
 	if p.Form != nil {
 		out.Form = &merchantapi.Form{Action: p.Form.Action, Fields: p.Form.Fields}
 	}
+	if p.Transfer != nil {
+		to := merchantapi.TransferTo(*p.Transfer)
+		out.Transfer = &to
+	}
 	return out, held(err)
 }
 
@@ -59,13 +63,17 @@ func (d desk) Route(w merchantapi.Wish) (merchantapi.Account, string, error) {
 
 // route is what routing knows of an account.
 func route(conf config.Account, feePPM int64) (gateway.Route, error) {
-	r := gateway.Route{Account: conf.Name, Channel: conf.Channel, Methods: gateway.MethodsOf(conf.Channel), FeePPM: feePPM}
+	offered := gateway.MethodsOf(conf.Channel)
+	if conf.Virtual.Prefix != "" {
+		offered = []gateway.Method{gateway.Transfer}
+	}
+	r := gateway.Route{Account: conf.Name, Channel: conf.Channel, Methods: offered, FeePPM: feePPM}
 	k := &keys{account: conf.Name}
 	if len(conf.Pay.Methods) > 0 {
 		r.Methods = nil
 	}
 	for _, m := range conf.Pay.Methods {
-		if !slices.Contains(gateway.MethodsOf(conf.Channel), gateway.Method(m)) {
+		if !slices.Contains(offered, gateway.Method(m)) {
 			k.bad("pay.methods", "the channel has no method "+m)
 		}
 		r.Methods = append(r.Methods, gateway.Method(m))
@@ -90,11 +98,17 @@ func (s *site) newDesk(a *app, core *paycore.Core) (desk, error) {
 			continue
 		}
 		conf, _ := s.cfg.Account(acct.Name)
-		ch, err := s.channel(a, conf, acct.Query)
+		var ch gateway.Channel
+		var err error
+		if conf.Virtual.Prefix != "" {
+			ch, err = s.bankTransfer(conf, acct.Definition.Day(), core)
+		} else {
+			ch, err = s.channel(a, conf, acct.Query)
+		}
 		wrong = append(wrong, err)
 		r, err := route(conf, acct.FeePPM)
 		wrong, routes = append(wrong, err), append(routes, r)
-		lines[acct.Name] = gateway.Account{Channel: ch, RefundExtra: conf.LateSuccess == "refund"}
+		lines[acct.Name] = gateway.Account{Channel: ch, RefundExtra: conf.LateSuccess == "refund", PayWithin: conf.Virtual.PayWithin}
 	}
 	if err := errors.Join(wrong...); err != nil {
 		return desk{}, err

@@ -56,16 +56,17 @@ type CLI struct {
 	Replay replayCmd `cmd:"" help:"Compute a published day again from the raw files; --verify compares."`
 	Undo   undoCmd   `cmd:"" help:"Take back the fixes of a run by compensating entries."`
 
-	Status  statusCmd  `cmd:"" help:"Show the days: verdicts, missing days, late statements, runs at work."`
-	Case    caseCmd    `cmd:"" help:"Work on the queue of differences."`
-	Notify  notifyCmd  `cmd:"" help:"Look at the notices to merchants; send one again."`
-	Ledger  ledgerCmd  `cmd:"" help:"Look into the books: chart, accounts, trial balance."`
-	Settle  settleCmd  `cmd:"" help:"Settle with merchants: fees, batches, payouts, statements."`
-	Split   splitCmd   `cmd:"" help:"Show profit splits: who gets what of an order, and where its money is."`
-	Risk    riskCmd    `cmd:"" help:"Work on payments that risk holds for people."`
-	Report  reportCmd  `cmd:"" help:"Write the reports of a bill date again."`
-	Explain explainCmd `cmd:"" help:"Show everything that is known about an order, payment or refund number."`
-	Diff    diffCmd    `cmd:"" help:"Show what differs between two runs."`
+	Status   statusCmd   `cmd:"" help:"Show the days: verdicts, missing days, late statements, runs at work."`
+	Case     caseCmd     `cmd:"" help:"Work on the queue of differences."`
+	Notify   notifyCmd   `cmd:"" help:"Look at the notices to merchants; send one again."`
+	Ledger   ledgerCmd   `cmd:"" help:"Look into the books: chart, accounts, trial balance."`
+	Settle   settleCmd   `cmd:"" help:"Settle with merchants: fees, batches, payouts, statements."`
+	Split    splitCmd    `cmd:"" help:"Show profit splits: who gets what of an order, and where its money is."`
+	Risk     riskCmd     `cmd:"" help:"Work on payments that risk holds for people."`
+	Transfer transferCmd `cmd:"" help:"See to bank transfers of payers: money that is left, and transfers back."`
+	Report   reportCmd   `cmd:"" help:"Write the reports of a bill date again."`
+	Explain  explainCmd  `cmd:"" help:"Show everything that is known about an order, payment or refund number."`
+	Diff     diffCmd     `cmd:"" help:"Show what differs between two runs."`
 
 	Control controlCmd `cmd:"" help:"Compare orders, payments, journal, fixes and settlement with each other, all the time."`
 	Drill   drillCmd   `cmd:"" help:"Plant every known kind of fund loss into copies of a small played world; show what finds it, and when."`

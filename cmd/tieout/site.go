@@ -19,6 +19,7 @@ import (
 	"tieout/internal/fault"
 	"tieout/internal/lake"
 	"tieout/internal/money"
+	"tieout/internal/paycore"
 	"tieout/internal/pipeline"
 	"tieout/internal/sched"
 	"tieout/internal/store"
@@ -177,6 +178,11 @@ func (s *site) account(a *app, conf config.Account) (pipeline.Account, error) {
 		query = bookedTime{query, s.db}
 	}
 	acct.Source, acct.Query = fetchers.Retry(source, fetchers.Policy{}), query
+	if conf.Virtual.Prefix != "" {
+		acct.Receive = func() pipeline.Receiver {
+			return &paycore.BankStatement{Core: s.newCore(a.now), Days: s.db, Channel: conf.Channel, Account: conf.Name}
+		}
+	}
 	return acct, nil
 }
 

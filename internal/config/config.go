@@ -83,6 +83,9 @@ type Account struct {
 	Schedule Schedule `yaml:"schedule"`
 	Match    Match    `yaml:"match"`
 	Fence    Fence    `yaml:"fence"`
+	// Virtual lets payers pay by bank transfer, each to a number of his own below
+	// this account; the bank's statement says who paid.
+	Virtual Virtual `yaml:"virtual_accounts"`
 	// LateSuccess says what happens to a payment that succeeds after its order
 	// was closed: "refund" or "manual".
 	LateSuccess string `yaml:"late_success"`
@@ -98,7 +101,7 @@ type Account struct {
 // Pay says which payments an account is chosen for, where a merchant names a
 // method alone.
 type Pay struct {
-	Methods []string `yaml:"methods"` // NATIVE, JSAPI, H5, PRECREATE, PAGE, WAP, GATEWAY; default every one of the channel
+	Methods []string `yaml:"methods"` // NATIVE, JSAPI, H5, PRECREATE, PAGE, WAP, GATEWAY, TRANSFER; default every one of the channel
 	Least   string   `yaml:"least"`   // smallest payment, in yuan; "" = no limit
 	Most    string   `yaml:"most"`    // largest
 }
@@ -115,6 +118,14 @@ func fen(yuan string) int64 {
 		return 0
 	}
 	return v
+}
+
+// Virtual are the virtual accounts below an account at a bank.
+type Virtual struct {
+	Prefix    string        `yaml:"prefix"`     // 1 to 12 digits that the bank gave us; "" = there are none
+	Bank      string        `yaml:"bank"`       // what payers are told: bank and branch
+	Holder    string        `yaml:"holder"`     // and the name of the account
+	PayWithin time.Duration `yaml:"pay_within"` // how long a payment waits for its money; default 72h
 }
 
 // Fetch says how statements are brought.

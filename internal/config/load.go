@@ -281,6 +281,7 @@ func (k *checker) account(p string, a *Account, channels []string, own bool) {
 			k.bad(p+".fee_rate", "%v", err)
 		}
 	}
+	k.virtual(p+".virtual_accounts", &a.Virtual)
 	if a.LateSuccess == "" {
 		a.LateSuccess = "manual"
 	}
@@ -295,6 +296,26 @@ func (k *checker) pay(p string, pay Pay) {
 	}
 	if least, most := pay.Limits(); most > 0 && least > most {
 		k.bad(p+".most", "is below least")
+	}
+}
+
+var prefixShape = regexp.MustCompile(`^[0-9]{1,12}$`)
+
+func (k *checker) virtual(p string, v *Virtual) {
+	if *v == (Virtual{}) {
+		return
+	}
+	if !prefixShape.MatchString(v.Prefix) {
+		k.bad(p+".prefix", "%q is not 1 to 12 digits", v.Prefix)
+	}
+	if v.Bank == "" || v.Holder == "" {
+		k.bad(p+".bank", "bank and holder are needed: payers are told them")
+	}
+	if v.PayWithin == 0 {
+		v.PayWithin = 72 * time.Hour
+	}
+	if v.PayWithin < time.Hour || v.PayWithin > 60*24*time.Hour {
+		k.bad(p+".pay_within", "must be between 1h and 1440h")
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"tieout/internal/bizday"
 	"tieout/internal/control"
+	"tieout/internal/gateway"
 	"tieout/internal/paycore"
 	"tieout/internal/settlement"
 	"tieout/internal/store"
@@ -22,6 +23,7 @@ import (
 //	P7        paid since, not settled yet
 //	P8        paid since, held back: a share S8 went to U1, who gave a part back (B8)
 //	Q1        of another merchant, in a batch that is approved and not paid
+//	T1        paid by two bank transfers, 1 and 2, with 5.00 too much: B1 sends 2.00 of it back, B2 has sent 3.00
 const (
 	paidBatch     = "S20261120-M01-CNY"
 	approvedBatch = "S20261120-M02-CNY"
@@ -61,6 +63,7 @@ func play(ctx context.Context, path string, seed uint64) error {
 	w.paid("M01", "P7")
 	w.do(paycore.CreateRefund{RefundNo: "R6", PayNo: "P6", AmountMinor: 300, Currency: "CNY"})
 	w.split()
+	w.transferred()
 	return w.err
 }
 
@@ -98,6 +101,27 @@ func (w *world) asked(merchant, no string) int64 {
 
 func (w *world) paid(merchant, no string) {
 	w.do(paycore.MarkPaid{PayNo: no, ChannelRef: "wx-" + no, AmountMinor: w.asked(merchant, no), Currency: "CNY", PaidAt: noon(), By: paycore.ByNotice})
+}
+
+// transferred plays a payment that two bank transfers paid, with more than it
+// asked for.
+func (w *world) transferred() {
+	amount := 1000 + w.random.Int64N(100_000)
+	w.do(paycore.CreatePayment{Merchant: "M01", OrderNo: "O-T1", PayNo: "T1", Channel: "bankdemo", Account: "bank-va", AmountMinor: amount, Currency: "CNY", At: noon()})
+	if w.err != nil {
+		return
+	}
+	var number string
+	number, w.err = w.db.AwaitRemittance(w.ctx, "T1", gateway.Awaited{Prefix: "955880", Payer: "alice", ExpiresAt: clock.UnixMicro(), First: billDate, Last: billDate + 1})
+	for i, minor := range []int64{400, amount + 100} {
+		key := paycore.RemittanceKey{Account: "bank-va", BankRef: fmt.Sprint(i + 1)}
+		w.do(paycore.ReceiveRemittance{RemittanceKey: key, Channel: "bankdemo", Number: number, AmountMinor: minor, Currency: "CNY", CameAt: noon()}, paycore.ApplyRemittance{RemittanceKey: key})
+	}
+	left := paycore.RemittanceKey{Account: "bank-va", BankRef: "2"}
+	payee := paycore.Payee{Name: "Alice", Account: "6222000011113333", Bank: "102"}
+	w.do(paycore.ProposePayback{Number: "B1", Remittance: left, AmountMinor: 200, Payee: payee, Maker: "chen"}, paycore.JudgePayback{Number: "B1", Version: 1, Approve: true, Checker: "wang"},
+		paycore.ProposePayback{Number: "B2", Remittance: left, AmountMinor: 300, Payee: payee, Maker: "chen"}, paycore.JudgePayback{Number: "B2", Version: 1, Approve: true, Checker: "wang"},
+		paycore.AnswerPayback{Number: "B2", Account: "bank-va", Paid: true, AmountMinor: 300, Currency: "CNY", BankRef: "3", DoneAt: noon()})
 }
 
 func (w *world) control() {

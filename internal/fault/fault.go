@@ -234,7 +234,7 @@ func Table() []Entry {
 	return rows
 }
 
-var byID = index(general, fetchRows, normalizeRows, unpackRows, linkRows, matchRows, resolveRows, pipelineRows, configRows, apiRows, settlementRows, controlRows, riskRows, ledgerRows)
+var byID = index(general, fetchRows, normalizeRows, unpackRows, linkRows, matchRows, resolveRows, pipelineRows, configRows, apiRows, settlementRows, controlRows, riskRows, ledgerRows, transferRows)
 
 func index(areas ...[]Entry) map[ID]Entry {
 	m := map[ID]Entry{}

@@ -38,7 +38,7 @@ func Translate(lang Lang, text string) string {
 
 // Phrases returns all phrases.
 func Phrases() []Text {
-	return slices.Concat(statementPhrases, proofPhrases, definitionPhrases, configPhrases, bookPhrases, matchPhrases, resolvePhrases, fetchPhrases, gatewayPhrases, controlPhrases, systemPhrases, settlementPhrases, splitPhrases, riskPhrases, ledgerPhrases, combinedPhrases)
+	return slices.Concat(statementPhrases, proofPhrases, definitionPhrases, configPhrases, bookPhrases, matchPhrases, resolvePhrases, fetchPhrases, gatewayPhrases, controlPhrases, systemPhrases, settlementPhrases, splitPhrases, riskPhrases, ledgerPhrases, combinedPhrases, transferPhrases)
 }
 
 var phrases = newPhrasebook(Phrases())

@@ -58,7 +58,7 @@ type Payer struct {
 	OpenID    string `json:"open_id,omitempty"`    // of a JSAPI payer
 	ClientIP  string `json:"client_ip,omitempty"`  // of an H5 payer
 	ReturnURL string `json:"return_url,omitempty"` // where his browser goes afterwards
-	ID        string `json:"id,omitempty"`         // who he is at the merchant: for risk, as all that follow
+	ID        string `json:"id,omitempty"`         // who he is at the merchant: for bank transfer, and for risk as all that follow
 	CardBIN   string `json:"card_bin,omitempty"`   // first six to eight digits of his card
 	Verified  bool   `json:"verified,omitempty"`   // the merchant has verified him
 }
@@ -76,6 +76,7 @@ const (
 	Page      Method = "PAGE"      // Alipay: from a computer's browser
 	Wap       Method = "WAP"       // Alipay: from a phone's browser
 	Gateway   Method = "GATEWAY"   // UnionPay: from a browser
+	Transfer  Method = "TRANSFER"  // bank: to a virtual account
 )
 
 // Prepaid is what the payer needs to pay; one field is set.
@@ -84,6 +85,17 @@ type Prepaid struct {
 	PayURL  string            `json:"pay_url,omitempty"`  // to be opened
 	JSAPI   map[string]string `json:"jsapi,omitempty"`    // to be handed to WeChat's script, signed
 	Form    *Form             `json:"form,omitempty"`     // to be posted by the payer's browser
+
+	Transfer *TransferTo `json:"transfer,omitempty"` // to be transferred to, exactly the amount
+}
+
+// TransferTo is where a payer transfers money to.
+type TransferTo struct {
+	Bank        string `json:"bank"`
+	Holder      string `json:"holder"` // name of the account
+	Number      string `json:"number"` // of the virtual account
+	AmountMinor int64  `json:"amount_minor"`
+	Currency    string `json:"currency"`
 }
 
 // Form is an HTML form that posts its fields.

@@ -16,7 +16,7 @@ import (
 type NewPayment struct {
 	Channel string    `json:"channel,omitempty" maxLength:"40" example:"wechat" doc:"Left out: the method decides, and the account that takes it at the lowest fee."`
 	Account string    `json:"account,omitempty" maxLength:"40" doc:"Which of the merchant's accounts; left out: the first at the channel."`
-	Method  string    `json:"method,omitempty" maxLength:"16" pattern:"^[A-Z0-9]*$" doc:"How the payer pays: NATIVE, JSAPI, H5, PRECREATE, PAGE, WAP, GATEWAY; left out: the channel's first."`
+	Method  string    `json:"method,omitempty" maxLength:"16" pattern:"^[A-Z0-9]*$" doc:"How the payer pays: NATIVE, JSAPI, H5, PRECREATE, PAGE, WAP, GATEWAY, TRANSFER; left out: the channel's first."`
 	Payer   Payer     `json:"payer,omitempty"`
 	Parts   []NewPart `json:"parts,omitempty" maxItems:"10" doc:"What balances, coupons and red packets pay; the channel has the rest, if any is left."`
 }
@@ -27,7 +27,7 @@ type Payer struct {
 	OpenID    string `json:"open_id,omitempty" maxLength:"128" doc:"Of a JSAPI payer."`
 	ClientIP  string `json:"client_ip,omitempty" maxLength:"45" doc:"Of an H5 payer."`
 	ReturnURL string `json:"return_url,omitempty" maxLength:"512" doc:"Where his browser goes afterwards."`
-	ID        string `json:"id,omitempty" maxLength:"128" doc:"Who he is at the merchant. Risk counts by it."`
+	ID        string `json:"id,omitempty" maxLength:"128" doc:"Who he is at the merchant. Risk counts by it; of a bank transfer each payer has a virtual account of his own, and without an id each payment."`
 	CardBIN   string `json:"card_bin,omitempty" pattern:"^([0-9]{6,8})?$" doc:"The first six to eight digits of his card."`
 	Verified  bool   `json:"verified,omitempty" doc:"The merchant has verified him, by 3-D Secure or a code."`
 }
@@ -56,6 +56,17 @@ type Prepaid struct {
 	PayURL  string            `json:"pay_url,omitempty" doc:"To be opened."`
 	JSAPI   map[string]string `json:"jsapi,omitempty" doc:"To be handed to the channel's script."`
 	Form    *Form             `json:"form,omitempty" doc:"To be posted by the payer's browser."`
+
+	Transfer *TransferTo `json:"transfer,omitempty" doc:"Where to transfer exactly the amount to, in one transfer or in several."`
+}
+
+// TransferTo is where a payer transfers money to.
+type TransferTo struct {
+	Bank        string `json:"bank"`
+	Holder      string `json:"holder" doc:"Name of the account."`
+	Number      string `json:"number" doc:"Of the virtual account; its last digit is a check digit."`
+	AmountMinor int64  `json:"amount_minor"`
+	Currency    string `json:"currency"`
 }
 
 // Form is an HTML form that posts its fields.

@@ -32,6 +32,11 @@ type Reads struct {
 	Document, AboutDocument string
 
 	Split bool // what receivers have of the payment's order
+
+	Remittance    RemittanceKey // with its virtual account; with Expected, what waits there
+	VirtualNumber string
+	Expected      bool
+	Payback       string // with its remittance and refund
 }
 
 // View holds the rows; nil where there is none.
@@ -49,6 +54,12 @@ type View struct {
 	Document, AboutDocument *Document
 
 	Split *SplitOut // nil: nothing is held back for splits
+
+	Virtual    *VirtualAccount
+	Remittance *Remittance
+	Expected   []Expectation // of the virtual account, the oldest payment first
+	Waiting    []*Remittance // of the virtual account, with money left, the oldest first
+	Payback    *Payback
 }
 
 // SplitOut is what receivers have, or are about to get, of an order.
@@ -78,6 +89,10 @@ type Change struct {
 	Deposited *Payment // became the balance of a user: SettledIn is new
 
 	With []*Change // parts of the same step, each with its own entries
+
+	Remittances []Remittance
+	Uses        []RemittanceUse
+	Payback     *Payback
 }
 
 // Move is one line of the log.

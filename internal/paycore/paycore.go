@@ -165,6 +165,29 @@ func (c *Core) complete(command Command) (Command, error) {
 	case AnswerWithdrawal:
 		at(&v.At)
 		return v, nil
+	case ReceiveRemittance:
+		v.at = now
+		fee, ok, err := c.rates.payment(v.Channel, v.Account, v.AmountMinor)
+		if err != nil {
+			return nil, fmt.Errorf("fee of %s: %w", v.BankRef, err)
+		}
+		v.fee = Fee{fee, ok}
+		return v, nil
+	case ApplyRemittance:
+		v.at = now
+		return v, nil
+	case RefundByTransfer:
+		at(&v.At)
+		return v, nil
+	case ProposePayback:
+		at(&v.At)
+		return v, nil
+	case JudgePayback:
+		at(&v.At)
+		return v, nil
+	case AnswerPayback:
+		v.at = now
+		return v, nil
 	case reject:
 		return v, nil
 	}

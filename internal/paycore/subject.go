@@ -49,6 +49,7 @@ var chart = []Subject{
 	{"2241", "Other payables", "其他应付款", Liability, ""},
 	{"224101", "Suspense received", "暂收款", Liability, "suspense_received"},
 	{"224102", "Balances of users", "用户余额", Liability, "wallet"},
+	{"224109", "Remittances received", "待核销汇款", Liability, "remittance_received"},
 	{"4001", "Capital", "实收资本", Equity, ""},
 	{"6001", "Operating income", "主营业务收入", Income, ""},
 	{"600101", "Fees of merchants", "商户手续费收入", Income, "merchant_fee_income"},

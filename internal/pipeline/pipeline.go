@@ -54,7 +54,8 @@ type Account struct {
 	Statements []StatementSpec
 	Source     fetchers.Source
 	Local      Local
-	Query      Querier // nil: the channel has no active query
+	Query      Querier         // nil: the channel has no active query
+	Receive    func() Receiver // nil: the statement only proves what the books know
 	Rules      match.Rules
 	Fence      resolve.Limits
 	Breaker    resolve.BreakerRules
@@ -97,6 +98,15 @@ type Books interface {
 // Querier asks the channel about one payment or refund by our number.
 type Querier interface {
 	Query(ctx context.Context, kind schemas.Kind, merchantRef, refundRef string, at time.Time) (schemas.QueryAnswer, error)
+}
+
+// Receiver takes into our books what a statement is the first to say, before
+// they are exported: money that payers transferred. What was taken before is
+// known again and changes nothing.
+type Receiver interface {
+	Take(ctx context.Context, r *schemas.Record) error
+	// End follows the last row.
+	End(ctx context.Context, date bizday.Date) error
 }
 
 // Reporter writes the reports of a run and returns their paths.

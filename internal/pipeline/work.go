@@ -99,7 +99,7 @@ func (w *work) night(ctx context.Context) (Result, error) {
 	for _, stage := range []struct {
 		name string
 		do   func(context.Context) error
-	}{{StageFetch, w.fetch}, {StageNormalize, w.normalize}, {"", w.balances}, {StageExport, w.export}, {"", w.emptyDay}, {StageMatch, w.match}, {StageQuery, w.query}, {StageResolve, w.resolve}} {
+	}{{StageFetch, w.fetch}, {StageNormalize, w.normalize}, {"", w.balances}, {"", w.receive}, {StageExport, w.export}, {"", w.emptyDay}, {StageMatch, w.match}, {StageQuery, w.query}, {StageResolve, w.resolve}} {
 		if err := stage.do(ctx); err != nil {
 			return Result{}, err
 		}

@@ -20,6 +20,7 @@ type Payout struct {
 	AmountMinor int64  `json:"amount_minor"`
 	Payee       Payee  `json:"payee"`
 	State       State  `json:"state"`
+	Purpose     string `json:"purpose,omitempty"` // what the payee reads; "" = the settlement of the batch
 	BankRef     string `json:"bank_ref,omitempty"`
 	Reason      string `json:"reason,omitempty"`
 	Version     int64  `json:"version"`

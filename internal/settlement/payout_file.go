@@ -48,7 +48,10 @@ func Render(list []Payout) (body []byte, digest string, err error) {
 
 // purpose is what the payee reads.
 func (p *Payout) purpose() string {
-	if p.Batch == "" {
+	switch {
+	case p.Purpose != "":
+		return p.Purpose
+	case p.Batch == "":
 		return "withdrawal"
 	}
 	return "settlement " + p.Batch

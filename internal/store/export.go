@@ -28,12 +28,16 @@ func (db *DB) ExportLocal(ctx context.Context, q schemas.LocalQuery, give func(*
 			return wrap(err, "read the watermark")
 		}
 		export.Watermark = "event:" + strconv.FormatInt(seq, 10)
-		if err := b.exportTotals(q, &export); err != nil {
+		sources, err := b.localSources(q.Account)
+		if err != nil {
+			return err
+		}
+		if err := b.exportTotals(q, sources, &export); err != nil {
 			return err
 		}
 		x := exporter{q: q, give: give}
 		x.batch.Channel, x.batch.Account = q.Channel, q.Merchant
-		for _, read := range []localRead{paymentRead, refundRead} {
+		for _, read := range []localRead{sources.payments, sources.refunds} {
 			if err := b.exportRows(&x, read, read.window, q.Account, q.From, q.To); err != nil {
 				return err
 			}
@@ -46,8 +50,22 @@ func (db *DB) ExportLocal(ctx context.Context, q schemas.LocalQuery, give func(*
 	return export, nil
 }
 
+// localSources are the rows of an account that its statement shows.
+type localSources struct{ payments, refunds localRead }
+
+// localSources: a bank shows what came to virtual accounts and what was sent
+// back, and knows nothing of the payments behind it.
+func (b *books) localSources(account string) (localSources, error) {
+	virtual, err := b.one(`SELECT 1 FROM virtual_account WHERE account = $1 LIMIT 1`, []any{account}, new(int))
+	if virtual {
+		return localSources{remittanceRead, paybackRead}, err
+	}
+	return localSources{paymentRead, refundRead}, wrap(err, "look for virtual accounts")
+}
+
 // localRead is how one kind of local row is read.
 type localRead struct {
+	table   string // that the totals are taken from
 	columns string
 	window  string
 	byNo    string
@@ -56,6 +74,7 @@ type localRead struct {
 }
 
 var paymentRead = localRead{
+	table:   "payment",
 	columns: `SELECT pay_no, channel_ref, state, amount_minor, currency, fee_minor, event_us, trade_type FROM payment WHERE account = $1 AND `,
 	window:  `event_us >= $2 AND event_us < $3 ORDER BY event_us, pay_no`,
 	byNo:    `pay_no = $2`,
@@ -70,6 +89,7 @@ var paymentRead = localRead{
 }
 
 var refundRead = localRead{
+	table: "refund",
 	columns: `SELECT r.refund_no, r.channel_refund_ref, r.state, r.amount_minor, r.currency, r.fee_minor, r.event_us, p.pay_no, p.channel_ref
 		FROM refund r JOIN payment p ON p.pay_no = r.pay_no WHERE r.account = $1 AND `,
 	window: `r.event_us >= $2 AND r.event_us < $3 ORDER BY r.event_us, r.refund_no`,
@@ -82,6 +102,30 @@ var refundRead = localRead{
 		r.FeeMinor = schemas.NullInt64{V: fee.Int64, Valid: fee.Valid}
 		return err
 	},
+}
+
+// remittanceRead: several remittances of a payer have his one number.
+var remittanceRead = localRead{
+	table:   "remittance",
+	columns: `SELECT number, bank_ref, 'SUCCESS', amount_minor, currency, fee_minor, event_us, '' FROM remittance WHERE account = $1 AND `,
+	window:  `event_us >= $2 AND event_us < $3 ORDER BY event_us, bank_ref`,
+	byNo:    `number = $2 ORDER BY event_us, bank_ref`,
+	byRef:   `bank_ref = $2`,
+	scan:    paymentRead.scan,
+}
+
+// sentBack are refunds and returns, as the statement shows both.
+const sentBack = `(SELECT refund_no, channel_refund_ref, state, amount_minor, currency, fee_minor, event_us, pay_no, '' AS bank_ref, account FROM refund
+	UNION ALL SELECT number, out_ref, CASE WHEN state IN ('WAITING','PROPOSED','PAYING') THEN 'PROCESSING' ELSE state END, amount_minor, currency, NULL, event_us, '', bank_ref, account
+		FROM payback WHERE kind = 'RETURN') r`
+
+var paybackRead = localRead{
+	table:   sentBack,
+	columns: `SELECT refund_no, channel_refund_ref, state, amount_minor, currency, fee_minor, event_us, pay_no, bank_ref FROM ` + sentBack + ` WHERE account = $1 AND `,
+	window:  `event_us >= $2 AND event_us < $3 ORDER BY event_us, refund_no`,
+	byNo:    `refund_no = $2`,
+	byRef:   `channel_refund_ref = $2 AND channel_refund_ref <> ''`,
+	scan:    refundRead.scan,
 }
 
 // exporter gathers rows into batches.
@@ -144,11 +188,11 @@ func (b *books) exportRows(x *exporter, read localRead, where string, args ...an
 }
 
 // exportTotals counts and sums by the database, apart from the rows.
-func (b *books) exportTotals(q schemas.LocalQuery, export *schemas.Export) error {
+func (b *books) exportTotals(q schemas.LocalQuery, from localSources, export *schemas.Export) error {
 	for _, table := range []struct {
 		name string
 		kind schemas.Kind
-	}{{"payment", schemas.Payment}, {"refund", schemas.Refund}} {
+	}{{from.payments.table, schemas.Payment}, {from.refunds.table, schemas.Refund}} {
 		totals, err := b.totals(table.name, table.kind, q.Account, q.From, q.To)
 		if err != nil {
 			return wrap(err, "sum %s", table.name)
@@ -212,8 +256,12 @@ func (db *DB) LookupLocal(ctx context.Context, q schemas.LocalQuery, keys []sche
 			return nil
 		}
 		x.batch.Channel, x.batch.Account = q.Channel, q.Merchant
+		sources, err := b.localSources(q.Account)
+		if err != nil {
+			return err
+		}
 		for _, k := range keys {
-			if err := b.lookup(&x, q.Account, k); err != nil {
+			if err := b.lookup(&x, sources, q.Account, k); err != nil {
 				return err
 			}
 		}
@@ -222,12 +270,12 @@ func (db *DB) LookupLocal(ctx context.Context, q schemas.LocalQuery, keys []sche
 	return slices.Clip(found), wrap(err, "look up rows of %s", q.Account)
 }
 
-func (b *books) lookup(x *exporter, account string, k schemas.LookupKey) error {
-	read := paymentRead
+func (b *books) lookup(x *exporter, from localSources, account string, k schemas.LookupKey) error {
+	read := from.payments
 	switch k.Kind {
 	case schemas.Payment:
 	case schemas.Refund:
-		read = refundRead
+		read = from.refunds
 	default:
 		return nil // the core keeps payments and refunds only
 	}

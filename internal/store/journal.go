@@ -29,6 +29,11 @@ func journalID(ch *paycore.Change) string {
 		return "account:" + ch.Subject + ":" + strconv.FormatInt(ch.Documents[len(ch.Documents)-1].Version+1, 10)
 	case ch.Payment != nil:
 		return "payment:" + ch.Payment.PayNo + ":" + strconv.FormatInt(ch.Payment.Version+1, 10)
+	case ch.Payback != nil:
+		return "payback:" + ch.Payback.Number + ":" + strconv.FormatInt(ch.Payback.Version+1, 10)
+	case len(ch.Remittances) > 0:
+		r := ch.Remittances[0]
+		return "remittance:" + r.Account + ":" + r.BankRef + ":" + strconv.FormatInt(r.Version+1, 10)
 	}
 	return ""
 }

@@ -197,6 +197,9 @@ func (b *books) view(r paycore.Reads) (v paycore.View, err error) {
 	if v.CouponOwner, err = b.couponOwners(r.Coupons); err != nil {
 		return v, err
 	}
+	if err := b.remittanceView(r, &v); err != nil {
+		return v, err
+	}
 	v.RefOwner, err = b.refOwner(account, r)
 	return v, err
 }
@@ -224,6 +227,9 @@ func (b *books) write(ch *paycore.Change) error {
 		}
 	}
 	if err := b.writeAccounts(ch); err != nil {
+		return err
+	}
+	if err := b.writeRemittances(ch); err != nil {
 		return err
 	}
 	if err := b.log(ch.At, ch.Moves...); err != nil {
