@@ -25,6 +25,7 @@ func controlWorld(t *testing.T) string {
 		paycore.MarkRefunded{RefundNo: "R1", ChannelRefundRef: "wr-1", AmountMinor: 4000, Currency: "CNY", By: paycore.ByAnswer})
 	spoil(t, db, aBatch)
 	aSplit(t, db, core)
+	transferred(&bankWorld{t: t, db: db, core: core})
 	path := filepath.Join(t.TempDir(), "world.db")
 	if err := db.Backup(context.Background(), path); err != nil {
 		t.Fatal(err)
@@ -51,6 +52,20 @@ func aSplit(t *testing.T, db *DB, core *paycore.Core) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// transferred has a payment that two transfers paid, one that was paid too much,
+// whose rest went back, and a refund on its way back.
+func transferred(w *bankWorld) {
+	w.t.Helper()
+	alice, bob := w.asked("V1", "alice", 10000), w.asked("V2", "bob", 10000)
+	w.take(w.row(alice, 4000), w.row(alice, 6000), w.row(bob, 12500))
+	do(w.t, w.core, paycore.Done,
+		paycore.ProposePayback{Number: "B1", Remittance: paycore.RemittanceKey{Account: "bank-va", BankRef: "1003"}, AmountMinor: 2500, Payee: payee, Maker: "chen"},
+		paycore.JudgePayback{Number: "B1", Version: 1, Approve: true, Checker: "wang"},
+		paycore.AnswerPayback{Number: "B1", Account: "bank-va", Paid: true, AmountMinor: 2500, Currency: "CNY", BankRef: "2001", DoneAt: testStart.UnixMicro()},
+		paycore.CreateRefund{RefundNo: "R7", PayNo: "V1", AmountMinor: 300, Currency: "CNY"}, paycore.RefundByTransfer{RefundNo: "R7"},
+		paycore.ProposePayback{Number: "R7", Payee: payee, Maker: "chen"}, paycore.JudgePayback{Number: "R7", Version: 2, Approve: true, Checker: "wang"})
 }
 
 // copyOf opens a copy of a world, without what keeps its history.
@@ -194,6 +209,15 @@ var spoiled = []struct{ finding, plant string }{
 	{"split.late S1", `UPDATE split_order SET state = 'PROCESSING', updated_us = 1; UPDATE customer_order SET updated_us = 1 WHERE order_no = 'O-P2'`},
 	{"split.return_waits T1", `UPDATE split_return SET state = 'PROCESSING', created_us = 1`},
 	{"split.hold_ends M01/O-P2", `UPDATE split_hold SET until_us = 1`},
+	{"transfer.left bank-va/1003", `UPDATE remittance SET left_minor = 1 WHERE bank_ref = '1003'`},
+	{"transfer.unapplied bank-va/1003", `UPDATE remittance SET left_minor = 1, outcome = '' WHERE bank_ref = '1003'`},
+	{"transfer.sum bank-va/1001", `UPDATE remittance SET amount_minor = 4001 WHERE bank_ref = '1001'`},
+	{"transfer.payment V1", `DELETE FROM remittance_use WHERE bank_ref = '1001'`},
+	{"transfer.journal bank-va/1002", `DELETE FROM posting WHERE txn = 'remittance:bank-va:1002:1'`},
+	{"payback.journal B1", `DELETE FROM journal WHERE id = 'payback:B1:3'`},
+	{"payback.approval R7", `UPDATE payback SET checker = '' WHERE number = 'R7'`},
+	{"payback.refund R7", `UPDATE refund SET amount_minor = 301 WHERE refund_no = 'R7'`},
+	{"payback.late R7", `UPDATE payback SET updated_us = 1 WHERE number = 'R7'`},
 	{"request.open M01/k1", `INSERT INTO api_request VALUES ('M01', 'k1', '', 'pay', 'P5', 'OPEN', 0, '', 1, 1)`},
 }
 
