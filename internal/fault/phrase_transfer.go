@@ -27,4 +27,14 @@ var transferPhrases = []Text{
 	{"must be between 1h and 1440h", "须在 1h 与 1440h 之间"},
 	{"virtual account: {reason}", "虚拟账号：{reason}"},
 	{"payback: {reason}", "退回：{reason}"},
+
+	{"wrap the key", "封装密钥"},
+	{"{reason}: it is of another suite, sender or receiver than agreed", "{reason}：算法套件、发送方或接收方与约定不符"},
+	{"{reason}: its key is not for us", "{reason}：密钥并非封装给我方"},
+	{"suite {suite} is not known", "未知的算法套件 {suite}"},
+	{"{reason}: what is sealed does not open", "{reason}：密文无法解开"},
+	{"sign with SM2", "SM2 签名"},
+	{"neither PKCS #8 nor SEC 1, or encrypted", "既非 PKCS #8 也非 SEC 1，或已加密"},
+	{"it is not an SM2 key", "不是 SM2 密钥"},
+	{"neither PKIX nor a certificate", "既非 PKIX 也非证书"},
 }
