@@ -39,6 +39,12 @@ var configRows = []Entry{
 		Do:    Text{"Stop what serves there, or choose another api.listen.", "请停止占用该地址的程序，或更换 api.listen。"},
 	},
 	{
+		ID:    "E-7899",
+		What:  Text{"The database would stand on a network file system ({kind}), where its locks do not hold.", "数据库位于网络文件系统（{kind}）上，其文件锁不可靠。"},
+		Which: Text{"{path}.", "{path}。"},
+		Do:    Text{"Put the data folder on a disk of this machine; `tieout backup` copies the database elsewhere.", "请把数据目录放在本机磁盘上；异地副本请用 `tieout backup`。"},
+	},
+	{
 		ID:    "E-7894",
 		What:  Text{"A channel definition has mistakes.", "渠道定义有误。"},
 		Which: Text{"{path}; each is listed above.", "{path}；每处错误见上文。"},

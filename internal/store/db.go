@@ -46,6 +46,9 @@ const idleReaders = 4
 // Open opens (and with migrate creates or upgrades) the database file. now is
 // the clock for the times that are recorded.
 func Open(ctx context.Context, path string, now func() time.Time, migrate bool) (*DB, error) {
+	if err := refuseNetwork(path); err != nil {
+		return nil, err
+	}
 	db := &DB{now: now, path: path}
 	var err error
 	if db.sql, err = openPool(path); err != nil {

@@ -1,0 +1,22 @@
+package store
+
+import (
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// The database stays on the machine that works on it.
+func TestFaultS5_NetworkFoldersAreRefused(t *testing.T) {
+	for magic, want := range map[uint32]string{
+		0x6969: "NFS", 0xFF534D42: "SMB", 0xFE534D42: "SMB", unix.EXT4_SUPER_MAGIC: "", unix.XFS_SUPER_MAGIC: "", unix.TMPFS_MAGIC: "", unix.OVERLAYFS_SUPER_MAGIC: "",
+	} {
+		if got := networkName(magic); got != want {
+			t.Errorf("%#x: got %q, want %q", magic, got, want)
+		}
+	}
+	if err := refuseNetwork(filepath.Join(t.TempDir(), "books.db")); err != nil {
+		t.Errorf("a folder of this machine: %v", err)
+	}
+}
