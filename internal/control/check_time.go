@@ -38,6 +38,6 @@ var timeChecks = []Check{
 			WHERE q.state = 'OPEN' AND q.created_us < {now} - 3600000000`},
 	{ID: "suspense.old", Kind: Timeliness, Priority: 3, Do: lookAtCase, Often: true,
 		Name: fault.Text{EN: "a case holds money in suspense for too long", ZH: "差错单挂账超期"},
-		Hits: `SELECT c.id, 'minor=' || c.suspend_minor || ' currency=' || c.currency FROM recon_case c WHERE c.state IN ('OPEN','PROPOSED') AND c.suspend_minor <> 0
+		Hits: `SELECT c.id, 'minor=' || c.suspend_minor || ' currency=' || c.currency || ' since=' || c.first_seen FROM recon_case c WHERE c.state IN ('OPEN','PROPOSED') AND c.suspend_minor <> 0
 			AND (SELECT MIN(e.at) FROM case_event e WHERE e.case_id = c.id) < {now} / 1000 - {suspend_days} * 86400000`},
 }

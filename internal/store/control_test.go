@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -265,6 +266,33 @@ func TestControl_EachCheckFindsItsFaultAndNothingInRightBooks(t *testing.T) {
 		if !seen[c.ID] {
 			t.Errorf("nothing is planted for %s", c.ID)
 		}
+	}
+}
+
+// Money may wait in suspense for thirty days. Then every run names its case, the
+// amount and since when, until the case is over.
+func TestFaultP8_MoneyThatStaysInSuspenseIsNamedWithItsAge(t *testing.T) {
+	const day = 86_400_000 // ms
+	db := copyOf(t, controlWorld(t))
+	spoil(t, db, aCase+`; UPDATE recon_case SET suspend_minor = 500; INSERT INTO ledger_account VALUES ('suspense_received:wechat:wechat-main', 'LIABILITY');
+		INSERT INTO journal VALUES ('fix:S1', 'fix', 'S1', 'C-1', NULL, NULL, 2, 0);
+		INSERT INTO posting VALUES ('fix:S1', 1, 'clearing:wechat:wechat-main', 'CNY', 500), ('fix:S1', 2, 'suspense_received:wechat:wechat-main', 'CNY', -500)`)
+	for i, want := range []string{"", "minor=500 currency=CNY since=2026-10-01"} {
+		age := int64(30 + i)
+		spoil(t, db, fmt.Sprintf(`DELETE FROM case_event; INSERT INTO case_event VALUES (1, 'C-1', %d, 'auto', 'OPENED', '', 1)`, testStart.UnixMilli()-age*day))
+		for _, whole := range []bool{false, true} {
+			controlRun(t, db, whole)
+			if got := found(t, db)["suspense.old C-1"].Detail; got != want {
+				t.Errorf("after %d days, whole %t: got %q, want %q; all: %v", age, whole, got, want, found(t, db))
+			}
+			if _, ok := found(t, db)["suspense.case C-1"]; ok {
+				t.Error("the ledger holds what the case holds")
+			}
+		}
+	}
+	spoil(t, db, `UPDATE recon_case SET state = 'RESOLVED', suspend_minor = 0`)
+	if controlRun(t, db, true); found(t, db)["suspense.old C-1"].State == control.Open {
+		t.Error("the case is over")
 	}
 }
 
