@@ -16,9 +16,9 @@ var configRows = []Entry{
 	},
 	{
 		ID:    "E-7892",
-		What:  Text{"A key or secret cannot be used: {reason}.", "密钥无法使用：{reason}。"},
+		What:  Text{"A setting, key or secret cannot be used: {reason}.", "配置项或密钥无法使用：{reason}。"},
 		Which: Text{"Account {account}, option {option}.", "账户 {account}，配置项 {option}。"},
-		Do:    Text{"Put the right file there; its content is never shown.", "请放置正确的文件；内容不会显示。"},
+		Do:    Text{"Mend the setting, or put the right file there; what keys hold is never shown.", "请修正该配置项，或放置正确的文件；密钥内容不会显示。"},
 	},
 	{
 		ID:    "E-7893",
