@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -179,6 +180,12 @@ func (w *powerWorld) start() (err error) {
 		return err
 	}
 	s.site.db.SealWith(key)
+	s.site.accounts = slices.Clone(w.site.accounts)
+	for i, acct := range s.site.accounts {
+		if q, ok := acct.Query.(bookedTime); ok {
+			s.site.accounts[i].Query = bookedTime{q.Querier, s.site.db}
+		}
+	}
 	core := s.site.newCore(w.clock.now)
 	if s.desk, err = s.site.newDesk(w.app, core); err != nil {
 		return err
