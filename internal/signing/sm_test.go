@@ -116,7 +116,7 @@ func TestSM2_SignaturesAndKeys(t *testing.T) {
 	if got, err := ParseSM2PrivateKey(inPEM("PRIVATE KEY", private)); err != nil || got.D.Cmp(key.D) != 0 {
 		t.Errorf("private key: %v", err)
 	}
-	if got, err := ParseSM2PublicKey(inPEM("PUBLIC KEY", public)); err != nil || got.X.Cmp(key.X) != 0 {
+	if got, err := ParseSM2PublicKey(inPEM("PUBLIC KEY", public)); err != nil || !got.Equal(&key.PublicKey) {
 		t.Errorf("public key: %v", err)
 	}
 	nist, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
