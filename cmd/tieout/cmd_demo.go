@@ -23,7 +23,7 @@ type demoCmd struct {
 	Out  string `placeholder:"DIR" help:"Folder to play in; default a new temporary one."`
 	Seed uint64 `help:"Seed of the traffic and its faults." default:"20261120"`
 	Days int    `help:"Days to play; a short demo has fewer of the faults." default:"30"`
-	Rows int    `help:"Payments a day." default:"300"`
+	Rows int    `help:"Payments a day." default:"250"`
 
 	Settle bool `help:"Settle with the merchants what each night has proven." default:"true" negatable:""`
 }
