@@ -108,7 +108,12 @@ func (s *site) newDesk(a *app, core *paycore.Core) (desk, error) {
 		wrong = append(wrong, err)
 		r, err := route(conf, acct.FeePPM)
 		wrong, routes = append(wrong, err), append(routes, r)
-		lines[acct.Name] = gateway.Account{Channel: ch, RefundExtra: conf.LateSuccess == "refund", PayWithin: conf.Virtual.PayWithin}
+		line := gateway.Account{Channel: ch, RefundExtra: conf.LateSuccess == "refund", PayWithin: conf.Virtual.PayWithin}
+		if conf.VoidSameDay {
+			day := acct.Definition.Day()
+			line.VoidDay = &day
+		}
+		lines[acct.Name] = line
 	}
 	if err := errors.Join(wrong...); err != nil {
 		return desk{}, err

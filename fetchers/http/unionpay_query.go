@@ -2,6 +2,7 @@ package http
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"tieout/internal/fault"
@@ -52,8 +53,9 @@ func (u *UnionPay) readQuery(q query, who subject, fields map[string]string) (sc
 		return q.unasked(q.otherThing(who, u.queries, fields["merId"]+"/"+fields["orderId"]))
 	}
 	// The answer names the type of the transaction, or repeats that of the query.
-	want := map[schemas.Kind]string{schemas.Payment: "01", schemas.Refund: "04"}[q.kind]
-	if got := fields["txnType"]; got != want && got != "00" && got != "" {
+	// A void is a refund of the whole payment on its day.
+	want := map[schemas.Kind][]string{schemas.Payment: {"01"}, schemas.Refund: {"04", "31"}}[q.kind]
+	if got := fields["txnType"]; !slices.Contains(want, got) && got != "00" && got != "" {
 		return q.unasked(q.otherThing(who, u.queries, "txnType "+got))
 	}
 	var status schemas.Status

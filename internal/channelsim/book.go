@@ -21,6 +21,7 @@ type entry struct {
 	refundRef        string // refunds only, as the next two
 	channelRefundRef string // "" at Alipay
 	payment          *entry
+	void             bool // of a refund; see RefundRequest.Void
 
 	amount int64 // fen, > 0
 	fee    int64 // fen; of a payment what is charged, of a refund what is given back
@@ -146,6 +147,7 @@ var (
 	errNumberUsed = errors.New("the number was used for another refund")
 	errNoPayment  = errors.New("the payment is not known")
 	errTooMuch    = errors.New("more than is left of the payment")
+	errNoVoid     = errors.New("only a whole payment of this settlement day is voided")
 )
 
 // refund books a refund, or finds the one that has its number; fresh tells
@@ -153,7 +155,7 @@ var (
 func (b *billing) refund(r RefundRequest) (e *entry, fresh bool, err error) {
 	book := b.books[r.Channel]
 	if old := book.refunds[r.RefundRef]; old != nil {
-		if old.merchantRef != r.MerchantRef || old.amount != r.AmountMinor {
+		if old.merchantRef != r.MerchantRef || old.amount != r.AmountMinor || old.void != r.Void {
 			return nil, false, fmt.Errorf("refund %s at %s: %w", r.RefundRef, r.Channel, errNumberUsed)
 		}
 		return old, false, nil
@@ -166,11 +168,17 @@ func (b *billing) refund(r RefundRequest) (e *entry, fresh bool, err error) {
 	if p.refunded+r.AmountMinor > p.amount {
 		return nil, false, fmt.Errorf("refund %s at %s: payment %s of %d fen, %d left: %w", r.RefundRef, r.Channel, r.MerchantRef, p.amount, p.amount-p.refunded, errTooMuch)
 	}
-	e = &entry{channel: r.Channel, merchantRef: r.MerchantRef, channelRef: p.channelRef, refundRef: r.RefundRef, payment: p,
+	if r.Void && (r.Channel != UnionPay || r.AmountMinor != p.amount || day(UnionPay, b.zone).DateOf(r.At.UnixMicro()) != p.date) {
+		return nil, false, fmt.Errorf("void %s at %s: payment %s: %w", r.RefundRef, r.Channel, r.MerchantRef, errNoVoid)
+	}
+	e = &entry{channel: r.Channel, merchantRef: r.MerchantRef, channelRef: p.channelRef, refundRef: r.RefundRef, payment: p, void: r.Void,
 		amount: r.AmountMinor, at: r.At.In(b.zone).Truncate(time.Second), product: p.product, tradeType: p.tradeType}
 	p.refunded += r.AmountMinor
 	e.refundedNow = p.refunded
-	if r.Channel == WeChat { // the only one that gives fees back
+	if r.Void {
+		e.fee = p.fee
+	}
+	if r.Channel == WeChat { // the only one that gives fees of refunds back
 		e.fee = min(feeOf(WeChat, e.amount), p.fee-p.feeBack)
 		if p.refunded == p.amount {
 			e.fee = p.fee - p.feeBack

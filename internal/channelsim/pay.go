@@ -48,6 +48,7 @@ type RefundRequest struct {
 	MerchantRef string // of the payment
 	RefundRef   string // our number of the refund
 	AmountMinor int64
+	Void        bool // UnionPay's: the whole payment, on the settlement day that took it, with its fee
 	At          time.Time
 	NotifyURL   string
 	Delivery    Delivery

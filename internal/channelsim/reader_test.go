@@ -219,7 +219,8 @@ func readZM(t *testing.T, file []byte, merchant string) *read {
 		}
 		amount, fee, settled, txn := rat(t, field(66, 12)), x(166), x(180), field(215, 2)
 		signedAmount := new(big.Rat).Set(amount)
-		if txn == "04" {
+		refund := txn == "04" || txn == "31"
+		if refund {
 			signedAmount.Neg(amount)
 		}
 		if signedAmount.Add(signedAmount, fee).Cmp(settled) != 0 {
@@ -229,11 +230,11 @@ func readZM(t *testing.T, file []byte, merchant string) *read {
 			t.Errorf("merchant %s, queryId %s", field(293, 15), field(87, 21))
 		}
 		queries[field(87, 21)] = true
-		if txn == "04" && (field(476, 32) == "" || field(271, 21) == "") {
+		if refund && (field(476, 32) == "" || field(271, 21) == "") {
 			t.Errorf("refund %s does not name its payment", field(112, 32))
 		}
 		fromGBK(t, rec)
-		r.add(field(112, 32), txn == "04", amount.Quo(amount, count(100)), fee.Quo(fee, count(100)))
+		r.add(field(112, 32), refund, amount.Quo(amount, count(100)), fee.Quo(fee, count(100)))
 	}
 	return r
 }

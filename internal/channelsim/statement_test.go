@@ -402,8 +402,22 @@ func TestUnionPay_FilesAndQueries(t *testing.T) {
 	// The bill date runs from 23:00 to 23:00.
 	pay(t, s, PayRequest{Channel: UnionPay, MerchantRef: "IN1", AmountMinor: 10000, At: onDay(23, 0, 0).AddDate(0, 0, -1)},
 		PayRequest{Channel: UnionPay, MerchantRef: "IN2", AmountMinor: 100, At: onDay(22, 59, 59)},
-		PayRequest{Channel: UnionPay, MerchantRef: "OUT", AmountMinor: 100, At: onDay(23, 0, 0)})
+		PayRequest{Channel: UnionPay, MerchantRef: "OUT", AmountMinor: 100, At: onDay(23, 0, 0)},
+		PayRequest{Channel: UnionPay, MerchantRef: "VOIDED", AmountMinor: 2000, At: onDay(9, 0, 0)})
 	must(s.Refund(t.Context(), RefundRequest{Channel: UnionPay, MerchantRef: "IN1", RefundRef: "R1", AmountMinor: 2500, At: onDay(10, 0, 0)}))(t)
+	void := RefundRequest{Channel: UnionPay, MerchantRef: "VOIDED", RefundRef: "V1", AmountMinor: 2000, Void: true, At: onDay(22, 59, 59)}
+	must(s.Refund(t.Context(), void))(t)
+	for _, no := range []RefundRequest{
+		{Channel: UnionPay, MerchantRef: "IN2", RefundRef: "V2", AmountMinor: 100, Void: true, At: onDay(23, 0, 0)},   // its day is over
+		{Channel: UnionPay, MerchantRef: "IN2", RefundRef: "V3", AmountMinor: 99, Void: true, At: onDay(22, 59, 59)},  // a part
+		{Channel: UnionPay, MerchantRef: "VOIDED", RefundRef: "R2", AmountMinor: 1, At: onDay(22, 59, 59)},            // nothing is left
+		{Channel: UnionPay, MerchantRef: "VOIDED", RefundRef: "V1", AmountMinor: 2000, At: onDay(22, 59, 59)},         // a void's number
+		{Channel: UnionPay, MerchantRef: "IN1", RefundRef: "V4", AmountMinor: 10000, Void: true, At: onDay(12, 0, 0)}, // refunded in part
+	} {
+		if _, err := s.Refund(t.Context(), no); err == nil {
+			t.Errorf("%+v was taken", no)
+		}
+	}
 	s.Inject(FileFault{Channel: UnionPay, Date: billDay, Kind: NotReadyFirst, Times: 1})
 	if code, _, err := sh.unionPayFile(billDay); code != "98" || err != nil {
 		t.Errorf("not ready: %s %v", code, err)
@@ -417,7 +431,7 @@ func TestUnionPay_FilesAndQueries(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := readZM(t, gbk(files["INN26101288ZM_"+sh.c.UnionPay.MerID]), sh.c.UnionPay.MerID)
-	if r.rows != 3 || r.keys["IN1"]+r.keys["IN2"]+r.keys["R1"] != 3 || r.out.Cmp(big.NewRat(25, 1)) != 0 {
+	if r.rows != 5 || r.keys["IN1"]+r.keys["IN2"]+r.keys["R1"]+r.keys["VOIDED"]+r.keys["V1"] != 5 || r.out.Cmp(big.NewRat(45, 1)) != 0 {
 		t.Errorf("%+v", r)
 	}
 	if _, ok := files["INN26101288ZME_"+sh.c.UnionPay.MerID]; !ok {
@@ -432,6 +446,7 @@ func TestUnionPay_FilesAndQueries(t *testing.T) {
 	}
 	contains(t, ask("IN1"), map[string]string{"respCode": "00", "origRespCode": "00", "txnAmt": "10000", "txnType": "01"})
 	contains(t, ask("R1"), map[string]string{"respCode": "00", "origRespCode": "00", "txnAmt": "2500", "txnType": "04"})
+	contains(t, ask("V1"), map[string]string{"respCode": "00", "origRespCode": "00", "txnAmt": "2000", "txnType": "31"})
 	contains(t, ask("X"), map[string]string{"respCode": "34"})
 	sh.c.UnionPay.MerchantKey = s.keys.WeChatMerchant.KeyPEM
 	contains(t, ask("IN1"), map[string]string{"respCode": "11", "queryId": ""})

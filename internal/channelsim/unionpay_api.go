@@ -166,6 +166,9 @@ func (s *Sim) unionPayFields(e *entry) map[string]string {
 	if e.isRefund() {
 		f["txnType"], f["txnSubType"], f["orderId"], f["origQryId"] = "04", "00", e.refundRef, e.channelRef
 	}
+	if e.void {
+		f["txnType"] = "31"
+	}
 	return f
 }
 

@@ -68,6 +68,9 @@ func zmRecord(b *bytes.Buffer, merchant string, e *entry) {
 		origTrace, origTime = traceNo(e.payment), e.payment.at.Format("0102150405")
 		origQuery, origOrder, order = e.channelRef, e.merchantRef, e.refundRef
 	}
+	if e.void {
+		code, txnType = "S31", "31"
+	}
 	zero := signed(0, 12)
 	values := []string{
 		code, "48270000", "00049993", traceNo(e), e.at.Format("0102150405"), unionPayCard(e), fmt.Sprintf("%012d", e.amount), "5311", "07",

@@ -54,12 +54,13 @@ func (s *Sim) unionPayMoney(in map[string]string) (made time.Time, amount int64,
 	return made, amount, err
 }
 
-// unionPayBack is transaction 04, a refund: 00 says that it was taken.
+// unionPayBack is transaction 04, a refund, or 31, a void: 00 says that it was
+// taken.
 func (s *Sim) unionPayBack(w http.ResponseWriter, r *http.Request) {
 	s.unionPayService(w, r, func(in, out map[string]string) {
 		refuse := func(code, text string) { out["respCode"], out["respMsg"] = code, text }
 		made, amount, err := s.unionPayMoney(in)
-		if err != nil || in["txnType"] != "04" || in["backUrl"] == "" {
+		if err != nil || in["txnType"] != "04" && in["txnType"] != "31" || in["backUrl"] == "" {
 			refuse("10", "报文格式错误[9100001]")
 			return
 		}
@@ -69,8 +70,10 @@ func (s *Sim) unionPayBack(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		e, fresh, err := s.refundCall(r.Context(), RefundRequest{Channel: UnionPay, MerchantRef: pay.merchantRef, RefundRef: in["orderId"],
-			AmountMinor: amount, NotifyURL: in["backUrl"]}, made)
+			AmountMinor: amount, Void: in["txnType"] == "31", NotifyURL: in["backUrl"]}, made)
 		switch {
+		case errors.Is(err, errNoVoid):
+			refuse("39", "交易不在受理时间范围内[3900000]")
 		case errors.Is(err, errTooMuch):
 			refuse("36", "与原交易信息不符[3600000]")
 		case errors.Is(err, errNumberUsed), err == nil && !fresh:

@@ -93,6 +93,9 @@ type Account struct {
 	// its amount, rounded half up; "" leaves fee differences to people.
 	FeeRate string `yaml:"fee_rate"`
 	Pay     Pay    `yaml:"pay"`
+	// VoidSameDay lets UnionPay void what gives a whole payment back on the
+	// settlement day that took it, in place of a refund.
+	VoidSameDay bool `yaml:"void_same_day"`
 	// RefundFee says that our books accrue the fee that a refund brings back,
 	// so that it is compared; else only the fees of payments are.
 	RefundFee bool `yaml:"refund_fee"`

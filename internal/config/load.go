@@ -282,6 +282,9 @@ func (k *checker) account(p string, a *Account, channels []string, own bool) {
 		}
 	}
 	k.virtual(p+".virtual_accounts", &a.Virtual)
+	if a.VoidSameDay && a.Channel != "unionpay" {
+		k.bad(p+".void_same_day", "only UnionPay voids payments")
+	}
 	if a.LateSuccess == "" {
 		a.LateSuccess = "manual"
 	}

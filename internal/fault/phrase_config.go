@@ -36,6 +36,7 @@ var configPhrases = []Text{
 	{"plain FTP shows the password and the statement to the network: set tls: true, or allow_cleartext: to the reason why not", "明文 FTP 会在网络上暴露密码和账单：请设置 tls: true，或在 allow_cleartext: 中写明理由"},
 	{"a pinned host key is needed: host_key or known_hosts_file", "必须预置主机密钥：host_key 或 known_hosts_file"},
 	{"must begin with https://", "必须以 https:// 开头"},
+	{"only UnionPay voids payments", "仅银联支持消费撤销"},
 	{"goes only with a base_url of this machine", "只能与指向本机的 base_url 同用"},
 	{"at least one public key of the channel is needed", "至少需要一个渠道公钥"},
 	{"is needed: the serial number of our API certificate", "必须填写：我方 API 证书序列号"},

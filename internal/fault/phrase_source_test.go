@@ -52,7 +52,7 @@ var apart = map[string]bool{
 	"alipay gateway: app id, keys, client, query, clock and notify URL are all needed":                                                  true,
 	"unionpay gateway: merchant number, certificate id, key, certificates of 5.1.0, client, query, clock and notify URL are all needed": true,
 	"wechat gateway: merchant number, app id, certificate serial, keys, client, query, clock and notify URL are all needed":             true,
-	"alipay gateway: 7": true, "unionpay gateway: 7": true, "wechat gateway: 7": true, "a base URL is not scheme://host/path": true, "gateway desk: no clock is given": true,
+	"alipay gateway: 7": true, "unionpay gateway: 7": true, "wechat gateway: 7": true, "a base URL is not scheme://host/path": true, "gateway desk: no clock is given": true, "gateway desk: the channel of account 7 voids no payments": true,
 	"extra payment 7": true, "follow the log": true, "work on 7": true, "channel retry": true, "transfer return": true, "notify resend": true, "channel route": true, "ledger open": true, `Basic realm="tieout"`: true,
 	"ahead of": true, "our books have": true, "the statement has": true, "our books": true, "the statement": true,
 }

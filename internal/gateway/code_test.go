@@ -148,6 +148,13 @@ func refundRequest() gateway.RefundRequest {
 	return gateway.RefundRequest{RefundNo: "REF00001", PayNo: "PAY00001", AmountMinor: 45, TotalMinor: 12305, Currency: "CNY", ChannelRef: "4200", CreatedAt: codeTime}
 }
 
+// wholeRefund is what a void is asked for with.
+func wholeRefund() gateway.RefundRequest {
+	r := refundRequest()
+	r.TotalMinor = r.AmountMinor
+	return r
+}
+
 // What each code means for each call: a certain no, or nothing certain.
 func TestFaultP4_WeChatCodes(t *testing.T) {
 	calls := map[string]func(*gateway.WeChat) error{
@@ -272,13 +279,19 @@ func TestFaultP4_AlipayCodes(t *testing.T) {
 
 func TestFaultP4_UnionPayCodes(t *testing.T) {
 	for code, want := range map[string]string{
-		"00": "ok", "10": "refused", "11": "refused", "13": "refused", "35": "refused", "36": "refused", "38": "refused",
+		"00": "ok", "A6": "ok", "10": "refused", "39": "refused", "11": "refused", "13": "refused", "35": "refused", "36": "refused", "38": "refused",
 		"01": "unknown", "03": "unknown", "04": "unknown", "05": "unknown", "06": "unknown", "12": "unknown", "37": "unknown", "61": "unknown", "99": "unknown", "": "unknown",
 	} {
 		s := new(said).unionPay(t, map[string]string{"respCode": code, "respMsg": "message", "orderId": "REF00001", "merId": "898310100010101", "txnAmt": "45"})
 		a, err := unionPay(t, s).Refund(t.Context(), refundRequest())
 		if got := kind(err); got != want || err == nil && a.Status != schemas.Unknown {
 			t.Errorf("%q: %s %s, want %s", code, got, a.Status, want)
+		}
+		if a, err := unionPay(t, s).Void(t.Context(), wholeRefund()); kind(err) != want || err == nil && a.Status != schemas.Unknown {
+			t.Errorf("void, %q: %v %s, want %s", code, err, a.Status, want)
+		}
+		if form := must(signing.Form([]byte(s.form)))(t); form["txnType"] != "31" || form["txnSubType"] != "00" || form["origQryId"] != wholeRefund().ChannelRef || form["orderId"] != "REF00001" || form["txnAmt"] != "45" {
+			t.Errorf("the void that was sent: %v", form)
 		}
 		s.body = strings.Replace(s.body, "message", "massage", 1)
 		if _, err := unionPay(t, s).Refund(t.Context(), refundRequest()); kind(err) != "unknown" {

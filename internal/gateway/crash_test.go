@@ -121,6 +121,52 @@ func TestCrashBetweenAnyTwoSteps(t *testing.T) {
 	}
 }
 
+// A void is lost, and refused when it is sent again after the day's end: wherever
+// the process dies on that way, the payer gets his money back once.
+func TestVoid_CrashBetweenAnyTwoSteps(t *testing.T) {
+	story := func(t *testing.T, w *world) {
+		must(w.core.Do(t.Context(), paycore.CreateRefund{RefundNo: "REFVOID01", PayNo: "PAYVOID01", AmountMinor: 12345, Currency: "CNY"}))(t)
+		if err := w.desk.Refund(t.Context(), "REFVOID01"); err != nil {
+			t.Fatal(err)
+		}
+		w.clock.pass(6*time.Hour + time.Second)
+		for range 4 {
+			w.clock.pass(10 * time.Minute)
+			if err := w.desk.WorkHere(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	begin := func(t *testing.T) *world {
+		w := newWorld(t, voiding)
+		w.paid("unionpay", "PAYVOID01")
+		w.sim.FailNext("unionpay", channelsim.Refunding, channelsim.RequestLost)
+		return w
+	}
+	reference := begin(t)
+	points, _ := until(-1, func() { story(t, reference) })
+	if r := reference.refund("REFVOID01", paycore.Success); r.SentAs == "" {
+		t.Fatalf("the void was not refused: %+v", r)
+	}
+	for n := range points {
+		t.Run(fmt.Sprintf("%d-%s", n, points[n]), func(t *testing.T) {
+			w := begin(t)
+			if _, died := until(n, func() { story(t, w) }); !died {
+				t.Fatal("no crash")
+			}
+			must(0, w.db.Close())(t)
+			w.open()
+			story(t, w)
+			w.refund("REFVOID01", paycore.Success)
+			w.given("PAYVOID01", 1, 12345)
+			if s := w.stuck(); len(s) != 0 {
+				t.Errorf("stuck: %+v", s)
+			}
+			w.sound()
+		})
+	}
+}
+
 // The effect is on disk and the answer is not out: the channel sends it again,
 // and that changes nothing.
 func TestFaultA2_CrashBetweenCommitAndReply(t *testing.T) {

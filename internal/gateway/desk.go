@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"tieout/internal/bizday"
 	"tieout/internal/crashpoint"
 	"tieout/internal/paycore"
 	"tieout/schemas"
@@ -29,6 +30,7 @@ type Account struct {
 	Channel     Channel
 	PayWithin   time.Duration // how long a payer has; 0: 30 minutes
 	Calls       int           // calls under way at a time; 0: 16
+	VoidDay     *bizday.Day   // its settlement days: what gives a whole payment back on the day that took it goes out as a void; nil: nothing does
 	RefundExtra bool          // a payment that comes for an order that is paid or closed is refunded by itself; else it waits for a person
 }
 
@@ -96,6 +98,9 @@ func NewDesk(books Books, core Core, tasks Tasks, accounts map[string]Account, o
 	opt.Poll, opt.Lost = otherwise(opt.Poll, time.Second), otherwise(opt.Lost, 5)
 	d := &Desk{books: books, core: core, tasks: tasks, lines: map[string]*line{}, opt: opt}
 	for name, a := range accounts {
+		if _, can := a.Channel.(Voider); a.VoidDay != nil && !can {
+			return nil, fmt.Errorf("gateway desk: the channel of account %s voids no payments", name)
+		}
 		a.PayWithin, a.Calls = otherwise(a.PayWithin, 30*time.Minute), otherwise(a.Calls, 16)
 		d.lines[name] = &line{Account: a, name: name, gate: newGate(a.Calls, opt.Lost, opt.Cool, opt.Now)}
 	}

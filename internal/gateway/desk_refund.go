@@ -53,35 +53,47 @@ func (d *Desk) refund(ctx context.Context, refundNo string) (*paycore.Refund, *l
 }
 
 // sendRefund sends what the channel knows nothing of. That it may know is
-// written down first.
+// written down first, and what it is told.
 func (d *Desk) sendRefund(ctx context.Context, l *line, r *paycore.Refund, t *Task) error {
+	if asVoid(t, r) && r.State == paycore.Failed { // on a person's word
+		return d.refundInstead(ctx, l, t, r, "the refund is "+string(r.State))
+	}
 	p, err := d.books.Payment(ctx, r.PayNo)
 	if err != nil {
 		return err
 	}
-	request := RefundRequest{RefundNo: r.RefundNo, PayNo: r.PayNo, AmountMinor: r.AmountMinor, TotalMinor: p.AmountMinor, Currency: r.Currency,
+	send, void := l.Channel.Refund, asVoid(t, r) || d.mayVoid(l, t, p, r)
+	if void {
+		send = l.Channel.(Voider).Void
+	}
+	request := RefundRequest{RefundNo: r.Number(), PayNo: r.PayNo, AmountMinor: r.AmountMinor, TotalMinor: p.AmountMinor, Currency: r.Currency,
 		ChannelRef: p.ChannelRef, CreatedAt: time.UnixMicro(r.CreatedAt)}
 	var a schemas.QueryAnswer
 	sent := false
 	err = d.call(ctx, l, func(ctx context.Context) error {
+		if void {
+			t.Way = Voided
+		}
 		t.State, t.Next, t.Note = Sent, d.opt.Now().Add(d.opt.Call+d.opt.Ladder[0]).UnixMicro(), "sent"
 		if err := d.save(ctx, t); err != nil {
 			return err
 		}
 		sent = true
 		var err error
-		a, err = l.Channel.Refund(ctx, request)
+		a, err = send(ctx, request)
 		crashpoint.Hit("desk.called")
 		return err
 	})
 	var no *Refusal
 	switch {
 	case err == nil:
-		return d.concludeRefund(ctx, t, r, a)
+		return d.concludeRefund(ctx, l, t, r, a)
 	case !sent && errors.Is(err, ErrBusy):
 		return errors.Join(err, notMoved(d.later(ctx, t, err)))
 	case !sent:
 		return err
+	case errors.As(err, &no) && void:
+		return d.refundInstead(ctx, l, t, r, no.Error())
 	case errors.As(err, &no):
 		if _, err := d.do(ctx, paycore.FailRefund{RefundNo: r.RefundNo, By: paycore.ByAnswer, Detail: clip(no.Error())}); err != nil {
 			return err
@@ -90,6 +102,33 @@ func (d *Desk) sendRefund(ctx context.Context, l *line, r *paycore.Refund, t *Ta
 		return errors.Join(no, notMoved(d.stuck(ctx, t, no.Error())))
 	}
 	return d.later(ctx, t, err)
+}
+
+// mayVoid tells whether a refund that never went out goes as a void: it gives
+// the whole payment back on the settlement day that took it.
+func (d *Desk) mayVoid(l *line, t *Task, p *paycore.Payment, r *paycore.Refund) bool {
+	return l.VoidDay != nil && t.State == Intent && r.State == paycore.Processing && r.SentAs == "" &&
+		r.AmountMinor == p.AmountMinor && l.VoidDay.DateOf(p.PaidAt) == l.VoidDay.DateOf(d.opt.Now().UnixMicro())
+}
+
+// asVoid tells whether the number that the channel has for a refund is that of
+// a void.
+func asVoid(t *Task, r *paycore.Refund) bool { return t.Way == Voided && r.SentAs == "" }
+
+// refundInstead goes on as a refund, under a number of its own, with what the
+// channel has refused for certain to void.
+func (d *Desk) refundInstead(ctx context.Context, l *line, t *Task, r *paycore.Refund, why string) error {
+	result, err := d.do(ctx, paycore.RenumberRefund{RefundNo: r.RefundNo, Number: InsteadNo(r.RefundNo), Detail: clip(why)})
+	if err != nil {
+		return err
+	}
+	if result.Effect == paycore.Refused {
+		return d.later(ctx, t, errors.New("the void was refused, and the books say: "+result.Reason))
+	}
+	if r, err = d.books.Refund(ctx, r.RefundNo); err != nil {
+		return err
+	}
+	return d.sendRefund(ctx, l, r, t)
 }
 
 // workRefund takes one step with a refund: what was sent is asked for, and only
@@ -104,12 +143,12 @@ func (d *Desk) workRefund(ctx context.Context, t *Task) error {
 		return d.finish(ctx, t, "the refund is "+string(r.State))
 	}
 	if t.State == Sent {
-		a, err := d.ask(ctx, l, schemas.Refund, r.PayNo, r.RefundNo, r.CreatedAt)
+		a, err := d.ask(ctx, l, schemas.Refund, r.PayNo, r.Number(), r.CreatedAt)
 		if err != nil {
 			return d.later(ctx, t, err)
 		}
 		if a.Found {
-			return d.concludeRefund(ctx, t, r, a)
+			return d.concludeRefund(ctx, l, t, r, a)
 		}
 		if r.State == paycore.Failed {
 			return d.stuck(ctx, t, "the refund is "+string(r.State))
@@ -119,13 +158,16 @@ func (d *Desk) workRefund(ctx context.Context, t *Task) error {
 }
 
 // concludeRefund books what the channel said for certain.
-func (d *Desk) concludeRefund(ctx context.Context, t *Task, r *paycore.Refund, a schemas.QueryAnswer) error {
+func (d *Desk) concludeRefund(ctx context.Context, l *line, t *Task, r *paycore.Refund, a schemas.QueryAnswer) error {
 	var c paycore.Command
 	switch a.Status {
 	case schemas.Success:
 		c = paycore.MarkRefunded{RefundNo: r.RefundNo, ChannelRefundRef: a.ChannelRef, AmountMinor: a.AmountMinor, Currency: a.Currency,
 			DoneAt: a.MovedAt, By: paycore.ByAnswer}
 	case schemas.Failed, schemas.Closed:
+		if asVoid(t, r) && r.State == paycore.Processing {
+			return d.refundInstead(ctx, l, t, r, "the channel says "+string(a.Status))
+		}
 		c = paycore.FailRefund{RefundNo: r.RefundNo, By: paycore.ByAnswer, Detail: "the channel says " + string(a.Status)}
 	default:
 		return d.later(ctx, t, errors.New("the channel is at work on it"))
@@ -191,9 +233,18 @@ func written(err error) error {
 	return err
 }
 
+// InsteadNo is the number under which a refund goes on that the channel refused
+// to void; of letters and digits, as ExtraRefundNo.
+func InsteadNo(refundNo string) string { return derived("INSTEAD", "void/"+refundNo) }
+
 // ExtraRefundNo is the number under which an extra payment is refunded: letters
 // and digits that every channel takes.
 func ExtraRefundNo(payNo string) string {
-	sum := sha256.Sum256([]byte("extra payment " + payNo))
-	return "EXTRA" + strings.ToUpper(hex.EncodeToString(sum[:12]))
+	return derived("EXTRA", "extra payment "+payNo)
+}
+
+// derived is the one number that follows from a text.
+func derived(prefix, text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return prefix + strings.ToUpper(hex.EncodeToString(sum[:12]))
 }

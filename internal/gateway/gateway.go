@@ -35,6 +35,14 @@ type Channel interface {
 	Inquirer
 }
 
+// Voider is a Channel that can void a payment (消费撤销): it gives the whole of
+// it back on the settlement day that took it.
+type Voider interface {
+	// Void asks for that, with the whole amount. The same request again is one
+	// void.
+	Void(ctx context.Context, r RefundRequest) (schemas.QueryAnswer, error)
+}
+
 // Inquirer asks how a payment or a refund stands. An answer that was not
 // understood has Asked == false; see schemas.QueryAnswer.
 type Inquirer interface {

@@ -30,6 +30,12 @@ const (
 	Stuck    State = "STUCK" // waits for a person
 )
 
+// Way is how a refund's own number went out to its channel.
+type Way string
+
+// Voided: as a void. It never goes out as anything else; see Account.VoidDay.
+const Voided Way = "VOID"
+
 // Task is what is being done about one payment or refund.
 type Task struct {
 	Subject   Subject
@@ -42,6 +48,7 @@ type Task struct {
 	Payer     string
 	Prepaid   string
 	Note      string
+	Way       Way // of a refund
 	Version   int64
 	CreatedAt int64
 	UpdatedAt int64
@@ -55,7 +62,7 @@ type Tasks interface {
 	// ClaimTasks takes up to limit tasks of an account that are due and hides
 	// them from others for the lease. Oldest first.
 	ClaimTasks(ctx context.Context, account string, now time.Time, lease time.Duration, limit int) ([]Task, error)
-	// SaveTask writes state, tries, next, payer and note of a task that is still of
+	// SaveTask writes state, tries, next, payer, note and way of a task that is still of
 	// the version that was read, and returns it as it stands then; false: it
 	// changed meanwhile.
 	SaveTask(ctx context.Context, t Task) (Task, bool, error)

@@ -27,7 +27,7 @@ type UnionPayConfig struct {
 }
 
 // UnionPay speaks the online gateway: consumption by a signed form that the
-// payer's browser posts, and refund. Safe for concurrent use.
+// payer's browser posts, refund and void. Safe for concurrent use.
 type UnionPay struct {
 	Inquirer
 	config      UnionPayConfig
@@ -82,10 +82,23 @@ func (u *UnionPay) Close(context.Context, string) error { return ErrNoClose }
 // (there was such a transaction) is none of them.
 var unionPaySays = verdicts(isRefusal, "02", "10", "11", "13", "30", "31", "32", "33", "34", "35", "36", "38", "39")
 
-// Refund implements Channel: 00 means that the request was taken; what became
-// of it is for the notification or the query to say. (UnionPay online gateway,
-// refund, txnType 04.)
+// Refund implements Channel. (UnionPay online gateway, refund, txnType 04.)
 func (u *UnionPay) Refund(ctx context.Context, r RefundRequest) (schemas.QueryAnswer, error) {
+	return u.giveBack(ctx, "04", r)
+}
+
+// Void implements Voider; the channel takes it until its settlement day ends.
+// (UnionPay online gateway, void of a consumption, txnType 31.)
+func (u *UnionPay) Void(ctx context.Context, r RefundRequest) (schemas.QueryAnswer, error) {
+	if r.AmountMinor != r.TotalMinor {
+		return r.answer(), &Refusal{Code: "AMOUNT", Reason: "a void gives the whole payment back"}
+	}
+	return u.giveBack(ctx, "31", r)
+}
+
+// giveBack asks for money back: 00 means that the request was taken; what became
+// of it is for the notification or the query to say.
+func (u *UnionPay) giveBack(ctx context.Context, txnType string, r RefundRequest) (schemas.QueryAnswer, error) {
 	a := r.answer()
 	if err := unsendable(unionPayNumbers, r.Currency, r.AmountMinor, r.RefundNo); err != nil {
 		return a, err
@@ -94,13 +107,13 @@ func (u *UnionPay) Refund(ctx context.Context, r RefundRequest) (schemas.QueryAn
 		return a, &Refusal{Code: "NUMBER", Reason: "the payment has no number of the channel"}
 	}
 	fields := u.fields(r.CreatedAt)
-	fields["txnType"], fields["txnSubType"], fields["bizType"], fields["origQryId"] = "04", "00", "000201", r.ChannelRef
+	fields["txnType"], fields["txnSubType"], fields["bizType"], fields["origQryId"] = txnType, "00", "000201", r.ChannelRef
 	fields["orderId"], fields["txnAmt"], fields["backUrl"] = r.RefundNo, strconv.FormatInt(r.AmountMinor, 10), u.config.NotifyURL
 	said, err := u.post(ctx, fields)
 	if err != nil {
 		return a, err
 	}
-	if code := said["respCode"]; code != "00" {
+	if code := said["respCode"]; code != "00" && code != "A6" {
 		return a, unionPaySays[code].err(code, said["respMsg"])
 	}
 	if said["orderId"] != r.RefundNo || said["merId"] != u.config.MerID || said["txnAmt"] != "" && said["txnAmt"] != fields["txnAmt"] {

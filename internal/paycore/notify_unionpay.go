@@ -58,7 +58,7 @@ func (r UnionPayReceiver) open(_ http.Header, body []byte, now time.Time) (opene
 		o.command = foreign("currency")
 	case f["txnType"] == "01" && paid:
 		o.command = MarkPaid{PayNo: f["orderId"], ChannelRef: f["queryId"], AmountMinor: amount, Currency: "CNY", PaidAt: at.UnixMicro(), By: ByNotice}
-	case f["txnType"] == "04" && paid:
+	case (f["txnType"] == "04" || f["txnType"] == "31") && paid:
 		o.command = MarkRefunded{RefundNo: f["orderId"], ChannelRefundRef: f["queryId"], AmountMinor: amount, Currency: "CNY", DoneAt: at.UnixMicro(), By: ByNotice}
 	default:
 		// Whether a refusal is final is for the active query to say.

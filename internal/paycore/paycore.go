@@ -132,6 +132,9 @@ func (c *Core) complete(command Command) (Command, error) {
 	case FailRefund:
 		at(&v.At)
 		return v, nil
+	case RenumberRefund:
+		at(&v.At)
+		return v, nil
 	case CancelRefund:
 		at(&v.At)
 		return v, nil

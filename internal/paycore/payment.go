@@ -56,10 +56,19 @@ type Refund struct {
 	Fee              Fee    // what we expect back, negative
 	PartOf           string // first row of a refund in parts; "" = it is that, or alone
 	AskedMinor       int64  // of the first row: what all parts give back; 0 = it is alone
+	SentAs           string // see Number; "" = RefundNo
 	Version          int64
 	CreatedAt        int64
 	DoneAt           int64 // 0 unless SUCCESS
 	UpdatedAt        int64
+}
+
+// Number is the one by which the channel knows the refund.
+func (r *Refund) Number() string {
+	if r.SentAs != "" {
+		return r.SentAs
+	}
+	return r.RefundNo
 }
 
 // EventAt is when it happened: the refund, else the request.

@@ -197,6 +197,39 @@ func (ch *Change) failRefund(r *Refund, p *Payment, o *Order, detail string) {
 	ch.notify(o, "refund.failed", p, &next)
 }
 
+// RenumberRefund says that the channel has refused a refund's number for
+// certain, and that the refund goes on there under another one.
+type RenumberRefund struct {
+	RefundNo string
+	Number   string
+	At       int64
+	Detail   string
+}
+
+// Reads implements Command.
+func (c RenumberRefund) Reads() Reads { return Reads{RefundNo: c.RefundNo} }
+
+// Decide implements Command.
+func (c RenumberRefund) Decide(v View) (*Change, Result) {
+	r := v.Refund
+	switch {
+	case r == nil:
+		return refuse(None, "no refund %s in the books", c.RefundNo)
+	case c.Number != "" && r.SentAs == c.Number:
+		return nil, Result{Already, r.State, ""}
+	case c.Number == "" || c.Number == r.RefundNo || r.SentAs != "":
+		return refuse(r.State, "refund %s goes on under one other number, once", c.RefundNo)
+	case r.State != Processing && r.State != Failed:
+		return refuse(r.State, "refund %s is %s", c.RefundNo, r.State)
+	}
+	ch := &Change{Cause: ByAnswer, At: c.At, Subject: r.RefundNo}
+	next := *r
+	next.SentAs, next.UpdatedAt = c.Number, c.At
+	ch.Refund = &next
+	ch.move("REFUND", r.RefundNo, r.State, r.State, "goes on as "+c.Number+": "+c.Detail)
+	return ch, Result{Done, r.State, ""}
+}
+
 // CancelRefund gives a failed refund up: the money is the merchant's again and
 // may be refunded under another number.
 type CancelRefund struct {

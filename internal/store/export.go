@@ -90,10 +90,10 @@ var paymentRead = localRead{
 
 var refundRead = localRead{
 	table: "refund",
-	columns: `SELECT r.refund_no, r.channel_refund_ref, r.state, r.amount_minor, r.currency, r.fee_minor, r.event_us, p.pay_no, p.channel_ref
-		FROM refund r JOIN payment p ON p.pay_no = r.pay_no WHERE r.account = $1 AND `,
+	columns: `SELECT CASE WHEN r.sent_as <> '' THEN r.sent_as ELSE r.refund_no END, r.channel_refund_ref, r.state, r.amount_minor, r.currency, r.fee_minor,
+		r.event_us, p.pay_no, p.channel_ref FROM refund r JOIN payment p ON p.pay_no = r.pay_no WHERE r.account = $1 AND `,
 	window: `r.event_us >= $2 AND r.event_us < $3 ORDER BY r.event_us, r.refund_no`,
-	byNo:   `r.refund_no = $2`,
+	byNo:   `(r.refund_no = $2 AND r.sent_as = '' OR r.sent_as = $2 AND r.sent_as <> '')`,
 	byRef:  `r.channel_refund_ref = $2 AND r.channel_refund_ref <> ''`,
 	scan: func(rows *sql.Rows, r *schemas.Record) error {
 		var fee sql.NullInt64

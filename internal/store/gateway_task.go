@@ -10,10 +10,10 @@ import (
 	"tieout/internal/gateway"
 )
 
-const taskColumns = `subject, number, account, state, tries, next_us, expires_us, payer, prepaid, note, version, created_us, updated_us`
+const taskColumns = `subject, number, account, state, tries, next_us, expires_us, payer, prepaid, note, way, version, created_us, updated_us`
 
 func scanTask(s scanner) (t gateway.Task, err error) {
-	err = s.Scan(&t.Subject, &t.Number, &t.Account, &t.State, &t.Tries, &t.Next, &t.ExpiresAt, &t.Payer, &t.Prepaid, &t.Note,
+	err = s.Scan(&t.Subject, &t.Number, &t.Account, &t.State, &t.Tries, &t.Next, &t.ExpiresAt, &t.Payer, &t.Prepaid, &t.Note, &t.Way,
 		&t.Version, &t.CreatedAt, &t.UpdatedAt)
 	return t, err
 }
@@ -24,7 +24,7 @@ func (db *DB) Intend(ctx context.Context, t gateway.Task) (gateway.Task, error) 
 	var kept gateway.Task
 	err := db.tx(ctx, func(tx *sql.Tx) error {
 		b := newBooks(ctx, tx)
-		if _, err := b.exec(`INSERT INTO channel_task (`+taskColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, $11)
+		if _, err := b.exec(`INSERT INTO channel_task (`+taskColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '', 1, $11, $11)
 			ON CONFLICT (subject, number) DO NOTHING`,
 			t.Subject, t.Number, t.Account, t.State, t.Tries, t.Next, t.ExpiresAt, t.Payer, t.Prepaid, t.Note, at); err != nil {
 			return wrap(err, "write the task of %s", t.Number)
@@ -94,8 +94,8 @@ func (db *DB) SaveTask(ctx context.Context, t gateway.Task) (gateway.Task, bool,
 	at := db.now().UnixMicro()
 	var saved bool
 	err := db.tx(ctx, func(tx *sql.Tx) error {
-		n, err := newBooks(ctx, tx).exec(`UPDATE channel_task SET state = $1, tries = $2, next_us = $3, payer = $4, note = $5, updated_us = $6,
-			version = version + 1 WHERE subject = $7 AND number = $8 AND version = $9`, t.State, t.Tries, t.Next, t.Payer, t.Note, at, t.Subject, t.Number, t.Version)
+		n, err := newBooks(ctx, tx).exec(`UPDATE channel_task SET state = $1, tries = $2, next_us = $3, payer = $4, note = $5, way = $6, updated_us = $7,
+			version = version + 1 WHERE subject = $8 AND number = $9 AND version = $10`, t.State, t.Tries, t.Next, t.Payer, t.Note, t.Way, at, t.Subject, t.Number, t.Version)
 		saved = n == 1
 		return wrap(err, "save the task of %s", t.Number)
 	})
@@ -160,16 +160,16 @@ func (b *books) follow(account string, within time.Duration, from, through, at i
 		text string
 		args []any
 	}{
-		{insert + `SELECT 'PAYMENT', p.pay_no, p.account, 'INTENT', 0, p.deadline_us, p.deadline_us, '', '', '', 1, $2, $2
+		{insert + `SELECT 'PAYMENT', p.pay_no, p.account, 'INTENT', 0, p.deadline_us, p.deadline_us, '', '', '', '', 1, $2, $2
 			FROM order_event e JOIN (SELECT *, CASE WHEN expires_us > 0 AND expires_us < created_us + $1 THEN expires_us ELSE created_us + $1 END AS deadline_us FROM payment) p
 				ON p.pay_no = e.ref
 			WHERE e.seq > $3 AND e.seq <= $4 AND e.subject = 'PAYMENT' AND e.from_state = '' AND p.account = $5 AND p.state = 'PAYING'
 			ON CONFLICT (subject, number) DO NOTHING`, []any{within.Microseconds(), at, from, through, account}},
-		{insert + `SELECT 'REFUND', r.refund_no, r.account, 'INTENT', 0, $1, 0, '', '', '', 1, $1, $1
+		{insert + `SELECT 'REFUND', r.refund_no, r.account, 'INTENT', 0, $1, 0, '', '', '', '', 1, $1, $1
 			FROM order_event e JOIN refund r ON r.refund_no = e.ref
 			WHERE e.seq > $2 AND e.seq <= $3 AND e.subject = 'REFUND' AND e.from_state = '' AND r.account = $4 AND r.state = 'PROCESSING'
 			ON CONFLICT (subject, number) DO NOTHING`, []any{at, from, through, account}},
-		{insert + `SELECT 'EXTRA', p.pay_no, p.account, 'INTENT', 0, $1, 0, '', '', '', 1, $1, $1
+		{insert + `SELECT 'EXTRA', p.pay_no, p.account, 'INTENT', 0, $1, 0, '', '', '', '', 1, $1, $1
 			FROM order_event e JOIN payment p ON p.pay_no = e.ref JOIN customer_order o ON o.merchant = p.merchant AND o.order_no = p.order_no
 			WHERE e.seq > $2 AND e.seq <= $3 AND e.subject = 'PAYMENT' AND p.account = $4
 			AND ((e.from_state <> 'SUCCESS' AND e.to_state = 'SUCCESS' AND o.paid_by <> p.pay_no) OR e.detail LIKE 'LATE_SUCCESS:%')

@@ -7,7 +7,8 @@ import (
 	"tieout/internal/paycore"
 )
 
-// Refund returns a refund as it stands; nil if there is none.
+// Refund returns a refund as it stands, by its number or by the one that its
+// channel has; nil if there is none.
 func (db *DB) Refund(ctx context.Context, refundNo string) (r *paycore.Refund, err error) {
 	err = db.snapshot(ctx, func(b *books) error {
 		r, err = b.refund(refundNo)
@@ -17,14 +18,22 @@ func (db *DB) Refund(ctx context.Context, refundNo string) (r *paycore.Refund, e
 }
 
 func (b *books) refund(refundNo string) (*paycore.Refund, error) {
-	r := paycore.Refund{RefundNo: refundNo}
+	r, err := b.refundWhere(`refund_no = $1`, refundNo)
+	if r == nil && err == nil {
+		r, err = b.refundWhere(`sent_as = $1 AND sent_as <> ''`, refundNo)
+	}
+	return r, wrap(err, "read refund %s", refundNo)
+}
+
+func (b *books) refundWhere(where, number string) (*paycore.Refund, error) {
+	var r paycore.Refund
 	var fee, done sql.NullInt64
-	ok, err := b.one(`SELECT pay_no, channel, account, amount_minor, currency, state, channel_refund_ref, fee_minor, part_of, asked_minor, version,
-		created_us, done_us, updated_us FROM refund WHERE refund_no = $1`, []any{refundNo},
-		&r.PayNo, &r.Channel, &r.Account, &r.AmountMinor, &r.Currency, &r.State, &r.ChannelRefundRef, &fee, &r.PartOf, &r.AskedMinor, &r.Version,
+	ok, err := b.one(`SELECT refund_no, pay_no, channel, account, amount_minor, currency, state, channel_refund_ref, fee_minor, part_of, asked_minor, sent_as, version,
+		created_us, done_us, updated_us FROM refund WHERE `+where, []any{number},
+		&r.RefundNo, &r.PayNo, &r.Channel, &r.Account, &r.AmountMinor, &r.Currency, &r.State, &r.ChannelRefundRef, &fee, &r.PartOf, &r.AskedMinor, &r.SentAs, &r.Version,
 		&r.CreatedAt, &done, &r.UpdatedAt)
 	if !ok || err != nil {
-		return nil, wrap(err, "read refund %s", refundNo)
+		return nil, err
 	}
 	r.Fee, r.DoneAt = paycore.Fee{Minor: fee.Int64, Known: fee.Valid}, done.Int64
 	return &r, nil
@@ -43,9 +52,9 @@ func (b *books) putRefund(r *paycore.Refund) error {
 			r.RefundNo, r.PayNo, r.Channel, r.Account, r.AmountMinor, r.Currency, r.State, r.ChannelRefundRef, fee, r.PartOf, r.AskedMinor,
 			r.CreatedAt, done, r.EventAt(), r.UpdatedAt)
 	} else {
-		n, err = b.exec(`UPDATE refund SET state = $1, channel_refund_ref = $2, fee_minor = $3, done_us = $4, event_us = $5, updated_us = $6,
-			version = version + 1 WHERE refund_no = $7 AND version = $8`,
-			r.State, r.ChannelRefundRef, fee, done, r.EventAt(), r.UpdatedAt, r.RefundNo, r.Version)
+		n, err = b.exec(`UPDATE refund SET state = $1, channel_refund_ref = $2, fee_minor = $3, sent_as = $4, done_us = $5, event_us = $6, updated_us = $7,
+			version = version + 1 WHERE refund_no = $8 AND version = $9`,
+			r.State, r.ChannelRefundRef, fee, r.SentAs, done, r.EventAt(), r.UpdatedAt, r.RefundNo, r.Version)
 	}
 	return wrote(n, err, "refund", r.RefundNo)
 }
