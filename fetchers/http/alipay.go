@@ -212,7 +212,7 @@ func (p *Alipay) ask(ctx context.Context, who subject, method string, content ma
 		return r, who.fault("E-2410", err, p.gateway, "reason", "the answer to "+method)
 	}
 	if r.signed = parts.Sign != ""; r.signed {
-		if err := p.verify(parts); err != nil {
+		if err := (signing.AlipayTrust{Key: p.config.PublicKey, Certs: p.config.CertKeys}).Response(parts); err != nil {
 			return r, who.distrust(err, p.gateway, r.at)
 		}
 	}
@@ -223,18 +223,6 @@ func (p *Alipay) ask(ctx context.Context, who subject, method string, content ma
 		return r, who.fault("E-2410", nil, p.gateway, "reason", "an error answer that says success")
 	}
 	return r, nil
-}
-
-// verify picks the configured key; in certificate mode by alipay_cert_sn.
-func (p *Alipay) verify(parts signing.AlipayResponse) error {
-	if p.config.PublicKey != nil {
-		return parts.Verify(p.config.PublicKey)
-	}
-	pub, err := p.config.CertKeys.Pick(parts.CertSN)
-	if err != nil {
-		return err
-	}
-	return parts.Verify(pub)
 }
 
 // form signs the public parameters and writes them all into the body: nothing

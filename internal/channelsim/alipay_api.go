@@ -82,6 +82,9 @@ func (s *Sim) alipayAnswer(ctx context.Context, w http.ResponseWriter, params ma
 		return
 	}
 	answer, err := signing.EncodeAlipayResponse(s.keys.AlipayPlatform.rsa(), params["method"], value)
+	if s.opt.AlipayCerts {
+		answer, err = signing.EncodeAlipayCertResponse(s.keys.AlipayPlatform.rsa(), s.keys.AlipayPlatform.alipaySN(), params["method"], value)
+	}
 	if err != nil {
 		http.Error(w, "sign answer", http.StatusInternalServerError)
 		return
@@ -98,6 +101,8 @@ func (s *Sim) alipayRefused(p map[string]string) alipayReply {
 	switch {
 	case p["app_id"] != alipayAppID:
 		return alipayReply{Code: "40002", Msg: "Invalid Arguments", SubCode: "isv.invalid-app-id", SubMsg: "无效的AppID参数"}
+	case s.opt.AlipayCerts && (p["app_cert_sn"] != s.keys.AlipayApp.alipaySN() || p["alipay_root_cert_sn"] != s.keys.AlipayRoot.alipaySN()):
+		return alipayReply{Code: "40002", Msg: "Invalid Arguments", SubCode: "isv.invalid-signature", SubMsg: "证书序列号无效"}
 	case p["sign_type"] != "RSA2" || signing.VerifyAlipayRequest(s.keys.AlipayApp.public(), p) != nil:
 		return alipayReply{Code: "40002", Msg: "Invalid Arguments", SubCode: "isv.invalid-signature", SubMsg: "无效签名"}
 	case err != nil || at.Sub(s.opt.Now()).Abs() > 15*time.Minute:

@@ -34,6 +34,8 @@ type AlipayConfig struct {
 	AppID, PID string
 	AppKey     string // private key of the application
 	AlipayKey  string // Alipay's public key
+	// For certificate mode: the app's certificate, Alipay's, and the roots.
+	AppCert, AlipayCert, RootCert string
 }
 
 // UnionPayConfig is the account at UnionPay.
@@ -88,6 +90,7 @@ func (s *Sim) Config() Config {
 		Alipay: AlipayConfig{
 			GatewayURL: s.base + "/gateway.do", AppID: alipayAppID, PID: m.Alipay,
 			AppKey: k.AlipayApp.KeyPEM, AlipayKey: k.AlipayPlatform.PublicPEM,
+			AppCert: k.AlipayApp.CertPEM, AlipayCert: k.AlipayPlatform.CertPEM, RootCert: k.AlipayRoot.CertPEM,
 		},
 		UnionPay: UnionPayConfig{
 			FileURL: s.base + "/", QueryURL: s.base + "/gateway/api/queryTrans.do", GatewayURL: s.base,

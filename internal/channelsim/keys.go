@@ -30,6 +30,7 @@ type Keys struct {
 
 	WeChatMerchant, WeChatPlatform   *Pair
 	AlipayApp, AlipayPlatform        *Pair
+	AlipayRoot                       *Pair // issues the two
 	UnionPayRoot, UnionPayMiddle     *Pair
 	UnionPayMerchant, UnionPaySigner *Pair
 	APIv3Key                         string // WeChat's key for notification resources, 32 ASCII characters
@@ -49,6 +50,16 @@ type Pair struct {
 // Pay and UnionPay do.
 func (p *Pair) SerialHex() string     { return signing.SerialHex(p.cert) }
 func (p *Pair) SerialDecimal() string { return signing.SerialDecimal(p.cert) }
+
+// alipaySN names the certificate as Alipay does; that of a root, which issued
+// itself, is its part of alipay_root_cert_sn.
+func (p *Pair) alipaySN() string {
+	sn, err := signing.AlipaySN(p.cert)
+	if err != nil {
+		panic(fmt.Sprintf("a certificate made here: %v", err))
+	}
+	return sn
+}
 
 func (p *Pair) rsa() *rsa.PrivateKey   { return p.signer.(*rsa.PrivateKey) }
 func (p *Pair) public() *rsa.PublicKey { return p.signer.Public().(*rsa.PublicKey) }
@@ -97,6 +108,15 @@ func NewKeys() (*Keys, error) {
 	}
 	if k.UnionPaySigner, err = issue(k.UnionPaySigner.cert, k.UnionPaySigner.signer, k.UnionPayMiddle); err != nil {
 		return nil, err
+	}
+	// Alipay's: a root that shares its key with UnionPay's, which spares making one.
+	if k.AlipayRoot, err = issue(certificate("Ant Financial Certification Authority R1 (simulated)", true), k.UnionPayRoot.signer, nil); err != nil {
+		return nil, err
+	}
+	for _, leaf := range []**Pair{&k.AlipayApp, &k.AlipayPlatform} {
+		if *leaf, err = issue((*leaf).cert, (*leaf).signer, k.AlipayRoot); err != nil {
+			return nil, err
+		}
 	}
 	_, host, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {

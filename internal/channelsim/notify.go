@@ -257,6 +257,9 @@ func (s *Sim) alipayNotice(ctx context.Context, n notice) (*http.Request, error)
 		"buyer_pay_amount": yuan(pay.amount), "subject": pay.product,
 		"gmt_create": pay.at.Add(-5 * time.Second).Format(layout), "gmt_payment": pay.at.Format(layout),
 	}
+	if s.opt.AlipayCerts {
+		f["alipay_cert_sn"] = s.keys.AlipayPlatform.alipaySN()
+	}
 	if e.isRefund() {
 		f["refund_fee"], f["out_biz_no"], f["gmt_refund"] = yuan(e.refundedNow), e.refundRef, e.at.Format(layout)
 		if e.refundedNow == pay.amount {

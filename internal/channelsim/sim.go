@@ -52,6 +52,9 @@ type Options struct {
 	SFTPPort  int
 	PlainHTTP bool // HTTP instead of HTTPS
 
+	// AlipayCerts puts the merchant's app at Alipay into certificate mode.
+	AlipayCerts bool
+
 	Merchants Merchants     // empty fields take the defaults
 	Keys      *Keys         // nil makes new ones
 	LinkLife  time.Duration // of a download link; 0 is 30 s

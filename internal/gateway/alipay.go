@@ -22,10 +22,13 @@ import (
 // AlipayConfig is one partner account at Alipay, reached through one app.
 type AlipayConfig struct {
 	Link
-	Gateway   string // "": https://openapi.alipay.com/gateway.do
-	AppID     string
-	Key       *rsa.PrivateKey // of the app
-	PublicKey *rsa.PublicKey  // Alipay's
+	Gateway    string // "": https://openapi.alipay.com/gateway.do
+	AppID      string
+	Key        *rsa.PrivateKey    // of the app
+	PublicKey  *rsa.PublicKey     // Alipay's; nil in certificate mode
+	CertKeys   signing.PublicKeys // Alipay's by alipay_cert_sn, in certificate mode
+	AppCertSN  string             // certificate mode: sent with each request
+	RootCertSN string             // certificate mode
 }
 
 // Alipay speaks the Alipay gateway with RSA2: precreate, page and wap payments,
@@ -37,7 +40,7 @@ type Alipay struct {
 
 // NewAlipay checks the configuration; it contacts nobody.
 func NewAlipay(c AlipayConfig) (*Alipay, error) {
-	if !c.complete() || c.AppID == "" || c.Key == nil || c.PublicKey == nil {
+	if !c.complete() || c.AppID == "" || c.Key == nil || c.PublicKey == nil && len(c.CertKeys) == 0 {
 		return nil, errors.New("alipay gateway: app id, keys, client, query, clock and notify URL are all needed")
 	}
 	gateway, err := address(c.Gateway, "https://openapi.alipay.com/gateway.do")
@@ -196,7 +199,7 @@ func (p *Alipay) ask(ctx context.Context, method string, content, into any, stat
 	if err != nil {
 		return unknown("the answer to %s: %w", method, err)
 	}
-	if err := parts.Verify(p.config.PublicKey); err != nil {
+	if err := (signing.AlipayTrust{Key: p.config.PublicKey, Certs: p.config.CertKeys}).Response(parts); err != nil {
 		return unknown("the answer to %s: %w", method, err)
 	}
 	if err := strictjson.Decode(parts.Value, into); err != nil {
@@ -223,6 +226,9 @@ func (p *Alipay) form(method string, content any, returnURL string) (string, err
 	}
 	if returnURL != "" {
 		params["return_url"] = returnURL
+	}
+	if p.config.AppCertSN != "" {
+		params["app_cert_sn"], params["alipay_root_cert_sn"] = p.config.AppCertSN, p.config.RootCertSN
 	}
 	if params["sign"], err = signing.SignAlipayRequest(p.config.Key, params); err != nil {
 		return "", err

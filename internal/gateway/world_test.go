@@ -54,6 +54,7 @@ type world struct {
 	accounts map[string]gateway.Account
 	desk     *gateway.Desk
 	opt      gateway.Options
+	alipay   alipay
 	notify   string       // where the channels tell us
 	http     *http.Client // the payer's browser
 	mu       sync.Mutex
@@ -97,10 +98,17 @@ var simKeys = sync.OnceValues(channelsim.NewKeys)
 // newWorld starts it all; settings changes the accounts before the desk opens.
 func newWorld(t *testing.T, settings func(*gateway.Account)) *world {
 	t.Helper()
+	return newWorldOf(t, channelsim.Options{}, settings)
+}
+
+// newWorldOf starts it with other channels.
+func newWorldOf(t *testing.T, played channelsim.Options, settings func(*gateway.Account)) *world {
+	t.Helper()
 	w := &world{t: t, clock: &clock{t: time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)}, path: filepath.Join(t.TempDir(), "core.db"),
 		accounts: map[string]gateway.Account{}}
-	keys := must(simKeys())(t)
-	w.sim = must(channelsim.Start(context.Background(), channelsim.Options{Now: w.clock.now, Seed: 7, Keys: keys}))(t)
+	played.Now, played.Seed, played.Keys = w.clock.now, 7, must(simKeys())(t)
+	w.sim = must(channelsim.Start(context.Background(), played))(t)
+	w.alipay = alipayOf(t, w.sim.Config().Alipay, played.AlipayCerts)
 	t.Cleanup(func() { w.sim.Close() })
 	notify := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		body := must(io.ReadAll(r.Body))(t)
@@ -141,7 +149,7 @@ func (w *world) open() {
 	for path, r := range map[string]paycore.Receiver{
 		"/wechat": paycore.WeChatReceiver{Account: "wechat-main", MchID: c.WeChat.MchID, AppIDs: []string{c.WeChat.AppID}, APIv3Key: []byte(c.WeChat.APIv3Key),
 			Keys: signing.PublicKeys{c.WeChat.PlatformSerial: public(w.t, c.WeChat.PlatformKey)}},
-		"/alipay":   paycore.AlipayReceiver{Account: "alipay-main", AppID: c.Alipay.AppID, SellerID: c.Alipay.PID, Key: public(w.t, c.Alipay.AlipayKey)},
+		"/alipay":   paycore.AlipayReceiver{Account: "alipay-main", AppID: c.Alipay.AppID, SellerID: c.Alipay.PID, Key: w.alipay.key, CertKeys: w.alipay.certs},
 		"/unionpay": paycore.UnionPayReceiver{Account: "unionpay-main", MerID: c.UnionPay.MerID, Trust: trust},
 	} {
 		mux.Handle(path, w.core.NotifyHandler(r, nil))
@@ -163,8 +171,9 @@ func (w *world) channels(pool *x509.CertPool, notify string) {
 	}
 	wKey, wPlatform := private(t, c.WeChat.MerchantKey), signing.PublicKeys{c.WeChat.PlatformSerial: public(t, c.WeChat.PlatformKey)}
 	wAsk := must(httpapi.NewWeChat(httpapi.WeChatConfig{Options: opt("wechat"), BaseURL: c.WeChat.BaseURL, MchID: c.WeChat.MchID, Serial: c.WeChat.MerchantSerial, Key: wKey, PlatformKeys: wPlatform}))(t)
-	aKey, aPlatform := private(t, c.Alipay.AppKey), public(t, c.Alipay.AlipayKey)
-	aAsk := must(httpapi.NewAlipay(httpapi.AlipayConfig{Options: opt("alipay"), Gateway: c.Alipay.GatewayURL, AppID: c.Alipay.AppID, PID: c.Alipay.PID, Key: aKey, PublicKey: aPlatform}))(t)
+	aKey, a := private(t, c.Alipay.AppKey), w.alipay
+	aAsk := must(httpapi.NewAlipay(httpapi.AlipayConfig{Options: opt("alipay"), Gateway: c.Alipay.GatewayURL, AppID: c.Alipay.AppID, PID: c.Alipay.PID, Key: aKey,
+		PublicKey: a.key, CertKeys: a.certs, AppCertSN: a.app, RootCertSN: a.root}))(t)
 	trust := signing.UnionPayTrust{Version: signing.UnionPay510, Roots: certs(c.UnionPay.RootCert), Intermediates: certs(c.UnionPay.MiddleCert)}
 	uKey := private(t, c.UnionPay.MerchantKey)
 	uAsk := must(httpapi.NewUnionPay(httpapi.UnionPayConfig{Options: opt("unionpay"), FileURL: c.UnionPay.FileURL, QueryURL: c.UnionPay.QueryURL, MerID: c.UnionPay.MerID, CertID: c.UnionPay.CertID, Key: uKey, Trust: trust}))(t)
@@ -172,7 +181,7 @@ func (w *world) channels(pool *x509.CertPool, notify string) {
 	w.accounts["wechat-main"] = gateway.Account{Channel: must(gateway.NewWeChat(gateway.WeChatConfig{Link: link("wechat", wAsk), BaseURL: c.WeChat.BaseURL,
 		MchID: c.WeChat.MchID, AppID: c.WeChat.AppID, Serial: c.WeChat.MerchantSerial, Key: wKey, PlatformKeys: wPlatform}))(t)}
 	w.accounts["alipay-main"] = gateway.Account{Channel: must(gateway.NewAlipay(gateway.AlipayConfig{Link: link("alipay", aAsk), Gateway: c.Alipay.GatewayURL,
-		AppID: c.Alipay.AppID, Key: aKey, PublicKey: aPlatform}))(t)}
+		AppID: c.Alipay.AppID, Key: aKey, PublicKey: a.key, CertKeys: a.certs, AppCertSN: a.app, RootCertSN: a.root}))(t)}
 	w.accounts["unionpay-main"] = gateway.Account{Channel: must(gateway.NewUnionPay(gateway.UnionPayConfig{Link: link("unionpay", uAsk), BaseURL: c.UnionPay.GatewayURL,
 		MerID: c.UnionPay.MerID, CertID: c.UnionPay.CertID, Key: uKey, Trust: trust}))(t)}
 }
@@ -295,6 +304,25 @@ func certs(text string) *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM([]byte(text))
 	return pool
+}
+
+// alipay is how Alipay and the app know each other: by one key, or by
+// certificates.
+type alipay struct {
+	key       *rsa.PublicKey
+	certs     signing.PublicKeys
+	app, root string
+}
+
+func alipayOf(t *testing.T, c channelsim.AlipayConfig, byCerts bool) alipay {
+	t.Helper()
+	if !byCerts {
+		return alipay{key: public(t, c.AlipayKey)}
+	}
+	sn := func(text string) string {
+		return must(signing.AlipaySN(must(signing.ParseCertificates([]byte(text)))(t)[0]))(t)
+	}
+	return alipay{certs: signing.PublicKeys{sn(c.AlipayCert): public(t, c.AlipayCert)}, app: sn(c.AppCert), root: must(signing.AlipayRootSN([]byte(c.RootCert)))(t)}
 }
 
 func public(t *testing.T, text string) (k *rsa.PublicKey) {

@@ -17,7 +17,8 @@ type AlipayReceiver struct {
 	Account  string // its name in the configuration
 	AppID    string
 	SellerID string
-	Key      *rsa.PublicKey // Alipay's
+	Key      *rsa.PublicKey     // Alipay's; nil in certificate mode
+	CertKeys signing.PublicKeys // Alipay's by alipay_cert_sn, in certificate mode
 }
 
 func (r AlipayReceiver) account() (string, string) { return "alipay", r.Account }
@@ -37,7 +38,7 @@ func (r AlipayReceiver) open(_ http.Header, body []byte, _ time.Time) (opened, e
 	if err != nil {
 		return opened{}, err
 	}
-	if err := signing.VerifyAlipayNotify(r.Key, f); err != nil {
+	if err := (signing.AlipayTrust{Key: r.Key, Certs: r.CertKeys}).Notification(f); err != nil {
 		return opened{}, err
 	}
 	if f["notify_id"] == "" || f["out_trade_no"] == "" || f["trade_no"] == "" {

@@ -85,6 +85,16 @@ func EncodeAlipayResponse(key *rsa.PrivateKey, method string, value []byte) ([]b
 	return fmt.Appendf(nil, `{"%s":%s,"sign":"%s"}`, responseKey(method), value, sign), nil
 }
 
+// EncodeAlipayCertResponse is EncodeAlipayResponse in certificate mode: sn names
+// the certificate of the key.
+func EncodeAlipayCertResponse(key *rsa.PrivateKey, sn, method string, value []byte) ([]byte, error) {
+	sign, err := signSHA256(key, value)
+	if err != nil {
+		return nil, err
+	}
+	return fmt.Appendf(nil, `{"%s":%s,"alipay_cert_sn":"%s","sign":"%s"}`, responseKey(method), value, sn, sign), nil
+}
+
 func responseKey(method string) string { return strings.ReplaceAll(method, ".", "_") + "_response" }
 
 // objectMembers returns the source bytes of the value of each member of a JSON
