@@ -64,6 +64,7 @@ func (c *serveCmd) Run(a *app) error {
 			parts = append(parts, part{"settlement", site.settleJob(a.now, c.Days).Run})
 		}
 	}
+	parts = append(parts, part{"certificates", func(ctx context.Context) error { return site.certificates(ctx, a.now) }})
 	group, ctx := errgroup.WithContext(a.ctx)
 	for _, p := range parts {
 		group.Go(func() error {

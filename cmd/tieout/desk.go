@@ -169,7 +169,9 @@ func (s *site) channel(a *app, conf config.Account, ask pipeline.Querier) (gatew
 		ch, err = gateway.NewWeChat(gateway.WeChatConfig{Link: link, BaseURL: f.BaseURL, MchID: conf.Merchant, AppID: f.AppID, Serial: f.Serial, Key: private, PlatformKeys: k.public(f.PlatformKeys)})
 	case "alipay":
 		client(f.BaseURL, "https://openapi.alipay.com")
-		ch, err = gateway.NewAlipay(gateway.AlipayConfig{Link: link, Gateway: f.BaseURL, AppID: f.AppID, Key: private, PublicKey: alipayKey(k, f)})
+		a := k.alipay(f, private)
+		ch, err = gateway.NewAlipay(gateway.AlipayConfig{Link: link, Gateway: f.BaseURL, AppID: f.AppID, Key: private,
+			PublicKey: a.one, CertKeys: a.named, AppCertSN: a.appSN, RootCertSN: a.rootSN})
 	case "unionpay":
 		base := origin(f.QueryURL)
 		client(base, "https://gateway.95516.com")

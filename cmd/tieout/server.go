@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/rsa"
 	"errors"
 	"net"
 	"net/http"
@@ -146,11 +145,8 @@ func receiver(conf config.Account) (paycore.Receiver, error) {
 		}
 		return paycore.WeChatReceiver{Account: conf.Name, MchID: conf.Merchant, Keys: k.public(f.PlatformKeys), APIv3Key: []byte(k.secret("api_v3_key_file", f.APIv3KeyFile))}, k.err()
 	case "alipay":
-		pub := alipayKey(k, f)
-		if pub == nil {
-			return nil, k.err()
-		}
-		return paycore.AlipayReceiver{Account: conf.Name, AppID: f.AppID, SellerID: conf.Merchant, Key: pub}, k.err()
+		a := k.alipay(f, nil)
+		return paycore.AlipayReceiver{Account: conf.Name, AppID: f.AppID, SellerID: conf.Merchant, Key: a.one, CertKeys: a.named}, k.err()
 	case "unionpay":
 		return paycore.UnionPayReceiver{Account: conf.Name, MerID: conf.Merchant, Trust: unionPayTrust(k, f)}, k.err()
 	}
@@ -164,18 +160,6 @@ func asked(conf config.Account) config.Fetch {
 		return conf.Query
 	}
 	return conf.Fetch
-}
-
-// alipayKey is Alipay's one public key; nil where there are several, which sign
-// statements only.
-func alipayKey(k *keys, f config.Fetch) *rsa.PublicKey {
-	if len(f.PlatformKeys) != 1 {
-		return nil
-	}
-	for _, pub := range k.public(f.PlatformKeys) {
-		return pub
-	}
-	return nil
 }
 
 func unionPayTrust(k *keys, f config.Fetch) signing.UnionPayTrust {

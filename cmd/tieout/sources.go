@@ -60,8 +60,12 @@ func api(a *app, s *site, k *keys, conf config.Account) (fetchers.Source, pipeli
 	}
 	private := k.private("private_key_file", f.PrivateKeyFile)
 	var platform signing.PublicKeys
-	if conf.Channel != "unionpay" { // whose keys come as certificates, with each answer
+	var known alipayKeys
+	switch conf.Channel { // UnionPay's keys come as certificates, with each answer
+	case "wechat":
 		platform = k.public(f.PlatformKeys)
+	case "alipay":
+		known = k.alipay(f, private)
 	}
 	if err := k.err(); err != nil {
 		return nil, nil, nil, err
@@ -74,15 +78,8 @@ func api(a *app, s *site, k *keys, conf config.Account) (fetchers.Source, pipeli
 		}
 		return c, c, c.Close, nil
 	case "alipay":
-		conf := httpapi.AlipayConfig{Options: opt, Gateway: f.BaseURL, AppID: f.AppID, PID: conf.Merchant, Key: private}
-		if len(platform) == 1 {
-			for _, p := range platform {
-				conf.PublicKey = p
-			}
-		} else {
-			conf.CertKeys = platform
-		}
-		c, err := httpapi.NewAlipay(conf)
+		c, err := httpapi.NewAlipay(httpapi.AlipayConfig{Options: opt, Gateway: f.BaseURL, AppID: f.AppID, PID: conf.Merchant, Key: private,
+			PublicKey: known.one, CertKeys: known.named, AppCertSN: known.appSN, RootCertSN: known.rootSN})
 		if err := errors.Join(k.err(), err); err != nil {
 			return nil, nil, nil, err
 		}

@@ -165,6 +165,9 @@ type Fetch struct {
 	AppID    string `yaml:"app_id"`
 	Serial   string `yaml:"serial"` // serial number of our certificate
 	CertFile string `yaml:"cert_file"`
+	// RootCertFile, for Alipay, holds its root certificates. With it and cert_file
+	// the app is in certificate mode, and platform_keys are certificates.
+	RootCertFile string `yaml:"root_cert_file"`
 	// PlatformKeys are the channel's public keys, by the serial or id that its
 	// answers name.
 	PlatformKeys map[string]string `yaml:"platform_keys"`

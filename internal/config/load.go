@@ -369,7 +369,7 @@ func (k *checker) api(p, channel string, f *Fetch) {
 	if f.AllowLoopback && f.BaseURL == "" {
 		k.bad(p+".allow_loopback", "goes only with a base_url of this machine")
 	}
-	if channel == "unionpay" {
+	if channel == "unionpay" || channel == "alipay" {
 		f.CertFile = k.optional(p+".cert_file", f.CertFile)
 	}
 	for id, file := range f.PlatformKeys {
@@ -389,6 +389,10 @@ func (k *checker) api(p, channel string, f *Fetch) {
 	case "alipay":
 		if f.AppID == "" {
 			k.bad(p+".app_id", "is needed")
+		}
+		f.RootCertFile = k.optional(p+".root_cert_file", f.RootCertFile)
+		if (f.CertFile == "") != (f.RootCertFile == "") {
+			k.bad(p+".root_cert_file", "goes with cert_file: both, or none")
 		}
 	case "unionpay":
 		if f.Serial == "" {

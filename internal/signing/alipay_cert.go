@@ -71,7 +71,7 @@ func alipaySN(issuer []byte, serial *big.Int) (string, error) {
 	if rest, err := asn1.Unmarshal(issuer, &name); err != nil || len(rest) > 0 {
 		return "", errors.New("read certificate: its issuer has no name")
 	}
-	sum := md5.Sum([]byte(name.String() + serial.String())) //nolint:gosec // see the import
+	sum := md5.Sum([]byte(name.String() + serial.String()))
 	return hex.EncodeToString(sum[:]), nil
 }
 
