@@ -28,6 +28,11 @@ var transferPhrases = []Text{
 	{"virtual account: {reason}", "虚拟账号：{reason}"},
 	{"payback: {reason}", "退回：{reason}"},
 
+	{"no token {number} in the books", "账上没有令牌 {number}"},
+	{"token {number} is {state}", "令牌 {number} 当前为 {state}"},
+	{"a token is named by the organisation", "令牌须由清算机构给出"},
+	{"the token stands for another wallet", "该令牌已对应另一钱包"},
+
 	{"wrap the key", "封装密钥"},
 	{"{reason}: it is of another suite, sender or receiver than agreed", "{reason}：算法套件、发送方或接收方与约定不符"},
 	{"{reason}: its key is not for us", "{reason}：密钥并非封装给我方"},

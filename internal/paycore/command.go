@@ -37,6 +37,12 @@ type Reads struct {
 	VirtualNumber string
 	Expected      bool
 	Payback       string // with its remittance and refund
+
+	Debit       InteropKey // with its wallet
+	DebitRefund InteropKey
+	Token       string // as the debit's organisation names it, with its wallet
+	TokenNumber string // as we name it
+	TokenTaken  string // which token of TokenNumber's organisation has this name
 }
 
 // View holds the rows; nil where there is none.
@@ -60,6 +66,11 @@ type View struct {
 	Expected   []Expectation // of the virtual account, the oldest payment first
 	Waiting    []*Remittance // of the virtual account, with money left, the oldest first
 	Payback    *Payback
+
+	Debit       *Debit
+	DebitRefund *DebitRefund
+	Token       *Token
+	TokenOwner  string // number of the token that has the name; "" if none
 }
 
 // SplitOut is what receivers have, or are about to get, of an order.
@@ -93,6 +104,10 @@ type Change struct {
 	Remittances []Remittance
 	Uses        []RemittanceUse
 	Payback     *Payback
+
+	Debit       *Debit
+	DebitRefund *DebitRefund
+	Token       *Token
 }
 
 // Move is one line of the log.

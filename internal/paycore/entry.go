@@ -23,6 +23,7 @@ type Entry struct {
 //	fee_expense:<channel>                  what the channel kept (expense)
 //	suspense_received:<channel>:<account>  money that came without a reason we know (liability, 暂收)
 //	suspense_paid:<channel>:<account>      money that we booked and the channel does not have (asset, 暂付)
+//	interop_clearing:<organisation>        what we owe a clearing organisation for debits of wallets (liability)
 //	write_off:<channel>:<account>          what was given up, by two people (expense)
 //
 // Settlement adds accounts of its own; its package lists them.

@@ -191,6 +191,21 @@ func (c *Core) complete(command Command) (Command, error) {
 	case AnswerPayback:
 		v.at = now
 		return v, nil
+	case DebitByToken:
+		at(&v.At)
+		return v, nil
+	case RefundDebit:
+		at(&v.At)
+		return v, nil
+	case ApplyToken:
+		at(&v.At)
+		return v, nil
+	case UnbindToken:
+		at(&v.At)
+		return v, nil
+	case AnswerToken:
+		at(&v.At)
+		return v, nil
 	case reject:
 		return v, nil
 	}

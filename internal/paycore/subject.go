@@ -46,6 +46,7 @@ var chart = []Subject{
 	{"220201", "Merchants", "应付商户款", Liability, "payable"},
 	{"220202", "Refunds under way", "应付退款", Liability, "refund_payable"},
 	{"220203", "Payouts under way", "在途出款", Liability, "payout_clearing"},
+	{"220204", "Clearing organisations", "应付清算机构款", Liability, "interop_clearing"},
 	{"2241", "Other payables", "其他应付款", Liability, ""},
 	{"224101", "Suspense received", "暂收款", Liability, "suspense_received"},
 	{"224102", "Balances of users", "用户余额", Liability, "wallet"},

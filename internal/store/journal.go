@@ -29,6 +29,10 @@ func journalID(ch *paycore.Change) string {
 		return "account:" + ch.Subject + ":" + strconv.FormatInt(ch.Documents[len(ch.Documents)-1].Version+1, 10)
 	case ch.Payment != nil:
 		return "payment:" + ch.Payment.PayNo + ":" + strconv.FormatInt(ch.Payment.Version+1, 10)
+	case ch.DebitRefund != nil:
+		return "interop_refund:" + ch.DebitRefund.Organisation + ":" + ch.DebitRefund.Number
+	case ch.Debit != nil:
+		return "interop_debit:" + ch.Debit.Organisation + ":" + ch.Debit.Number
 	case ch.Payback != nil:
 		return "payback:" + ch.Payback.Number + ":" + strconv.FormatInt(ch.Payback.Version+1, 10)
 	case len(ch.Remittances) > 0:

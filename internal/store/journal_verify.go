@@ -57,9 +57,12 @@ var bookChecks = []bookCheck{
 			UNION ALL SELECT p.wallet, r.currency, -SUM(r.amount_minor) FROM refund r JOIN payment p ON p.pay_no = r.pay_no WHERE p.wallet <> '' AND r.state <> 'CLOSED' GROUP BY p.wallet, r.currency
 			UNION ALL SELECT 'fee_expense:' || channel, currency, SUM(COALESCE(fee_minor, 0)) FROM remittance GROUP BY channel, currency
 			UNION ALL SELECT 'remittance_received:' || channel || ':' || account, currency, -SUM(left_minor) FROM remittance GROUP BY channel, account, currency
+			UNION ALL SELECT wallet, currency, SUM(amount_minor - refunded_minor) FROM interop_debit WHERE state = 'SUCCESS' GROUP BY wallet, currency
+			UNION ALL SELECT 'interop_clearing:' || organisation, currency, -SUM(amount_minor) FROM interop_debit WHERE state = 'SUCCESS' GROUP BY organisation, currency
+			UNION ALL SELECT 'interop_clearing:' || organisation, currency, SUM(amount_minor) FROM interop_refund WHERE state = 'SUCCESS' GROUP BY organisation, currency
 			UNION ALL SELECT 'remittance_received:' || channel || ':' || account, currency, -SUM(amount_minor) FROM payback WHERE kind = 'RETURN' AND state IN ('PROPOSED','PAYING') GROUP BY channel, account, currency
 			UNION ALL SELECT account, currency, -SUM(amount_minor) FROM posting WHERE account LIKE 'payable:%' OR account LIKE 'wallet:%' OR account LIKE 'refund_payable:%' OR account LIKE 'fee_expense:%'
-				OR account LIKE 'merchant_fee_income:%' OR account LIKE 'payout_clearing:%' OR account LIKE 'bank:%' OR account LIKE 'remittance_received:%' GROUP BY account, currency
+				OR account LIKE 'merchant_fee_income:%' OR account LIKE 'payout_clearing:%' OR account LIKE 'bank:%' OR account LIKE 'remittance_received:%' OR account LIKE 'interop_clearing:%' GROUP BY account, currency
 		) x GROUP BY account, currency HAVING SUM(minor) <> 0) y`},
 	{"core.orders", "paid orders whose paying payment is not SUCCESS",
 		`SELECT COUNT(*) FROM customer_order o WHERE o.state = 'PAID' AND o.amount_minor > 0 AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.pay_no = o.paid_by AND p.state = 'SUCCESS')`},
@@ -83,7 +86,7 @@ var bookChecks = []bookCheck{
 func (db *DB) VerifyBooks(ctx context.Context) ([]schemas.Proof, error) {
 	var proofs []schemas.Proof
 	err := db.snapshot(ctx, func(b *books) error {
-		for _, c := range slices.Concat(bookChecks, settlementChecks, splitChecks, accountChecks, remittanceChecks) {
+		for _, c := range slices.Concat(bookChecks, settlementChecks, splitChecks, accountChecks, remittanceChecks, interopChecks) {
 			var n int64
 			if _, err := b.one(c.count, nil, &n); err != nil {
 				return wrap(err, "check %s", c.name)

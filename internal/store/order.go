@@ -186,6 +186,9 @@ func (b *books) view(r paycore.Reads) (v paycore.View, err error) {
 			return v, err
 		}
 	}
+	if err := b.interopView(&r, &v); err != nil {
+		return v, err
+	}
 	if err := b.accountView(r, &v); err != nil {
 		return v, err
 	}
@@ -230,6 +233,9 @@ func (b *books) write(ch *paycore.Change) error {
 		return err
 	}
 	if err := b.writeRemittances(ch); err != nil {
+		return err
+	}
+	if err := b.writeInterop(ch); err != nil {
 		return err
 	}
 	if err := b.log(ch.At, ch.Moves...); err != nil {
