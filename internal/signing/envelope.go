@@ -80,6 +80,10 @@ func (e *Envelope) text() []byte {
 	return lines("TIEOUT-ENVELOPE", string(e.Suite), e.Sender, e.Receiver, e.Key, e.MessageID, e.ReplyTo, e.SentAt, e.Kind, e.WrappedKey, e.Sealed)
 }
 
+// Digest stands for all that is signed: SHA-256, hexadecimal. Sealed again, the
+// same business part has another one.
+func (e *Envelope) Digest() string { return digest(e.text()) }
+
 // bound is what the sealed part cannot be taken out of.
 func (e *Envelope) bound() []byte {
 	return lines(string(e.Suite), e.Sender, e.Receiver, e.MessageID, e.ReplyTo, e.Kind)
