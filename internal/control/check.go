@@ -94,7 +94,7 @@ func (c *Check) Query(s Scope) (string, []any) {
 
 // Checks returns all checks, in the order in which they are listed.
 func Checks() []Check {
-	return slices.Concat(paymentChecks, refundChecks, ledgerChecks, timeChecks, settlementChecks, splitChecks, riskChecks, transferChecks)
+	return slices.Concat(paymentChecks, refundChecks, ledgerChecks, timeChecks, settlementChecks, splitChecks, riskChecks, transferChecks, interopChecks)
 }
 
 // Find returns the check of an id.

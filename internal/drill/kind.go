@@ -17,7 +17,7 @@ func steps(statements ...string) []string { return statements }
 // Kinds returns all kinds.
 func Kinds() []Kind {
 	var all []Kind
-	for _, area := range [][]Kind{paymentKinds, refundKinds, ledgerKinds, settlementKinds, splitKinds, riskKinds, transferKinds, blindKinds} {
+	for _, area := range [][]Kind{paymentKinds, refundKinds, ledgerKinds, settlementKinds, splitKinds, riskKinds, transferKinds, interopKinds, blindKinds} {
 		all = append(all, area...)
 	}
 	return all

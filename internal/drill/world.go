@@ -23,6 +23,7 @@ import (
 //	P7        paid since, not settled yet
 //	P8        paid since, held back: a share S8 went to U1, who gave a part back (B8)
 //	Q1        of another merchant, in a batch that is approved and not paid
+//	N1 N2     taken from the wallet of U2 through a clearing organisation, by token NT1: N2 failed, NR1 gave a part of N1 back
 //	T1        paid by two bank transfers, 1 and 2, with 5.00 too much: B1 sends 2.00 of it back, B2 has sent 3.00
 const (
 	paidBatch     = "S20261120-M01-CNY"
@@ -64,6 +65,7 @@ func play(ctx context.Context, path string, seed uint64) error {
 	w.do(paycore.CreateRefund{RefundNo: "R6", PayNo: "P6", AmountMinor: 300, Currency: "CNY"})
 	w.split()
 	w.transferred()
+	w.debited()
 	return w.err
 }
 
@@ -122,6 +124,44 @@ func (w *world) transferred() {
 	w.do(paycore.ProposePayback{Number: "B1", Remittance: left, AmountMinor: 200, Payee: payee, Maker: "chen"}, paycore.JudgePayback{Number: "B1", Version: 1, Approve: true, Checker: "wang"},
 		paycore.ProposePayback{Number: "B2", Remittance: left, AmountMinor: 300, Payee: payee, Maker: "chen"}, paycore.JudgePayback{Number: "B2", Version: 1, Approve: true, Checker: "wang"},
 		paycore.AnswerPayback{Number: "B2", Account: "bank-va", Paid: true, AmountMinor: 300, Currency: "CNY", BankRef: "3", DoneAt: noon()})
+}
+
+// debited plays a user who is scanned at a merchant of the other side, for more
+// than he has the second time, and gets a part back.
+func (w *world) debited() {
+	wallet := paycore.AccountKey{Name: paycore.Wallet("U2"), Currency: "CNY"}
+	w.paid("M01", "N0")
+	w.do(paycore.OpenEntity{ID: "U2", Kind: "USER", Name: "Bob"},
+		paycore.OpenAccount{Entity: "U2", Currency: "CNY", Controls: paycore.Controls{Pay: true, TransferIn: true, Active: true}},
+		paycore.Deposit{Number: "ND1", PayNo: "N0", Account: wallet.Name},
+		paycore.ApplyToken{Number: "NT1", Organisation: "nucc", AccountKey: wallet},
+		paycore.AnswerToken{Number: "NT1", State: paycore.TokenActive, Token: "tok-1"})
+	key := func(number string) paycore.InteropKey {
+		return paycore.InteropKey{Organisation: "nucc", Number: number}
+	}
+	w.answered("debit", paycore.DebitByToken{InteropKey: key("N1"), Digest: "n1", Token: "tok-1", AmountMinor: 900, Currency: "CNY", Payee: "Noodles", At: noon()})
+	w.answered("debit", paycore.DebitByToken{InteropKey: key("N2"), Digest: "n2", Token: "tok-1", AmountMinor: 200_000, Currency: "CNY", Payee: "Noodles", At: noon() + 1})
+	w.answered("refund", paycore.RefundDebit{InteropKey: key("NR1"), Digest: "nr1", Debit: "N1", AmountMinor: 300, Currency: "CNY", At: noon() + 2})
+}
+
+// answered runs a command that a clearing organisation sent.
+func (w *world) answered(kind string, c paycore.Command) {
+	if w.err != nil {
+		return
+	}
+	m := paycore.Message{Organisation: "nucc", Kind: kind}
+	switch c := c.(type) {
+	case paycore.DebitByToken:
+		m.ID, m.Digest, m.At = "m-"+c.Number, c.Digest, c.At
+	case paycore.RefundDebit:
+		m.ID, m.Digest, m.At = "m-"+c.Number, c.Digest, c.At
+	}
+	_, w.err = w.db.AnswerMessage(w.ctx, m, c, func(s paycore.Standing) (string, error) {
+		if s.Result.Effect != paycore.Done {
+			return "", fmt.Errorf("%T: %s %s", c, s.Result.Effect, s.Result.Reason)
+		}
+		return "{}", nil
+	})
 }
 
 func (w *world) control() {

@@ -13,8 +13,6 @@ var interopChecks = []bookCheck{
 				AND x.account = 'interop_clearing:' || d.organisation AND x.currency = d.currency AND x.amount_minor = -d.amount_minor))
 			+ (SELECT COUNT(*) FROM interop_refund r WHERE (r.state = 'SUCCESS') <> EXISTS (SELECT 1 FROM posting x WHERE x.txn = 'interop_refund:' || r.organisation || ':' || r.number
 				AND x.account = 'interop_clearing:' || r.organisation AND x.currency = r.currency AND x.amount_minor = r.amount_minor))
-			+ (SELECT COUNT(*) FROM journal j WHERE j.id > 'interop_debit:' AND j.id < 'interop_debit;' AND NOT EXISTS
-				(SELECT 1 FROM interop_debit d WHERE 'interop_debit:' || d.organisation || ':' || d.number = j.id))
-			+ (SELECT COUNT(*) FROM journal j WHERE j.id > 'interop_refund:' AND j.id < 'interop_refund;' AND NOT EXISTS
-				(SELECT 1 FROM interop_refund r WHERE 'interop_refund:' || r.organisation || ':' || r.number = j.id))`},
+			+ (SELECT COUNT(*) FROM journal j WHERE (j.id > 'interop_debit:' AND j.id < 'interop_debit;' OR j.id > 'interop_refund:' AND j.id < 'interop_refund;') AND j.id NOT IN
+				(SELECT 'interop_debit:' || organisation || ':' || number FROM interop_debit UNION ALL SELECT 'interop_refund:' || organisation || ':' || number FROM interop_refund))`},
 }

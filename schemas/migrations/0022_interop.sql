@@ -65,6 +65,7 @@ CREATE TABLE interop_message (
     at_us        INTEGER NOT NULL,
     PRIMARY KEY (organisation, id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX interop_message_by_time ON interop_message (organisation, at_us, kind);
 
 -- +goose StatementBegin
 CREATE TRIGGER interop_token_stays BEFORE UPDATE ON interop_token

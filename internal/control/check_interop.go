@@ -1,0 +1,37 @@
+package control
+
+import "tieout/internal/fault"
+
+var askOrganisation = fault.Text{EN: "Payments: ask the clearing organisation how it stands with the number.", ZH: "支付：向清算机构查询该编号的状态。"}
+
+var interopChecks = []Check{
+	{ID: "interop.journal", Kind: Consistency, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "a wallet paid through a clearing organisation and the journal says something else", ZH: "经清算机构扣款与凭证不符"},
+		Hits: `SELECT d.organisation || '/' || d.number, 'amount=' || d.amount_minor || ' currency=' || d.currency FROM interop_debit d WHERE (d.state = 'SUCCESS') <> EXISTS
+			(SELECT 1 FROM posting x WHERE x.txn = 'interop_debit:' || d.organisation || ':' || d.number AND x.account = d.wallet AND x.currency = d.currency AND x.amount_minor = d.amount_minor)`},
+	{ID: "interop.refund", Kind: Consistency, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "a refund through a clearing organisation is not in the journal, or goes to no debit", ZH: "经清算机构退款与凭证不符，或无对应扣款"},
+		Hits: `SELECT r.organisation || '/' || r.number, 'debit=' || r.debit || ' amount=' || r.amount_minor FROM interop_refund r WHERE (r.state = 'SUCCESS') <> EXISTS
+			(SELECT 1 FROM posting x JOIN interop_debit d ON d.organisation = r.organisation AND d.number = r.debit AND d.state = 'SUCCESS' AND d.currency = r.currency
+				WHERE x.txn = 'interop_refund:' || r.organisation || ':' || r.number AND x.account = d.wallet AND x.currency = r.currency AND x.amount_minor = -r.amount_minor)`},
+	{ID: "interop.sum", Kind: Limit, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "refunds of a debit do not add up, or exceed it", ZH: "扣款的退款合计不符或超过扣款金额"},
+		Hits: `SELECT d.organisation || '/' || d.number, 'amount=' || d.amount_minor || ' refunded=' || d.refunded_minor FROM interop_debit d WHERE (d.refunded_minor > d.amount_minor OR d.refunded_minor <>
+			COALESCE((SELECT SUM(r.amount_minor) FROM interop_refund r WHERE r.organisation = d.organisation AND r.debit = d.number AND r.state = 'SUCCESS'), 0))`},
+	{ID: "interop.invented", Kind: Correctness, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "the journal books a debit or refund that no clearing organisation asked for", ZH: "凭证记了清算机构未请求的扣款或退款"},
+		Hits: `SELECT j.id, 'subject=' || j.subject FROM journal j WHERE (j.id > 'interop_debit:' AND j.id < 'interop_debit;' OR j.id > 'interop_refund:' AND j.id < 'interop_refund;')
+			AND j.id NOT IN (SELECT 'interop_debit:' || organisation || ':' || number FROM interop_debit UNION ALL SELECT 'interop_refund:' || organisation || ':' || number FROM interop_refund)`},
+	{ID: "interop.token", Kind: Correctness, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "a wallet paid by a token that stands for another one, or for none", ZH: "扣款所用令牌不属于该钱包"},
+		Hits: `SELECT d.organisation || '/' || d.number, 'token=' || d.token || ' wallet=' || d.wallet FROM interop_debit d WHERE d.state = 'SUCCESS' AND NOT EXISTS
+			(SELECT 1 FROM interop_token t WHERE t.organisation = d.organisation AND t.token = d.token AND t.token <> '' AND t.wallet = d.wallet AND t.currency = d.currency)`},
+	{ID: "interop.unasked", Kind: Consistency, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "a debit or refund is in the books and no message asked for it", ZH: "扣款或退款入账但无对应报文"},
+		Hits: `SELECT x.ref, 'kind=' || x.kind FROM (SELECT d.organisation || '/' || d.number AS ref, d.organisation, 'debit' AS kind, d.created_us AS at_us FROM interop_debit d
+			UNION ALL SELECT r.organisation || '/' || r.number, r.organisation, 'refund', r.created_us FROM interop_refund r) x
+			WHERE NOT EXISTS (SELECT 1 FROM interop_message m WHERE m.organisation = x.organisation AND m.kind = x.kind AND m.at_us = x.at_us)`},
+	{ID: "interop.unanswered", Kind: Timeliness, Priority: 3, Do: askOrganisation, Often: true,
+		Name: fault.Text{EN: "a clearing organisation has not answered for a token for an hour", ZH: "清算机构超过一小时未答复令牌申请"},
+		Hits: `SELECT t.number, 'state=' || t.state FROM interop_token t WHERE t.state IN ('APPLYING','UNBINDING') AND t.updated_us < {now} - 3600000000`},
+}

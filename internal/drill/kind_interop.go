@@ -1,0 +1,19 @@
+package drill
+
+import "tieout/internal/fault"
+
+var interopKinds = []Kind{
+	{"interop-raised", fault.Text{EN: "a debit through a clearing organisation is raised", ZH: "调高清算机构扣款金额"}, steps(`UPDATE interop_debit SET amount_minor = amount_minor + 1 WHERE number = 'N1'`), "interop.journal", fault.Text{}},
+	{"interop-unbooked", fault.Text{EN: "the journal of a debit is deleted", ZH: "删除清算机构扣款凭证"}, steps(
+		`DELETE FROM posting WHERE txn = 'interop_debit:nucc:N1'`, `DELETE FROM journal WHERE id = 'interop_debit:nucc:N1'`), "interop.journal", fault.Text{}},
+	{"interop-revived", fault.Text{EN: "a debit that failed is marked successful", ZH: "失败的清算机构扣款被置为成功"}, steps(`UPDATE interop_debit SET state = 'SUCCESS', reason = '' WHERE number = 'N2'`), "interop.journal", fault.Text{}},
+	{"interop-twice", fault.Text{EN: "a debit is booked twice under another number", ZH: "同一扣款换号重复入账"}, steps(
+		`INSERT INTO posting SELECT 'interop_debit:nucc:N9', leg, account, currency, amount_minor FROM posting WHERE txn = 'interop_debit:nucc:N1'`,
+		`INSERT INTO journal SELECT 'interop_debit:nucc:N9', cause, 'N9', '', NULL, NULL, legs, at_us FROM journal WHERE id = 'interop_debit:nucc:N1'`), "interop.invented", fault.Text{}},
+	{"interop-moved", fault.Text{EN: "a debit is moved to the wallet of somebody else", ZH: "扣款被改记到他人钱包"}, steps(
+		`UPDATE interop_debit SET wallet = 'wallet:U1' WHERE number = 'N1'`, `UPDATE posting SET account = 'wallet:U1' WHERE txn = 'interop_debit:nucc:N1' AND leg = 1`), "interop.token", fault.Text{}},
+	{"interop-unasked", fault.Text{EN: "the message that asked for a debit is deleted", ZH: "删除扣款请求报文"}, steps(`DELETE FROM interop_message WHERE kind = 'debit'`), "interop.unasked", fault.Text{}},
+	{"interop-refund-raised", fault.Text{EN: "a refund of a debit is raised", ZH: "调高扣款的退款金额"}, steps(`UPDATE interop_refund SET amount_minor = amount_minor + 1 WHERE number = 'NR1'`), "interop.refund", fault.Text{}},
+	{"interop-refund-forgotten", fault.Text{EN: "a debit forgets its refunds, so that more can be refunded", ZH: "扣款清空已退金额"}, steps(`UPDATE interop_debit SET refunded_minor = 0 WHERE number = 'N1'`), "interop.sum", fault.Text{}},
+	{"interop-unanswered", fault.Text{EN: "a token that is being unbound is forgotten", ZH: "解绑中的令牌无人跟进"}, steps(`UPDATE interop_token SET state = 'UNBINDING', updated_us = 1 WHERE number = 'NT1'`), "interop.unanswered", fault.Text{}},
+}
