@@ -28,9 +28,9 @@ var interopChecks = []Check{
 			(SELECT 1 FROM interop_token t WHERE t.organisation = d.organisation AND t.token = d.token AND t.token <> '' AND t.wallet = d.wallet AND t.currency = d.currency)`},
 	{ID: "interop.unasked", Kind: Consistency, Priority: 1, Do: stopPayouts,
 		Name: fault.Text{EN: "a debit or refund is in the books and no message asked for it", ZH: "扣款或退款入账但无对应报文"},
-		Hits: `SELECT x.ref, 'kind=' || x.kind FROM (SELECT d.organisation || '/' || d.number AS ref, d.organisation, 'debit' AS kind, d.created_us AS at_us FROM interop_debit d
-			UNION ALL SELECT r.organisation || '/' || r.number, r.organisation, 'refund', r.created_us FROM interop_refund r) x
-			WHERE NOT EXISTS (SELECT 1 FROM interop_message m WHERE m.organisation = x.organisation AND m.kind = x.kind AND m.at_us = x.at_us)`},
+		Hits: `SELECT x.organisation || '/' || x.number, 'kind=' || x.kind FROM (SELECT organisation, number, 'debit' AS kind FROM interop_debit
+			UNION ALL SELECT organisation, number, 'refund' FROM interop_refund) x
+			WHERE NOT EXISTS (SELECT 1 FROM interop_message m WHERE m.organisation = x.organisation AND m.about = x.number AND m.kind = x.kind)`},
 	{ID: "interop.unanswered", Kind: Timeliness, Priority: 3, Do: askOrganisation, Often: true,
 		Name: fault.Text{EN: "a clearing organisation has not answered for a token for an hour", ZH: "清算机构超过一小时未答复令牌申请"},
 		Hits: `SELECT t.number, 'state=' || t.state FROM interop_token t WHERE t.state IN ('APPLYING','UNBINDING') AND t.updated_us < {now} - 3600000000`},

@@ -140,8 +140,8 @@ func (w *world) debited() {
 		return paycore.InteropKey{Organisation: "nucc", Number: number}
 	}
 	w.answered("debit", paycore.DebitByToken{InteropKey: key("N1"), Digest: "n1", Token: "tok-1", AmountMinor: 900, Currency: "CNY", Payee: "Noodles", At: noon()})
-	w.answered("debit", paycore.DebitByToken{InteropKey: key("N2"), Digest: "n2", Token: "tok-1", AmountMinor: 200_000, Currency: "CNY", Payee: "Noodles", At: noon() + 1})
-	w.answered("refund", paycore.RefundDebit{InteropKey: key("NR1"), Digest: "nr1", Debit: "N1", AmountMinor: 300, Currency: "CNY", At: noon() + 2})
+	w.answered("debit", paycore.DebitByToken{InteropKey: key("N2"), Digest: "n2", Token: "tok-1", AmountMinor: 200_000, Currency: "CNY", Payee: "Noodles", At: noon()})
+	w.answered("refund", paycore.RefundDebit{InteropKey: key("NR1"), Digest: "nr1", Debit: "N1", AmountMinor: 300, Currency: "CNY", At: noon()})
 }
 
 // answered runs a command that a clearing organisation sent.
@@ -152,9 +152,9 @@ func (w *world) answered(kind string, c paycore.Command) {
 	m := paycore.Message{Organisation: "nucc", Kind: kind}
 	switch c := c.(type) {
 	case paycore.DebitByToken:
-		m.ID, m.Digest, m.At = "m-"+c.Number, c.Digest, c.At
+		m.ID, m.Digest, m.Debit, m.At = "m-"+c.Number, c.Digest, c.Number, c.At
 	case paycore.RefundDebit:
-		m.ID, m.Digest, m.At = "m-"+c.Number, c.Digest, c.At
+		m.ID, m.Digest, m.Refund, m.At = "m-"+c.Number, c.Digest, c.Number, c.At
 	}
 	_, w.err = w.db.AnswerMessage(w.ctx, m, c, func(s paycore.Standing) (string, error) {
 		if s.Result.Effect != paycore.Done {

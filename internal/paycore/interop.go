@@ -187,7 +187,7 @@ type Message struct {
 	Organisation, ID string
 	Digest           string // of all that was signed
 	Kind             string
-	Debit, Refund    string // the numbers that it is about; "" = none
+	Debit, Refund    string // the number that it is about, in one of them; "" = none
 	At               int64  // UTC microseconds
 }
 

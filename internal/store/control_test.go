@@ -27,6 +27,7 @@ func controlWorld(t *testing.T) string {
 	spoil(t, db, aBatch)
 	aSplit(t, db, core)
 	transferred(&bankWorld{t: t, db: db, core: core})
+	debited(t, db, core)
 	path := filepath.Join(t.TempDir(), "world.db")
 	if err := db.Backup(context.Background(), path); err != nil {
 		t.Fatal(err)
@@ -67,6 +68,28 @@ func transferred(w *bankWorld) {
 		paycore.AnswerPayback{Number: "B1", Account: "bank-va", Paid: true, AmountMinor: 2500, Currency: "CNY", BankRef: "2001", DoneAt: testStart.UnixMicro()},
 		paycore.CreateRefund{RefundNo: "R7", PayNo: "V1", AmountMinor: 300, Currency: "CNY"}, paycore.RefundByTransfer{RefundNo: "R7"},
 		paycore.ProposePayback{Number: "R7", Payee: payee, Maker: "chen"}, paycore.JudgePayback{Number: "R7", Version: 2, Approve: true, Checker: "wang"})
+}
+
+// debited takes 900 of alice's wallet through a clearing organisation and gives
+// 300 back; a second debit fails.
+func debited(t *testing.T, db *DB, core *paycore.Core) {
+	t.Helper()
+	openWallets(t, core, 1000, "alice")
+	do(t, core, paycore.Done, paycore.ApplyToken{Number: "A1", Organisation: org, AccountKey: wallet("alice")},
+		paycore.AnswerToken{Number: "A1", State: paycore.TokenActive, Token: "tok-1"})
+	for _, x := range []struct {
+		m paycore.Message
+		c paycore.Command
+	}{
+		{paycore.Message{ID: "m1", Kind: "debit", Debit: "N1"}, debit("N1", 900)},
+		{paycore.Message{ID: "m2", Kind: "debit", Debit: "N2"}, debit("N2", 900)},
+		{paycore.Message{ID: "m3", Kind: "refund", Refund: "NR1"}, debitRefund("NR1", "N1", 300)},
+	} {
+		x.m.Organisation = org
+		if _, err := db.AnswerMessage(context.Background(), x.m, x.c, func(paycore.Standing) (string, error) { return "{}", nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // copyOf opens a copy of a world, without what keeps its history.
@@ -219,6 +242,14 @@ var spoiled = []struct{ finding, plant string }{
 	{"payback.approval R7", `UPDATE payback SET checker = '' WHERE number = 'R7'`},
 	{"payback.refund R7", `UPDATE refund SET amount_minor = 301 WHERE refund_no = 'R7'`},
 	{"payback.late R7", `UPDATE payback SET updated_us = 1 WHERE number = 'R7'`},
+	{"interop.journal nucc/N1", `UPDATE interop_debit SET amount_minor = 901 WHERE number = 'N1'`},
+	{"interop.journal nucc/N2", `UPDATE interop_debit SET state = 'SUCCESS', reason = '' WHERE number = 'N2'`},
+	{"interop.refund nucc/NR1", `DELETE FROM posting WHERE txn = 'interop_refund:nucc:NR1'`},
+	{"interop.sum nucc/N1", `UPDATE interop_debit SET refunded_minor = 0 WHERE number = 'N1'`},
+	{"interop.invented interop_debit:nucc:N9", `UPDATE journal SET id = 'interop_debit:nucc:N9' WHERE id = 'interop_debit:nucc:N1'`},
+	{"interop.token nucc/N1", `UPDATE interop_token SET wallet = 'wallet:U1' WHERE number = 'A1'`},
+	{"interop.unasked nucc/NR1", `DELETE FROM interop_message WHERE kind = 'refund'`},
+	{"interop.unanswered A1", `UPDATE interop_token SET state = 'UNBINDING', updated_us = 1 WHERE number = 'A1'`},
 	{"request.open M01/k1", `INSERT INTO api_request VALUES ('M01', 'k1', '', 'pay', 'P5', 'OPEN', 0, '', 1, 1)`},
 }
 

@@ -170,8 +170,8 @@ func (db *DB) AnswerMessage(ctx context.Context, m paycore.Message, c paycore.Co
 		if said, err = answer(s); err != nil {
 			return err
 		}
-		_, err = b.exec(`INSERT INTO interop_message (organisation, id, digest, kind, answer, at_us) VALUES ($1, $2, $3, $4, $5, $6)`,
-			m.Organisation, m.ID, m.Digest, m.Kind, said, m.At)
+		_, err = b.exec(`INSERT INTO interop_message (organisation, id, digest, kind, about, answer, at_us) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			m.Organisation, m.ID, m.Digest, m.Kind, m.Debit+m.Refund, said, m.At)
 		return wrap(err, "keep message %s", m.ID)
 	})
 	return said, err

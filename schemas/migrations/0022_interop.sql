@@ -61,11 +61,12 @@ CREATE TABLE interop_message (
     id           TEXT NOT NULL CHECK (id <> ''),
     digest       TEXT NOT NULL,                -- of the signed envelope
     kind         TEXT NOT NULL,
+    about        TEXT NOT NULL,                -- number of the debit or refund; '' = none
     answer       TEXT NOT NULL,                -- JSON
     at_us        INTEGER NOT NULL,
     PRIMARY KEY (organisation, id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX interop_message_by_time ON interop_message (organisation, at_us, kind);
+CREATE INDEX interop_message_by_number ON interop_message (organisation, about, kind);
 
 -- +goose StatementBegin
 CREATE TRIGGER interop_token_stays BEFORE UPDATE ON interop_token
