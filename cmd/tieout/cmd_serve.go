@@ -99,7 +99,11 @@ func (s *site) corePart(a *app) ([]part, error) {
 	if err != nil {
 		return nil, err
 	}
-	handler, err := s.handler(core, merchants)
+	messages, tokens, err := s.newInterop(a.now, core)
+	if err != nil {
+		return nil, err
+	}
+	handler, err := s.handler(core, merchants, messages)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +112,7 @@ func (s *site) corePart(a *app) ([]part, error) {
 		return nil, fault.New("E-7898", fault.V{"address": s.cfg.API.Listen, "reason": err.Error()}, nil)
 	}
 	a.say(fmt.Sprintf("serving on %s; stop with Ctrl-C", l.Addr()), fmt.Sprintf("服务地址 %s；按 Ctrl-C 停止", l.Addr()))
-	return []part{
+	parts := []part{
 		{"http", func(ctx context.Context) error { return s.serve(ctx, l, handler) }},
 		{"desk", desk.Run},
 		{"orders", func(ctx context.Context) error {
@@ -127,8 +131,21 @@ func (s *site) corePart(a *app) ([]part, error) {
 				}
 			})
 		}},
-	}, nil
+	}
+	if tokens != nil {
+		parts = append(parts, part{"tokens", func(ctx context.Context) error {
+			return every(ctx, tokenPause, func() {
+				if err := tokens.Work(ctx); err != nil && ctx.Err() == nil {
+					s.log.Error("tokens not answered", "error", err)
+				}
+			})
+		}})
+	}
+	return parts, nil
 }
+
+// tokenPause is between two questions about tokens that have no answer.
+const tokenPause = 30 * time.Second
 
 // splits carries out splits, returns and the ends of holds until ctx ends.
 func (s *site) splits(ctx context.Context) error {

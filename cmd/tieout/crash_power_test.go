@@ -195,7 +195,7 @@ func (w *powerWorld) start() (err error) {
 		return err
 	}
 	s.resume = merchants.Resume
-	if s.handler, err = s.site.handler(core, merchants); err != nil {
+	if s.handler, err = s.site.handler(core, merchants, nil); err != nil {
 		return err
 	}
 	w.served.Store(s)

@@ -34,7 +34,7 @@ func (w *demoWorld) serveShops(l net.Listener) error {
 	if err != nil {
 		return err
 	}
-	handler, err := w.site.handler(w.core, merchants)
+	handler, err := w.site.handler(w.core, merchants, nil)
 	if err != nil {
 		return err
 	}

@@ -64,6 +64,7 @@ type CLI struct {
 	Split    splitCmd    `cmd:"" help:"Show profit splits: who gets what of an order, and where its money is."`
 	Risk     riskCmd     `cmd:"" help:"Work on payments that risk holds for people."`
 	Transfer transferCmd `cmd:"" help:"See to bank transfers of payers: money that is left, and transfers back."`
+	Interop  interopCmd  `cmd:"" help:"Tokens of wallets at a clearing organisation, and what was paid by them."`
 	Report   reportCmd   `cmd:"" help:"Write the reports of a bill date again."`
 	Explain  explainCmd  `cmd:"" help:"Show everything that is known about an order, payment or refund number."`
 	Diff     diffCmd     `cmd:"" help:"Show what differs between two runs."`

@@ -33,9 +33,12 @@ func (s *site) newCore(now func() time.Time) *paycore.Core {
 // newMerchantAPI makes the server of the merchants of the configuration.
 func (s *site) newMerchantAPI(now func() time.Time, core *paycore.Core, desk merchantapi.Desk) (*merchantapi.Server, error) {
 	k := &keys{account: "api"}
-	var answers signing.Signer
+	answers := map[string]signing.Signer{}
 	if file := s.cfg.API.AnswerKeyFile; file != "" {
-		answers = signing.RSAPrivate{Key: k.private("answer_key_file", file)}
+		answers[config.RSASHA256] = signing.RSAPrivate{Key: k.private("answer_key_file", file)}
+	}
+	if file := s.cfg.API.AnswerSM2KeyFile; file != "" {
+		answers[config.SM2SM3] = signing.SM2Private{Key: k.sm2Private("answer_sm2_key_file", file)}
 	}
 	agreed, err := contracts(s.cfg.Settlement)
 	if err != nil {
@@ -50,7 +53,7 @@ func (s *site) newMerchantAPI(now func() time.Time, core *paycore.Core, desk mer
 	return merchantapi.New(s.db, core, desk, statements{s}, merchants, now, s.log), k.err()
 }
 
-func (s *site) merchant(k *keys, conf config.Merchant, answers signing.Signer) merchantapi.Merchant {
+func (s *site) merchant(k *keys, conf config.Merchant, answers map[string]signing.Signer) merchantapi.Merchant {
 	m := merchantapi.Merchant{ID: conf.ID, Rate: float64(conf.Rate), Burst: conf.Burst, Keys: map[string]merchantapi.Key{}}
 	for _, p := range conf.Allow {
 		m.Allow = append(m.Allow, merchantapi.Permission(p))
@@ -65,7 +68,9 @@ func (s *site) merchant(k *keys, conf config.Merchant, answers signing.Signer) m
 			secret := k.hmac("keys."+c.ID+".secret_file", c.SecretFile)
 			m.Keys[c.ID] = merchantapi.Key{Verify: secret, Answer: secret}
 		case config.RSASHA256:
-			m.Keys[c.ID] = merchantapi.Key{Verify: signing.RSAPublic{Key: k.public(map[string]string{c.ID: c.PublicKeyFile})[c.ID]}, Answer: answers}
+			m.Keys[c.ID] = merchantapi.Key{Verify: signing.RSAPublic{Key: k.public(map[string]string{c.ID: c.PublicKeyFile})[c.ID]}, Answer: answers[c.Algorithm]}
+		case config.SM2SM3:
+			m.Keys[c.ID] = merchantapi.Key{Verify: signing.SM2Public{Key: k.sm2Public("keys."+c.ID+".public_key_file", c.PublicKeyFile)}, Answer: answers[c.Algorithm]}
 		}
 	}
 	return m
@@ -115,9 +120,10 @@ func publicOnly(_, address string, _ syscall.RawConn) error {
 	return nil
 }
 
-// handler is everything that is served: the merchant API, and the notifications
-// of each account's channel.
-func (s *site) handler(core *paycore.Core, merchants *merchantapi.Server) (http.Handler, error) {
+// handler is everything that is served: the merchant API, the notifications of
+// each account's channel, and the messages of a clearing organisation (nil: there
+// is none).
+func (s *site) handler(core *paycore.Core, merchants *merchantapi.Server, messages http.Handler) (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/", merchants.Handler())
 	var wrong []error
@@ -126,6 +132,9 @@ func (s *site) handler(core *paycore.Core, merchants *merchantapi.Server) (http.
 		if wrong = append(wrong, err); receiver != nil {
 			mux.Handle("/notify/"+conf.Name, core.NotifyHandler(receiver, s.log))
 		}
+	}
+	if messages != nil {
+		mux.Handle("/interop", messages)
 	}
 	return merchantapi.LimitSources(mux, float64(s.cfg.API.SourceRate), 2*s.cfg.API.SourceRate), errors.Join(wrong...)
 }

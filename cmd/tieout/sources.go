@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/x509"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/emmansun/gmsm/sm2"
 	"golang.org/x/crypto/ssh"
 
 	"tieout/fetchers"
@@ -196,14 +198,36 @@ func (k *keys) private(option, file string) *rsa.PrivateKey {
 func (k *keys) public(files map[string]string) signing.PublicKeys {
 	all := signing.PublicKeys{}
 	for id, file := range files {
-		pub, err := signing.ParsePublicKey(k.bytes("platform_keys."+id, file))
-		if err != nil {
-			k.bad("platform_keys."+id, "is not an RSA public key or certificate in PEM")
-			continue
+		if pub := k.rsaPublic("platform_keys."+id, file); pub != nil {
+			all[id] = pub
 		}
-		all[id] = pub
 	}
 	return all
+}
+
+func (k *keys) rsaPublic(option, file string) *rsa.PublicKey {
+	key, err := signing.ParsePublicKey(k.bytes(option, file))
+	if err != nil {
+		k.bad(option, "is not an RSA public key or certificate in PEM")
+		return nil
+	}
+	return key
+}
+
+func (k *keys) sm2Private(option, file string) *sm2.PrivateKey {
+	key, err := signing.ParseSM2PrivateKey(k.bytes(option, file))
+	if err != nil {
+		k.bad(option, "is not an SM2 private key in PEM")
+	}
+	return key
+}
+
+func (k *keys) sm2Public(option, file string) *ecdsa.PublicKey {
+	key, err := signing.ParseSM2PublicKey(k.bytes(option, file))
+	if err != nil {
+		k.bad(option, "is not an SM2 public key or certificate in PEM")
+	}
+	return key
 }
 
 // roots are the machine's authorities, or those of a file; nil means the

@@ -191,6 +191,7 @@ func (k *checker) config(c *Config, channels []string) {
 	}
 	k.settlement(&c.Settlement)
 	k.serving(c)
+	k.interop(c)
 	k.web(c)
 	c.Ledger.KeyFile = k.secret("ledger.key_file", c.Ledger.KeyFile, false)
 	for i := range c.Ledger.Sweep {

@@ -17,6 +17,8 @@ type API struct {
 	PublicURL string `yaml:"public_url"`
 	// AnswerKeyFile signs the answers to merchants that sign with RSA.
 	AnswerKeyFile string `yaml:"answer_key_file"`
+	// AnswerSM2KeyFile signs the answers to merchants that sign with SM2.
+	AnswerSM2KeyFile string `yaml:"answer_sm2_key_file"`
 	// SourceRate is how many requests a second one address may send, whoever
 	// signs them; default twice what all merchants together may, at least 100.
 	SourceRate int `yaml:"source_rate"`
@@ -71,15 +73,15 @@ type Merchant struct {
 // MerchantKey is one key under a name that requests give.
 type MerchantKey struct {
 	ID            string `yaml:"id"`
-	Algorithm     string `yaml:"algorithm"`       // hmac-sha256, rsa-sha256 (PKCS #1 v1.5)
+	Algorithm     string `yaml:"algorithm"`       // hmac-sha256, rsa-sha256 (PKCS #1 v1.5), sm2-sm3
 	SecretFile    string `yaml:"secret_file"`     // hmac-sha256: at least 32 bytes
-	PublicKeyFile string `yaml:"public_key_file"` // rsa-sha256: the merchant's
+	PublicKeyFile string `yaml:"public_key_file"` // rsa-sha256, sm2-sm3: the merchant's
 }
 
 // The words of Merchant.Allow and MerchantKey.Algorithm.
 var (
 	permissions = []string{"create_order", "pay", "query", "close", "refund", "resend", "statement", "split", "return_split", "transfer", "withdraw"}
-	algorithms  = []string{HMACSHA256, RSASHA256}
+	algorithms  = []string{HMACSHA256, RSASHA256, SM2SM3}
 	idShape     = regexp.MustCompile(`^[A-Za-z0-9_-]{1,40}$`)
 )
 
@@ -87,6 +89,7 @@ var (
 const (
 	HMACSHA256 = "hmac-sha256"
 	RSASHA256  = "rsa-sha256"
+	SM2SM3     = "sm2-sm3"
 )
 
 // serving checks what a server needs. Without merchants and an address there is
@@ -111,6 +114,7 @@ func (k *checker) serving(c *Config) {
 		}
 	}
 	a.AnswerKeyFile = k.secret("api.answer_key_file", a.AnswerKeyFile, false)
+	a.AnswerSM2KeyFile = k.secret("api.answer_sm2_key_file", a.AnswerSM2KeyFile, false)
 	seen, all := map[string]bool{}, 0
 	for i := range c.Merchants {
 		p := fmt.Sprintf("merchants.%d", i)
@@ -176,14 +180,17 @@ func (k *checker) merchantKey(p string, c *Config, m *MerchantKey) {
 	switch m.Algorithm {
 	case HMACSHA256:
 		m.SecretFile = k.secret(p+".secret_file", m.SecretFile, true)
-	case RSASHA256:
+	case RSASHA256, SM2SM3:
 		if m.PublicKeyFile == "" {
 			k.bad(p+".public_key_file", "is needed")
 		} else {
 			m.PublicKeyFile = k.regular(p+".public_key_file", m.PublicKeyFile, 0o777)
 		}
-		if c.API.AnswerKeyFile == "" {
+		if m.Algorithm == RSASHA256 && c.API.AnswerKeyFile == "" {
 			k.bad(p+".algorithm", "api.answer_key_file is needed: answers to this merchant are signed with it")
+		}
+		if m.Algorithm == SM2SM3 && c.API.AnswerSM2KeyFile == "" {
+			k.bad(p+".algorithm", "api.answer_sm2_key_file is needed: answers to this merchant are signed with it")
 		}
 	}
 }

@@ -33,6 +33,14 @@ var transferPhrases = []Text{
 	{"a token is named by the organisation", "令牌须由清算机构给出"},
 	{"the token stands for another wallet", "该令牌已对应另一钱包"},
 
+	{"is our own name", "与我方名称相同"},
+	{"{address} is this machine: allow_loopback is needed", "{address} 是本机地址：须设置 allow_loopback"},
+	{"api.listen is needed: the organisation calls us there", "须设置 api.listen：清算机构经此地址调用我方"},
+	{"api.answer_sm2_key_file is needed: answers to this merchant are signed with it", "须设置 api.answer_sm2_key_file：用于签名给该商户的应答"},
+	{"is not an SM2 private key in PEM", "不是 PEM 格式的 SM2 私钥"},
+	{"is not an SM2 public key or certificate in PEM", "不是 PEM 格式的 SM2 公钥或证书"},
+	{"the configuration has no interop", "配置中没有 interop"},
+
 	{"wrap the key", "封装密钥"},
 	{"{reason}: it is of another suite, sender or receiver than agreed", "{reason}：算法套件、发送方或接收方与约定不符"},
 	{"{reason}: its key is not for us", "{reason}：密钥并非封装给我方"},

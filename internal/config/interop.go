@@ -1,0 +1,81 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+
+	"tieout/internal/signing"
+)
+
+// Interop is the agreement with a clearing organisation: payers of ours pay at
+// merchants of others. Its messages come to <api.listen>/interop.
+type Interop struct {
+	Own          string `yaml:"own"`          // our name in messages; "" = there is no agreement
+	Organisation string `yaml:"organisation"` // theirs
+	// Suite is agreed; what a message says of itself decides nothing.
+	Suite       string `yaml:"suite"`         // RSA_AES256_GCM, SM2_SM4_GCM, SM2_SM4_CBC
+	Key         string `yaml:"key"`           // name of our signing key, as the organisation knows it
+	SignKeyFile string `yaml:"sign_key_file"` // ours, private
+	OpenKeyFile string `yaml:"open_key_file"` // ours, private: what they encrypt for us
+	// VerifyKeys are their public signing keys, by the names that messages give;
+	// several while one is replaced.
+	VerifyKeys  map[string]string `yaml:"verify_keys"`
+	WrapKeyFile string            `yaml:"wrap_key_file"` // theirs, public: what we encrypt for them
+	URL         string            `yaml:"url"`           // where we apply for tokens
+	CAFile      string            `yaml:"ca_file"`       // trust this authority instead of the machine's
+	// AllowLoopback lets url be an address of this machine, for a trial.
+	AllowLoopback bool `yaml:"allow_loopback"`
+}
+
+func (k *checker) interop(c *Config) {
+	i := &c.Interop
+	if i.Own == "" && i.Organisation == "" && i.Suite == "" && len(i.VerifyKeys) == 0 && i.URL == "" {
+		return
+	}
+	for path, id := range map[string]string{"own": i.Own, "organisation": i.Organisation, "key": i.Key} {
+		if !idShape.MatchString(id) {
+			k.bad("interop."+path, "%q holds more than letters, digits, _ and - (at most 40)", id)
+		}
+	}
+	if i.Own == i.Organisation {
+		k.bad("interop.organisation", "is our own name")
+	}
+	suites := make([]string, 0, len(signing.Suites()))
+	for _, s := range signing.Suites() {
+		suites = append(suites, string(s))
+	}
+	k.oneOf("interop.suite", i.Suite, suites)
+	i.SignKeyFile = k.secret("interop.sign_key_file", i.SignKeyFile, true)
+	i.OpenKeyFile = k.secret("interop.open_key_file", i.OpenKeyFile, true)
+	if len(i.VerifyKeys) == 0 {
+		k.bad("interop.verify_keys", "at least one key is needed")
+	}
+	for id, file := range i.VerifyKeys {
+		i.VerifyKeys[id] = k.regular("interop.verify_keys."+id, file, 0o777)
+	}
+	if i.WrapKeyFile == "" {
+		k.bad("interop.wrap_key_file", "is needed")
+	} else {
+		i.WrapKeyFile = k.regular("interop.wrap_key_file", i.WrapKeyFile, 0o777)
+	}
+	i.CAFile = k.optional("interop.ca_file", i.CAFile)
+	if why := httpsOnly(i.URL, i.AllowLoopback); why != "" {
+		k.bad("interop.url", "%s", why)
+	}
+	if c.API.Listen == "" {
+		k.bad("interop", "api.listen is needed: the organisation calls us there")
+	}
+}
+
+// httpsOnly says why an address is none for money; "" if it is one.
+func httpsOnly(address string, loopback bool) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
+		return "must begin with https://"
+	}
+	if ip := net.ParseIP(u.Hostname()); !loopback && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()) {
+		return fmt.Sprintf("%s is this machine: allow_loopback is needed", u.Hostname())
+	}
+	return ""
+}
