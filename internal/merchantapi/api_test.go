@@ -11,11 +11,13 @@ import (
 	"tieout/internal/signing"
 )
 
-// An order is opened, paid, refunded in parts and queried; both algorithms sign.
+// An order is opened, paid, refunded in parts and queried; each algorithm signs.
 func TestPayAndRefund(t *testing.T) {
 	w := newWorld(t)
 	for i, c := range []*payclient.Client{w.client("M01"), w.client("M01", func(o *payclient.Options) {
 		o.Key, o.Sign, o.Verify = "r1", signing.RSAPrivate{Key: w.rsa}, signing.RSAPublic{Key: &w.rsa.PublicKey}
+	}), w.client("M01", func(o *payclient.Options) {
+		o.Key, o.Sign, o.Verify = "s1", signing.SM2Private{Key: w.sm2}, signing.SM2Public{Key: &w.sm2.PublicKey}
 	})} {
 		ctx, no := t.Context(), fmt.Sprint("O", i)
 		o, err := c.CreateOrder(ctx, "create-"+no, newOrder(no))

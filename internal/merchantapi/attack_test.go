@@ -72,6 +72,7 @@ func TestAttack24_RequestIsForgedOrReplayed(t *testing.T) {
 		"unsigned":    {func(h http.Header) { h.Del(merchantapi.HeaderSignature) }, orderBody, "there is no signature"},
 		"not base64":  {func(h http.Header) { h.Set(merchantapi.HeaderSignature, "%%") }, orderBody, "the signature does not fit"},
 		"algorithm":   {func(h http.Header) { h.Set(merchantapi.HeaderKey, "r1") }, orderBody, "the signature does not fit"},
+		"algorithm 2": {func(h http.Header) { h.Set(merchantapi.HeaderKey, "s1") }, orderBody, "the signature does not fit"},
 		"time":        {func(h http.Header) { h.Set(merchantapi.HeaderTimestamp, "1") }, orderBody, "behind the local clock"},
 		"not a time":  {func(h http.Header) { h.Set(merchantapi.HeaderTimestamp, "now") }, orderBody, "the message is malformed"},
 		"second copy": {func(http.Header) {}, orderBody, "the nonce was used before"},
@@ -98,6 +99,34 @@ func TestAttack24_RequestIsForgedOrReplayed(t *testing.T) {
 	}
 	if n := w.orders(); n != 0 {
 		t.Errorf("%d orders were made", n)
+	}
+}
+
+// The algorithm is that of the named key: a signature by another one, good for
+// its own key, is worth nothing under this one.
+func TestAttack23_AlgorithmIsTheKeys(t *testing.T) {
+	w := newWorld(t)
+	signers := map[string]signing.Signer{"k1": secrets["M01"], "r1": signing.RSAPrivate{Key: w.rsa}, "s1": signing.SM2Private{Key: w.sm2}}
+	for named := range signers {
+		for by, signer := range signers {
+			req := signing.MerchantRequest{Merchant: "M01", Key: named, Method: http.MethodGet, Target: "/v1/orders/O1", Timestamp: strconv.FormatInt(w.clock.now().Unix(), 10), Nonce: signing.Nonce()}
+			signature, err := signer.Sign(req.Text())
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := http.Header{}
+			for name, value := range map[string]string{merchantapi.HeaderMerchant: req.Merchant, merchantapi.HeaderKey: named, merchantapi.HeaderTimestamp: req.Timestamp,
+				merchantapi.HeaderNonce: req.Nonce, merchantapi.HeaderSignature: signature} {
+				h.Set(name, value)
+			}
+			want := http.StatusUnauthorized
+			if named == by {
+				want = http.StatusNotFound // believed: there is no such order
+			}
+			if r := w.send(http.MethodGet, "/v1/orders/O1", h, ""); r.StatusCode != want {
+				t.Errorf("signed by %s under the name %s: %d, want %d", by, named, r.StatusCode, want)
+			}
+		}
 	}
 }
 

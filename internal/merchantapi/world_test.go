@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/emmansun/gmsm/sm2"
+
 	"tieout/internal/bizday"
 	"tieout/internal/merchantapi"
 	"tieout/internal/payclient"
@@ -39,6 +41,7 @@ type world struct {
 	clock  *clock
 	log    *logged
 	rsa    *rsa.PrivateKey
+	sm2    *sm2.PrivateKey
 }
 
 type clock struct {
@@ -78,6 +81,9 @@ func newWorld(t *testing.T) *world {
 	if w.rsa, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
 		t.Fatal(err)
 	}
+	if w.sm2, err = sm2.GenerateKey(rand.Reader); err != nil {
+		t.Fatal(err)
+	}
 	w.core = paycore.New(w.db, nil, w.clock.now)
 	w.desk = &fakeDesk{w: w, prepaid: map[string]int{}, refunds: map[string]int{}}
 	w.bills = &fakeBills{proven: "2026-11-19", body: "kind,order_no\r\n"}
@@ -87,6 +93,7 @@ func newWorld(t *testing.T) *world {
 		{ID: "M01", Allow: all, Rate: 1e6, Burst: 1e6, Accounts: wechat, Contract: &settlement.Contract{Merchant: "M01", Bank: "icbc", Payee: settlement.Payee{Name: "Shop", Account: "6222000011112222", Bank: "102"}, Split: settlement.DefaultSplitTerms()}, Keys: map[string]merchantapi.Key{
 			"k1": {Verify: secrets["M01"], Answer: secrets["M01"]},
 			"r1": {Verify: signing.RSAPublic{Key: &w.rsa.PublicKey}, Answer: signing.RSAPrivate{Key: w.rsa}},
+			"s1": {Verify: signing.SM2Public{Key: &w.sm2.PublicKey}, Answer: signing.SM2Private{Key: w.sm2}},
 		}},
 		{ID: "M02", Allow: all, Rate: 1e6, Burst: 1e6, Accounts: wechat, Keys: map[string]merchantapi.Key{"k1": {Verify: secrets["M02"], Answer: secrets["M02"]}}},
 		{ID: "M03", Rate: 1e6, Burst: 1e6, Keys: map[string]merchantapi.Key{"k1": {Verify: secrets["M01"], Answer: secrets["M01"]}}},
