@@ -239,6 +239,13 @@ func TestInterop_UnansweredTokens(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("the organisation heard %v, want %v", got, want)
 	}
+	w.org.broken, w.org.heard = 1, nil
+	if _, err := w.tokens.Apply(t.Context(), "A4", w.wallet()); !errors.As(err, &lost) {
+		t.Errorf("got %v", err)
+	}
+	if token, err := w.tokens.Apply(t.Context(), "A4", w.wallet()); err != nil || token.State != paycore.TokenActive || !slices.Equal(w.org.heard, []string{"token.apply", "token.query"}) {
+		t.Errorf("carried on: %+v, %v; the organisation heard %v", token, err, w.org.heard)
+	}
 	var unwanted *interop.Unwanted
 	if _, err := w.tokens.Apply(t.Context(), "A3", paycore.AccountKey{Name: "wallet:nobody", Currency: "CNY"}); !errors.As(err, &unwanted) {
 		t.Errorf("got %v", err)
