@@ -126,6 +126,7 @@ func TestServe_Interop(t *testing.T) {
 		t.Fatal(err)
 	}
 	interopCommand(t, dir, 0, "config", "check")
+	interopCommand(t, dir, 0, "interop", "list") // makes the database
 	fundWallet(t, dir, "alice", 10_000)
 	defer startServer(t, dir)()
 

@@ -80,13 +80,16 @@ func (t *Tokens) want(ctx context.Context, number string, c paycore.Command) (*p
 	}
 	var failed *bookError
 	if errors.As(err, &failed) {
-		return token, failed.error
+		return nil, failed.error
 	}
 	if err != nil {
 		err = &Unanswered{err}
 	}
-	now, rerr := t.books.Token(ctx, number)
-	return now, errors.Join(err, rerr)
+	token, rerr := t.books.Token(ctx, number)
+	if rerr != nil {
+		return nil, rerr
+	}
+	return token, err
 }
 
 // unansweredMost bounds one round of Work.
