@@ -13,6 +13,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/emmansun/gmsm/sm2"
@@ -67,36 +69,24 @@ func fundWallet(t *testing.T, dir, user string, minor int64) {
 	}
 }
 
-// A wallet gets a token, pays by it through the served address, is refunded and
-// loses the token; what the organisation does not answer ends with its number.
-func TestServe_Interop(t *testing.T) {
+// interopSite writes a site with an agreement, and plays the organisation, which
+// may be deaf; ask is how it asks us.
+func interopSite(t *testing.T) (dir string, deaf *atomic.Bool, ask *interop.Client) {
+	t.Helper()
 	sim, err := channelsim.Start(t.Context(), channelsim.Options{Now: serveClock, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { sim.Close() })
 	address := freePort(t)
-	dir, _ := newServeSite(t, sim, address)
+	dir, _ = newServeSite(t, sim, address)
 	secrets := filepath.Join(dir, "secrets")
 	ourSign, ourOpen := sm2Pair(t, secrets, "our-sign"), sm2Pair(t, secrets, "our-open")
 	theirSign, theirOpen := sm2Pair(t, secrets, "their-sign"), sm2Pair(t, secrets, "their-open")
 	link := &interop.Link{Own: "nucc", Other: "tieout-0001", Suite: signing.SuiteSM, Key: "o1", Sign: signing.SM2Private{Key: theirSign}, Unwrap: signing.SM2Private{Key: theirOpen},
 		Verify: map[string]signing.Verifier{"k1": signing.SM2Public{Key: &ourSign.PublicKey}}, Wrap: signing.SM2Public{Key: &ourOpen.PublicKey}, Now: serveClock}
-	state := map[string]interop.TokenAnswer{}
-	deaf := false
-	organisation := httptest.NewTLSServer(link.Handler(func(_ context.Context, h interop.Heard) ([]byte, error) {
-		var wish interop.TokenWish
-		if err := json.Unmarshal(h.Part, &wish); err != nil || deaf {
-			return nil, errors.Join(err, errors.New("not now"))
-		}
-		switch h.Kind {
-		case interop.KindTokenApply:
-			state[wish.Number] = interop.TokenAnswer{Result: "ACTIVE", Token: "tok-" + wish.Number}
-		case interop.KindTokenUnbind:
-			state[wish.Number] = interop.TokenAnswer{Result: "UNBOUND"}
-		}
-		return json.Marshal(state[wish.Number])
-	}, nil))
+	deaf = new(atomic.Bool)
+	organisation := httptest.NewTLSServer(link.Handler(tokenGiver(deaf), nil))
 	t.Cleanup(organisation.Close)
 	cert, key := selfSigned(t)
 	for name, body := range map[string][]byte{"server.pem": cert, "server-key.pem": key,
@@ -125,6 +115,36 @@ func TestServe_Interop(t *testing.T) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: certPool(string(cert)), MinVersion: tls.VersionTLS12}}
+	t.Cleanup(transport.CloseIdleConnections)
+	return dir, deaf, interop.NewClient(link, "https://"+address+"/interop", transport)
+}
+
+// tokenGiver gives and ends every token that it is asked for.
+func tokenGiver(deaf *atomic.Bool) func(context.Context, interop.Heard) ([]byte, error) {
+	var mu sync.Mutex
+	state := map[string]interop.TokenAnswer{}
+	return func(_ context.Context, h interop.Heard) ([]byte, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		var wish interop.TokenWish
+		if err := json.Unmarshal(h.Part, &wish); err != nil || deaf.Load() {
+			return nil, errors.Join(err, errors.New("not now"))
+		}
+		switch h.Kind {
+		case interop.KindTokenApply:
+			state[wish.Number] = interop.TokenAnswer{Result: "ACTIVE", Token: "tok-" + wish.Number}
+		case interop.KindTokenUnbind:
+			state[wish.Number] = interop.TokenAnswer{Result: "UNBOUND"}
+		}
+		return json.Marshal(state[wish.Number])
+	}
+}
+
+// A wallet gets a token, pays by it through the served address, is refunded and
+// loses the token; what the organisation does not answer ends with its number.
+func TestServe_Interop(t *testing.T) {
+	dir, deaf, ask := interopSite(t)
 	interopCommand(t, dir, 0, "config", "check")
 	interopCommand(t, dir, 0, "interop", "list") // makes the database
 	fundWallet(t, dir, "alice", 10_000)
@@ -134,7 +154,6 @@ func TestServe_Interop(t *testing.T) {
 		t.Errorf("got %s", said)
 	}
 	interopCommand(t, dir, 64, "interop", "apply", "nobody", "--by", "chen")
-	ask := interop.NewClient(link, "https://"+address+"/interop", &http.Transport{TLSClientConfig: &tls.Config{RootCAs: certPool(string(cert)), MinVersion: tls.VersionTLS12}})
 	asks := func(kind string, part any) (a interop.Answer) {
 		t.Helper()
 		if err := ask.Ask(t.Context(), kind, part, &a); err != nil {
@@ -154,13 +173,13 @@ func TestServe_Interop(t *testing.T) {
 	if said := interopCommand(t, dir, 0, "interop", "debits", "alice"); !strings.Contains(said, "88.00") || !strings.Contains(said, "8.00") || !strings.Contains(said, "Noodles") {
 		t.Errorf("got %s", said)
 	}
-	deaf = true
+	deaf.Store(true)
 	interopCommand(t, dir, 64, "interop", "unbind", "A1", "--by", "chen")
 	debit.Number = "T2"
 	if got := asks(interop.KindDebit, debit); got.Reason != "TOKEN" {
 		t.Errorf("a debit while the token is unbound: %+v", got)
 	}
-	deaf = false
+	deaf.Store(false)
 	interopCommand(t, dir, 0, "interop", "unbind", "A1", "--by", "chen")
 	if said := interopCommand(t, dir, 0, "interop", "list"); !strings.Contains(said, "UNBOUND") {
 		t.Errorf("got %s", said)
