@@ -1,6 +1,7 @@
 package paycore
 
 import (
+	"cmp"
 	"strings"
 
 	"tieout/internal/money"
@@ -47,6 +48,11 @@ type OpenEntity struct {
 // Reads implements Command.
 func (c OpenEntity) Reads() Reads { return Reads{Entity: c.ID, ParentEntity: c.Parent} }
 
+func (c OpenEntity) Complete(now int64, _ Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	return c, nil
+}
+
 // Decide implements Command.
 func (c OpenEntity) Decide(v View) (*Change, Result) {
 	if e := v.Entity; e != nil {
@@ -81,6 +87,11 @@ func (c OpenAccount) Reads() Reads {
 	return Reads{Entity: c.Entity, Accounts: []AccountKey{{Wallet(c.Entity), c.Currency}}}
 }
 
+func (c OpenAccount) Complete(now int64, _ Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	return c, nil
+}
+
 // Decide implements Command.
 func (c OpenAccount) Decide(v View) (*Change, Result) {
 	key := AccountKey{Wallet(c.Entity), c.Currency}
@@ -107,6 +118,11 @@ type ControlAccount struct {
 
 // Reads implements Command.
 func (c ControlAccount) Reads() Reads { return Reads{Accounts: []AccountKey{c.AccountKey}} }
+
+func (c ControlAccount) Complete(now int64, _ Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	return c, nil
+}
 
 // Decide implements Command.
 func (c ControlAccount) Decide(v View) (*Change, Result) {

@@ -1,6 +1,7 @@
 package paycore
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 
@@ -52,6 +53,16 @@ func (c CreateCombined) Reads() Reads {
 		}
 	}
 	return r
+}
+
+func (c CreateCombined) Complete(now int64, rates Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	rest, err := c.rest()
+	if err != nil || rest <= 0 { // Decide says what is wrong, or no channel has a part
+		return c, nil
+	}
+	c.fee, err = rates.fee(c.Channel, c.Account, rest, c.PayNo)
+	return c, err
 }
 
 // couponRef tells a coupon from those of others: they are numbered by whoever

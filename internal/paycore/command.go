@@ -1,6 +1,7 @@
 package paycore
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -14,6 +15,9 @@ type Command interface {
 	Reads() Reads
 	// Decide returns the change (nil: none) and what to tell the caller.
 	Decide(v View) (*Change, Result)
+	// Complete fills in what the caller may leave out: the time (now, in
+	// microseconds), and the fee by the rate card.
+	Complete(now int64, rates Rates) (Command, error)
 }
 
 // Reads names rows; empty numbers are not read.
@@ -175,6 +179,13 @@ func (c CreatePayment) Reads() Reads {
 	return Reads{Merchant: c.Merchant, OrderNo: c.OrderNo, PayNo: c.PayNo}
 }
 
+func (c CreatePayment) Complete(now int64, rates Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	var err error
+	c.fee, err = rates.fee(c.Channel, c.Account, c.AmountMinor, c.PayNo)
+	return c, err
+}
+
 // Decide implements Command.
 func (c CreatePayment) Decide(v View) (*Change, Result) {
 	if why := c.invalid(); why != "" {
@@ -246,6 +257,11 @@ type MarkPaid struct {
 // Reads implements Command.
 func (c MarkPaid) Reads() Reads { return Reads{PayNo: c.PayNo, ChannelRef: c.ChannelRef} }
 
+func (c MarkPaid) Complete(now int64, _ Rates) (Command, error) {
+	c.PaidAt, c.at = cmp.Or(c.PaidAt, now), now
+	return c, nil
+}
+
 // Decide implements Command.
 func (c MarkPaid) Decide(v View) (*Change, Result) {
 	p := v.Payment
@@ -312,6 +328,11 @@ type ClosePayment struct {
 // Reads implements Command.
 func (c ClosePayment) Reads() Reads { return Reads{PayNo: c.PayNo, Attempts: true} }
 
+func (c ClosePayment) Complete(now int64, _ Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	return c, nil
+}
+
 // Decide implements Command.
 func (c ClosePayment) Decide(v View) (*Change, Result) {
 	p := v.Payment
@@ -357,6 +378,11 @@ type FailPayment struct {
 
 // Reads implements Command.
 func (c FailPayment) Reads() Reads { return Reads{PayNo: c.PayNo} }
+
+func (c FailPayment) Complete(now int64, _ Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	return c, nil
+}
 
 // Decide implements Command.
 func (c FailPayment) Decide(v View) (*Change, Result) {

@@ -1,6 +1,10 @@
 package paycore
 
-import "tieout/internal/money"
+import (
+	"cmp"
+
+	"tieout/internal/money"
+)
 
 // Freeze sets money of a wallet aside.
 type Freeze struct {
@@ -13,6 +17,11 @@ type Freeze struct {
 // Reads implements Command.
 func (c Freeze) Reads() Reads {
 	return Reads{Document: c.Number, Accounts: []AccountKey{c.AccountKey}}
+}
+
+func (c Freeze) Complete(now int64, _ Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	return c, nil
 }
 
 // Decide implements Command. A frozen account may be set aside from: that only
@@ -46,6 +55,11 @@ type Unfreeze struct {
 
 // Reads implements Command.
 func (c Unfreeze) Reads() Reads { return Reads{Document: c.Number, AboutDocument: c.Freeze} }
+
+func (c Unfreeze) Complete(now int64, _ Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	return c, nil
+}
 
 // Decide implements Command.
 func (c Unfreeze) Decide(v View) (*Change, Result) {
@@ -87,6 +101,11 @@ func (c Transfer) Reads() Reads {
 	return Reads{Document: c.Number, Accounts: []AccountKey{{c.From, c.Currency}, {c.To, c.Currency}}}
 }
 
+func (c Transfer) Complete(now int64, _ Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	return c, nil
+}
+
 // Decide implements Command.
 func (c Transfer) Decide(v View) (*Change, Result) {
 	from, to := AccountKey{c.From, c.Currency}, AccountKey{c.To, c.Currency}
@@ -125,6 +144,11 @@ type Deposit struct {
 // which the reader looks up.
 func (c Deposit) Reads() Reads {
 	return Reads{Document: c.Number, PayNo: c.PayNo, Accounts: []AccountKey{{c.Account, ""}}}
+}
+
+func (c Deposit) Complete(now int64, _ Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	return c, nil
 }
 
 // Decide implements Command.

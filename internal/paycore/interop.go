@@ -1,5 +1,7 @@
 package paycore
 
+import "cmp"
+
 // InteropKey names a debit or a refund of one: the clearing organisation's
 // number stands for it for ever.
 type InteropKey struct{ Organisation, Number string }
@@ -66,6 +68,11 @@ type DebitByToken struct {
 
 // Reads implements Command.
 func (c DebitByToken) Reads() Reads { return Reads{Debit: c.InteropKey, Token: c.Token} }
+
+func (c DebitByToken) Complete(now int64, _ Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	return c, nil
+}
 
 // Decide implements Command.
 func (c DebitByToken) Decide(v View) (*Change, Result) {
@@ -134,6 +141,11 @@ type RefundDebit struct {
 // Reads implements Command.
 func (c RefundDebit) Reads() Reads {
 	return Reads{DebitRefund: c.InteropKey, Debit: InteropKey{c.Organisation, c.Debit}}
+}
+
+func (c RefundDebit) Complete(now int64, _ Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	return c, nil
 }
 
 // Decide implements Command.

@@ -1,5 +1,7 @@
 package paycore
 
+import "cmp"
+
 // Token stands for a wallet at a clearing organisation: the code that a payer
 // shows at a merchant of the other side leads to it.
 type Token struct {
@@ -53,6 +55,11 @@ func (c ApplyToken) Reads() Reads {
 	return Reads{TokenNumber: c.Number, Accounts: []AccountKey{c.AccountKey}}
 }
 
+func (c ApplyToken) Complete(now int64, _ Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	return c, nil
+}
+
 // Decide implements Command.
 func (c ApplyToken) Decide(v View) (*Change, Result) {
 	if t := v.Token; t != nil {
@@ -81,6 +88,11 @@ type UnbindToken struct {
 // Reads implements Command.
 func (c UnbindToken) Reads() Reads { return Reads{TokenNumber: c.Number} }
 
+func (c UnbindToken) Complete(now int64, _ Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	return c, nil
+}
+
 // Decide implements Command.
 func (c UnbindToken) Decide(v View) (*Change, Result) {
 	t := v.Token
@@ -105,6 +117,11 @@ type AnswerToken struct {
 
 // Reads implements Command.
 func (c AnswerToken) Reads() Reads { return Reads{TokenNumber: c.Number, TokenTaken: c.Token} }
+
+func (c AnswerToken) Complete(now int64, _ Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	return c, nil
+}
 
 // Decide implements Command.
 func (c AnswerToken) Decide(v View) (*Change, Result) {

@@ -1,6 +1,10 @@
 package paycore
 
-import "tieout/internal/money"
+import (
+	"cmp"
+
+	"tieout/internal/money"
+)
 
 // RefundLate takes in money that the channel has for a closed or failed
 // payment, and sets all of it aside for the payer in the same step: the merchant
@@ -19,6 +23,11 @@ type RefundLate struct {
 // Reads implements Command.
 func (c RefundLate) Reads() Reads {
 	return Reads{PayNo: c.PayNo, RefundNo: c.RefundNo, ChannelRef: c.ChannelRef}
+}
+
+func (c RefundLate) Complete(now int64, rates Rates) (Command, error) {
+	c.PaidAt, c.at, c.rates = cmp.Or(c.PaidAt, now), now, rates
+	return c, nil
 }
 
 // Decide implements Command.

@@ -113,6 +113,10 @@ type reject struct {
 // Reads implements Command.
 func (reject) Reads() Reads { return Reads{} }
 
+func (c reject) Complete(int64, Rates) (Command, error) {
+	return c, nil
+}
+
 // Decide implements Command.
 func (c reject) Decide(View) (*Change, Result) { return nil, Result{c.effect, None, c.reason} }
 

@@ -1,6 +1,10 @@
 package paycore
 
-import "tieout/internal/money"
+import (
+	"cmp"
+
+	"tieout/internal/money"
+)
 
 // CreateOrder opens an order without an attempt to pay it; one about nothing is
 // paid with that. The same command again is Already; the same number with other
@@ -16,6 +20,11 @@ type CreateOrder struct {
 
 // Reads implements Command.
 func (c CreateOrder) Reads() Reads { return Reads{Merchant: c.Merchant, OrderNo: c.OrderNo} }
+
+func (c CreateOrder) Complete(now int64, _ Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	return c, nil
+}
 
 // Decide implements Command.
 func (c CreateOrder) Decide(v View) (*Change, Result) {
@@ -71,6 +80,11 @@ type CloseOrder struct {
 // Reads implements Command.
 func (c CloseOrder) Reads() Reads {
 	return Reads{Merchant: c.Merchant, OrderNo: c.OrderNo, Attempts: true}
+}
+
+func (c CloseOrder) Complete(now int64, _ Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	return c, nil
 }
 
 // Decide implements Command.

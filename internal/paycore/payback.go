@@ -1,6 +1,10 @@
 package paycore
 
-import "tieout/internal/money"
+import (
+	"cmp"
+
+	"tieout/internal/money"
+)
 
 // PaybackKind says what is paid back by transfer.
 type PaybackKind string
@@ -68,6 +72,11 @@ type RefundByTransfer struct {
 // Reads implements Command.
 func (c RefundByTransfer) Reads() Reads { return Reads{RefundNo: c.RefundNo, Payback: c.RefundNo} }
 
+func (c RefundByTransfer) Complete(now int64, _ Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	return c, nil
+}
+
 // Decide implements Command.
 func (c RefundByTransfer) Decide(v View) (*Change, Result) {
 	r, b := v.Refund, v.Payback
@@ -109,6 +118,11 @@ type ProposePayback struct {
 
 // Reads implements Command.
 func (c ProposePayback) Reads() Reads { return Reads{Payback: c.Number, Remittance: c.Remittance} }
+
+func (c ProposePayback) Complete(now int64, _ Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	return c, nil
+}
 
 // Decide implements Command.
 func (c ProposePayback) Decide(v View) (*Change, Result) {
@@ -155,6 +169,11 @@ type JudgePayback struct {
 // Reads implements Command.
 func (c JudgePayback) Reads() Reads { return Reads{Payback: c.Number} }
 
+func (c JudgePayback) Complete(now int64, _ Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	return c, nil
+}
+
 // Decide implements Command.
 func (c JudgePayback) Decide(v View) (*Change, Result) {
 	b := v.Payback
@@ -193,6 +212,11 @@ type AnswerPayback struct {
 
 // Reads implements Command.
 func (c AnswerPayback) Reads() Reads { return Reads{Payback: c.Number} }
+
+func (c AnswerPayback) Complete(now int64, _ Rates) (Command, error) {
+	c.at = now
+	return c, nil
+}
 
 // Decide implements Command. The money of a refund is booked with the refund.
 func (c AnswerPayback) Decide(v View) (*Change, Result) {

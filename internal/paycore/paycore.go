@@ -57,7 +57,7 @@ func (c *Core) Complete(commands ...Command) ([]Command, error) {
 	complete := make([]Command, len(commands))
 	for i, command := range commands {
 		var err error
-		if complete[i], err = c.complete(command); err != nil {
+		if complete[i], err = command.Complete(c.now().UnixMicro(), c.rates); err != nil {
 			return nil, fmt.Errorf("command %d: %w", i, err)
 		}
 	}
@@ -66,150 +66,11 @@ func (c *Core) Complete(commands ...Command) ([]Command, error) {
 
 // Receive runs the command of a verified notification; see Book.Receive.
 func (c *Core) Receive(ctx context.Context, n Notification, command Command) (Result, error) {
-	complete, err := c.complete(command)
+	complete, err := command.Complete(c.now().UnixMicro(), c.rates)
 	if err != nil {
 		return Result{}, err
 	}
 	return c.book.Receive(ctx, n, complete)
-}
-
-// complete fills in what the caller may leave out: the time, and the fee by
-// the rate card.
-func (c *Core) complete(command Command) (Command, error) {
-	now := c.now().UnixMicro()
-	at := func(t *int64) {
-		if *t == 0 {
-			*t = now
-		}
-	}
-	switch v := command.(type) {
-	case CreateOrder:
-		at(&v.At)
-		return v, nil
-	case CloseOrder:
-		at(&v.At)
-		return v, nil
-	case CreatePayment:
-		at(&v.At)
-		fee, ok, err := c.rates.payment(v.Channel, v.Account, v.AmountMinor)
-		if err != nil {
-			return nil, fmt.Errorf("fee of %s: %w", v.PayNo, err)
-		}
-		v.fee = Fee{fee, ok}
-		return v, nil
-	case CreateCombined:
-		at(&v.At)
-		if rest, err := v.rest(); err == nil && rest > 0 { // else Decide says what is wrong
-			fee, ok, err := c.rates.payment(v.Channel, v.Account, rest)
-			if err != nil {
-				return nil, fmt.Errorf("fee of %s: %w", v.PayNo, err)
-			}
-			v.fee = Fee{fee, ok}
-		}
-		return v, nil
-	case CreateRefund:
-		at(&v.At)
-		v.rates = c.rates
-		return v, nil
-	case MarkPaid:
-		at(&v.PaidAt)
-		v.at = now
-		return v, nil
-	case MarkRefunded:
-		at(&v.DoneAt)
-		v.at = now
-		return v, nil
-	case RefundLate:
-		at(&v.PaidAt)
-		v.at, v.rates = now, c.rates
-		return v, nil
-	case ClosePayment:
-		at(&v.At)
-		return v, nil
-	case FailPayment:
-		at(&v.At)
-		return v, nil
-	case FailRefund:
-		at(&v.At)
-		return v, nil
-	case RenumberRefund:
-		at(&v.At)
-		return v, nil
-	case CancelRefund:
-		at(&v.At)
-		return v, nil
-	case OpenEntity:
-		at(&v.At)
-		return v, nil
-	case OpenAccount:
-		at(&v.At)
-		return v, nil
-	case ControlAccount:
-		at(&v.At)
-		return v, nil
-	case Freeze:
-		at(&v.At)
-		return v, nil
-	case Unfreeze:
-		at(&v.At)
-		return v, nil
-	case Transfer:
-		at(&v.At)
-		return v, nil
-	case Sweep:
-		at(&v.At)
-		return v, nil
-	case Deposit:
-		at(&v.At)
-		return v, nil
-	case Withdraw:
-		at(&v.At)
-		return v, nil
-	case AnswerWithdrawal:
-		at(&v.At)
-		return v, nil
-	case ReceiveRemittance:
-		v.at = now
-		fee, ok, err := c.rates.payment(v.Channel, v.Account, v.AmountMinor)
-		if err != nil {
-			return nil, fmt.Errorf("fee of %s: %w", v.BankRef, err)
-		}
-		v.fee = Fee{fee, ok}
-		return v, nil
-	case ApplyRemittance:
-		v.at = now
-		return v, nil
-	case RefundByTransfer:
-		at(&v.At)
-		return v, nil
-	case ProposePayback:
-		at(&v.At)
-		return v, nil
-	case JudgePayback:
-		at(&v.At)
-		return v, nil
-	case AnswerPayback:
-		v.at = now
-		return v, nil
-	case DebitByToken:
-		at(&v.At)
-		return v, nil
-	case RefundDebit:
-		at(&v.At)
-		return v, nil
-	case ApplyToken:
-		at(&v.At)
-		return v, nil
-	case UnbindToken:
-		at(&v.At)
-		return v, nil
-	case AnswerToken:
-		at(&v.At)
-		return v, nil
-	case reject:
-		return v, nil
-	}
-	return nil, fmt.Errorf("paycore: no such command: %T", command)
 }
 
 // Rate is what an account's channel charges, in millionths of the amount.
@@ -223,6 +84,15 @@ type Rate struct {
 type Rates map[string]map[string]Rate
 
 var errRate = errors.New("rate is not between 0 and 1,000,000 ppm")
+
+// fee computes what a payment of the amount accrues; what names it in an error.
+func (r Rates) fee(channel, account string, amount int64, what string) (Fee, error) {
+	minor, known, err := r.payment(channel, account, amount)
+	if err != nil {
+		return Fee{}, fmt.Errorf("fee of %s: %w", what, err)
+	}
+	return Fee{minor, known}, nil
+}
 
 // payment computes the fee of an amount, half a minor unit rounded up.
 func (r Rates) payment(channel, account string, amount int64) (fee int64, known bool, err error) {

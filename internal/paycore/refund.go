@@ -1,6 +1,7 @@
 package paycore
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -21,6 +22,11 @@ type CreateRefund struct {
 // Reads implements Command.
 func (c CreateRefund) Reads() Reads {
 	return Reads{RefundNo: c.RefundNo, PayNo: c.PayNo, Split: true}
+}
+
+func (c CreateRefund) Complete(now int64, rates Rates) (Command, error) {
+	c.At, c.rates = cmp.Or(c.At, now), rates
+	return c, nil
 }
 
 // Decide implements Command.
@@ -114,6 +120,11 @@ func (c MarkRefunded) Reads() Reads {
 	return Reads{RefundNo: c.RefundNo, ChannelRefundRef: c.ChannelRefundRef}
 }
 
+func (c MarkRefunded) Complete(now int64, _ Rates) (Command, error) {
+	c.DoneAt, c.at = cmp.Or(c.DoneAt, now), now
+	return c, nil
+}
+
 // Decide implements Command.
 func (c MarkRefunded) Decide(v View) (*Change, Result) {
 	r := v.Refund
@@ -168,6 +179,11 @@ type FailRefund struct {
 // Reads implements Command.
 func (c FailRefund) Reads() Reads { return Reads{RefundNo: c.RefundNo} }
 
+func (c FailRefund) Complete(now int64, _ Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	return c, nil
+}
+
 // Decide implements Command.
 func (c FailRefund) Decide(v View) (*Change, Result) {
 	r := v.Refund
@@ -209,6 +225,11 @@ type RenumberRefund struct {
 // Reads implements Command.
 func (c RenumberRefund) Reads() Reads { return Reads{RefundNo: c.RefundNo} }
 
+func (c RenumberRefund) Complete(now int64, _ Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	return c, nil
+}
+
 // Decide implements Command.
 func (c RenumberRefund) Decide(v View) (*Change, Result) {
 	r := v.Refund
@@ -240,6 +261,11 @@ type CancelRefund struct {
 
 // Reads implements Command.
 func (c CancelRefund) Reads() Reads { return Reads{RefundNo: c.RefundNo} }
+
+func (c CancelRefund) Complete(now int64, _ Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	return c, nil
+}
 
 // Decide implements Command.
 func (c CancelRefund) Decide(v View) (*Change, Result) {

@@ -78,6 +78,13 @@ func (c ReceiveRemittance) Reads() Reads {
 	return Reads{Remittance: c.RemittanceKey, VirtualNumber: c.Number}
 }
 
+func (c ReceiveRemittance) Complete(now int64, rates Rates) (Command, error) {
+	c.at = now
+	var err error
+	c.fee, err = rates.fee(c.Channel, c.Account, c.AmountMinor, c.BankRef)
+	return c, err
+}
+
 // Decide implements Command.
 func (c ReceiveRemittance) Decide(v View) (*Change, Result) {
 	if r := v.Remittance; r != nil {
@@ -114,6 +121,11 @@ type ApplyRemittance struct {
 
 // Reads implements Command.
 func (c ApplyRemittance) Reads() Reads { return Reads{Remittance: c.RemittanceKey, Expected: true} }
+
+func (c ApplyRemittance) Complete(now int64, _ Rates) (Command, error) {
+	c.at = now
+	return c, nil
+}
 
 // Decide implements Command.
 func (c ApplyRemittance) Decide(v View) (*Change, Result) {

@@ -34,6 +34,11 @@ func (c Sweep) Reads() Reads {
 	return Reads{Document: c.Number, Entity: c.Entity, Accounts: []AccountKey{from, to}}
 }
 
+func (c Sweep) Complete(now int64, _ Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	return c, nil
+}
+
 // Decide implements Command.
 func (c Sweep) Decide(v View) (*Change, Result) {
 	from, to := c.keys()

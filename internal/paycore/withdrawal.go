@@ -1,6 +1,10 @@
 package paycore
 
-import "tieout/internal/money"
+import (
+	"cmp"
+
+	"tieout/internal/money"
+)
 
 // Withdraw asks for money of a wallet to go to a bank account. The money is set
 // aside before any bank hears of it; Answer says what became of it.
@@ -16,6 +20,11 @@ type Withdraw struct {
 // Reads implements Command.
 func (c Withdraw) Reads() Reads {
 	return Reads{Document: c.Number, Accounts: []AccountKey{c.AccountKey}}
+}
+
+func (c Withdraw) Complete(now int64, _ Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	return c, nil
 }
 
 // Decide implements Command.
@@ -55,6 +64,11 @@ type AnswerWithdrawal struct {
 
 // Reads implements Command.
 func (c AnswerWithdrawal) Reads() Reads { return Reads{Document: c.Number} }
+
+func (c AnswerWithdrawal) Complete(now int64, _ Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	return c, nil
+}
 
 // Decide implements Command.
 func (c AnswerWithdrawal) Decide(v View) (*Change, Result) {

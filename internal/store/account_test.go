@@ -175,7 +175,8 @@ func TestUnknownSubjectIsNotPostedTo(t *testing.T) {
 // posts is a command that books entries, whatever they are.
 type posts []paycore.Entry
 
-func (posts) Reads() paycore.Reads { return paycore.Reads{} }
+func (posts) Reads() paycore.Reads                                     { return paycore.Reads{} }
+func (p posts) Complete(int64, paycore.Rates) (paycore.Command, error) { return p, nil }
 func (p posts) Decide(paycore.View) (*paycore.Change, paycore.Result) {
 	return &paycore.Change{Entries: p, Documents: nil, Subject: "x", Payment: nil}, paycore.Result{Effect: paycore.Done}
 }

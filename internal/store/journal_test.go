@@ -90,7 +90,8 @@ func TestFaultP6_UnbalancedEntryIsRefusedByTheDatabase(t *testing.T) {
 // unbalanced is a command with a defect.
 type unbalanced struct{}
 
-func (unbalanced) Reads() paycore.Reads { return paycore.Reads{} }
+func (unbalanced) Reads() paycore.Reads                                     { return paycore.Reads{} }
+func (u unbalanced) Complete(int64, paycore.Rates) (paycore.Command, error) { return u, nil }
 func (unbalanced) Decide(paycore.View) (*paycore.Change, paycore.Result) {
 	return &paycore.Change{Entries: []paycore.Entry{{Account: "a", Currency: "CNY", Minor: 1}, {Account: "b", Currency: "CNY", Minor: 1}}}, paycore.Result{}
 }
