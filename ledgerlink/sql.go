@@ -375,26 +375,25 @@ func addTotal(list []schemas.SideTotal, t schemas.SideTotal) []schemas.SideTotal
 
 // sum reads a sum that a database computed, exactly or not at all.
 func (s *SQL) sum(v any, c money.Currency) (int64, error) {
-	decimals := 0
-	if s.config.Mapping.Major {
-		decimals, _ = c.Exponent()
+	parse := func(text []byte) (int64, error) {
+		if s.config.Mapping.Major {
+			return money.ParseIn(text, c)
+		}
+		return money.Parse(text, 0)
 	}
 	switch v := v.(type) {
 	case nil:
 		return 0, nil
 	case int64:
-		if decimals == 0 {
-			return v, nil
-		}
-		return money.Parse(fmt.Appendf(nil, "%d", v), decimals)
+		return parse(fmt.Appendf(nil, "%d", v))
 	case float64:
 		if v == 0 { // the sum of texts that are all empty
 			return 0, nil
 		}
 	case string:
-		return money.Parse([]byte(v), decimals)
+		return parse([]byte(v))
 	case []byte:
-		return money.Parse(v, decimals)
+		return parse(v)
 	}
 	return 0, errors.New("the column holds floating-point numbers, or texts that are none")
 }

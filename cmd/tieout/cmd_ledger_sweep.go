@@ -25,10 +25,7 @@ func (c *ledgerSweepCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	date, to, err := a.span(c.Date, zone)
-	if err == nil && to != date {
-		err = fault.New("E-6401", fault.V{"command": "ledger", "reason": "one day at a time"}, nil)
-	}
+	date, err := a.day(c.Date, zone, "day")
 	if err != nil {
 		return err
 	}

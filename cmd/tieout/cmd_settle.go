@@ -93,12 +93,7 @@ func (c *settleCollectCmd) allowed(a *app, s *site, date bizday.Date, unproven [
 
 // billDate is the date of a flag, or yesterday.
 func (a *app) billDate(s *site, flag string) (bizday.Date, error) {
-	zone := s.accounts[0].Definition.Day().Zone
-	from, to, err := a.span(flag, zone)
-	if err == nil && from != to {
-		err = fault.New("E-6401", fault.V{"command": "settle", "reason": "one bill date at a time"}, nil)
-	}
-	return from, err
+	return a.day(flag, s.accounts[0].Definition.Day().Zone, "bill date")
 }
 
 func (a *app) secondPerson(subject string) {

@@ -134,8 +134,7 @@ func (c *transferReturnCmd) Run(a *app) error {
 		}
 		minor := r.LeftMinor
 		if c.Amount != "" {
-			exp, _ := money.Currency(r.Currency).Exponent()
-			if minor, err = money.Parse([]byte(c.Amount), exp); err != nil {
+			if minor, err = money.ParseIn([]byte(c.Amount), money.Currency(r.Currency)); err != nil {
 				return fault.New("E-6401", fault.V{"command": "transfer return", "reason": err.Error()}, err)
 			}
 		}

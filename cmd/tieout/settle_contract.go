@@ -61,10 +61,9 @@ func splitTerms(c config.Split) (settlement.SplitTerms, error) {
 func feeOf(f config.Fee, zone *time.Location) (fee settlement.Fee, err error) {
 	fee = settlement.Fee{Channel: f.Channel, Product: f.Product, Currency: f.Currency}
 	fee.Returns = f.Refund == "returned"
-	exp, _ := money.Currency(f.Currency).Exponent()
 	amount := func(text string) (v int64) {
 		if text != "" && err == nil {
-			v, err = money.Parse([]byte(text), exp)
+			v, err = money.ParseIn([]byte(text), money.Currency(f.Currency))
 		}
 		return v
 	}

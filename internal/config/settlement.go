@@ -228,9 +228,8 @@ func (k *checker) sweep(p string, s *Sweep) {
 
 // KeepMinor is what the merchant keeps, in minor units.
 func (s Sweep) KeepMinor() (int64, error) {
-	exp, _ := money.Currency(s.Currency).Exponent()
 	if s.Keep == "" {
 		return 0, nil
 	}
-	return money.Parse([]byte(s.Keep), exp)
+	return money.ParseIn([]byte(s.Keep), money.Currency(s.Currency))
 }

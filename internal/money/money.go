@@ -170,6 +170,16 @@ func Parse(b []byte, exp int) (int64, error) {
 	return 0, &ParseError{Value: string(b), Reason: why}
 }
 
+// ParseIn is Parse with the decimals of c; a currency that is not known is an
+// error.
+func ParseIn(b []byte, c Currency) (int64, error) {
+	exp, known := c.Exponent()
+	if !known {
+		return 0, fmt.Errorf("currency %.20q is not one that the program knows", string(c))
+	}
+	return Parse(b, exp)
+}
+
 const overflow = "does not fit in 64 bits"
 
 // ParseDigits is Parse without an allocation: why is "" on success, else a

@@ -206,3 +206,12 @@ func TestSum_AddAllIsEachAdded(t *testing.T) {
 		}
 	}
 }
+
+func TestParseIn(t *testing.T) {
+	if v, err := ParseIn([]byte("1.5"), "KWD"); v != 1500 || err != nil {
+		t.Errorf("1.5 KWD is %d, %v", v, err)
+	}
+	if v, err := ParseIn([]byte("1.5"), "XXQ"); v != 0 || err == nil {
+		t.Errorf("an unknown currency gave %d", v)
+	}
+}
