@@ -80,11 +80,7 @@ func mistakesOf(file string, err error) config.Problems {
 // loadConfig reads and checks the configuration and the definitions that it
 // names; nothing else is opened.
 func (a *app) loadConfig() (*config.Config, map[string]*channels.Definition, error) {
-	_, builtIn, err := definitions(nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	cfg, err := config.Load(a.cli.Config, builtIn)
+	cfg, err := config.Load(a.cli.Config, channels.Names())
 	if err != nil {
 		return nil, nil, err
 	}

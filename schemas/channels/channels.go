@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 )
 
 //go:embed */channel.yaml
@@ -18,6 +19,10 @@ var list = [...]string{
 	"unionpay",
 	"wechat",
 }
+
+// Names returns the names of the channels that come with the program, in the
+// order of the list.
+func Names() []string { return slices.Clone(list[:]) }
 
 // All returns the definitions of the channels that come with the program, in
 // the order of the list. Each call makes new ones.
