@@ -25,7 +25,7 @@ const (
 	Limit       Kind = "LIMIT"       // no more than allowed
 )
 
-// Check is one rule. Hits selects what breaks it, each row once: ref TEXT, and
+// Check is one rule. Hits selects what breaks it, ref TEXT, and
 // detail TEXT as name=value.
 type Check struct {
 	ID       string
@@ -94,7 +94,7 @@ func (c *Check) Query(s Scope) (string, []any) {
 
 // Checks returns all checks, in the order in which they are listed.
 func Checks() []Check {
-	return slices.Concat(paymentChecks, refundChecks, ledgerChecks, timeChecks, settlementChecks, splitChecks, riskChecks, transferChecks, interopChecks)
+	return slices.Concat(paymentChecks, refundChecks, ledgerChecks, accountChecks, timeChecks, settlementChecks, splitChecks, riskChecks, transferChecks, interopChecks)
 }
 
 // Find returns the check of an id.

@@ -19,13 +19,6 @@ var ledgerChecks = []Check{
 	{ID: "journal.legs", Kind: Correctness, Priority: 1, Do: stopPayouts,
 		Name: fault.Text{EN: "a transaction has other legs than it was sealed with", ZH: "凭证分录数与封存时不同"},
 		Hits: `SELECT j.id, 'legs=' || j.legs FROM journal j WHERE j.legs <> (SELECT COUNT(*) FROM posting p WHERE p.txn = j.id)`},
-	{ID: "account.frozen", Kind: Consistency, Priority: 1, Do: stopPayouts,
-		Name: fault.Text{EN: "an account holds frozen what no freeze, withdrawal or payment set aside", ZH: "账户冻结额与冻结、提现及支付单据不符"},
-		Hits: `SELECT x.account, 'currency=' || x.currency || ' minor=' || x.minor FROM (SELECT account, currency, SUM(minor) AS minor FROM (
-			SELECT account, currency, SUM(amount_minor - back_minor) AS minor FROM account_document WHERE state = 'PROCESSING' GROUP BY account, currency
-			UNION ALL SELECT wallet, currency, SUM(amount_minor) FROM payment WHERE wallet <> '' AND state = 'PAYING' GROUP BY wallet, currency
-			UNION ALL SELECT account, currency, -frozen_minor FROM account_balance WHERE frozen_minor <> 0
-			) y GROUP BY account, currency) x WHERE x.minor <> 0`},
 	{ID: "fix.case", Kind: Consistency, Priority: 1, Do: lookAtCase,
 		Name: fault.Text{EN: "the books were changed by a fix that no case asked for", ZH: "存在无差错单依据的调账"},
 		Hits: `SELECT f.key, 'kind=' || f.kind || ' amount=' || f.amount_minor || ' maker=' || f.maker FROM fix f WHERE f.kind <> 'REVERSE'

@@ -84,6 +84,19 @@ var paymentChecks = []Check{
 			FROM payment p JOIN payment l ON l.pay_no = p.part_of JOIN customer_order o ON o.merchant = l.merchant AND o.order_no = l.order_no
 			WHERE p.part_of <> '' AND ((p.state = 'SUCCESS') <> (o.paid_by = l.pay_no) OR p.state = 'PAYING' AND l.state <> 'PAYING')`,
 		Moved: `(` + paymentMoved + ` OR p.part_of IN ({moved}))`},
+	{ID: "payment.sums", Kind: Correctness, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "the parts of a combined payment are not the whole, or one is missing", ZH: "组合支付分项之和不等于订单金额，或缺少分项"},
+		Hits: `SELECT p.pay_no, 'order=' || o.amount_minor || ' channel=' || p.amount_minor || ' parts=' || x.n || ' of ' || p.parts || ' own=' || x.minor
+			FROM payment p JOIN customer_order o ON o.merchant = p.merchant AND o.order_no = p.order_no
+			JOIN (SELECT l.pay_no, COUNT(q.pay_no) AS n, COALESCE(SUM(q.amount_minor), 0) AS minor FROM payment l LEFT JOIN payment q ON q.part_of = l.pay_no AND q.part_of <> ''
+				WHERE l.parts > 0 OR l.pay_no IN (SELECT part_of FROM payment WHERE part_of <> '') GROUP BY l.pay_no) x ON x.pay_no = p.pay_no
+			WHERE (p.parts <> x.n OR p.amount_minor + x.minor <> o.amount_minor)`,
+		Moved: `(` + paymentMoved + ` OR p.pay_no IN (SELECT part_of FROM payment WHERE pay_no IN ({moved})))`},
+	{ID: "payment.reference", Kind: Correctness, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "one number of the channel, or one coupon, stands behind two payments", ZH: "同一渠道流水号或同一张优惠券对应两笔支付"},
+		Hits: `SELECT p.pay_no, 'reference=' || p.channel_ref || ' first=' || x.pay_no FROM payment p JOIN payment x ON x.account = p.account AND x.channel_ref = p.channel_ref
+			WHERE p.channel_ref <> '' AND x.channel_ref <> '' AND x.pay_no < p.pay_no`,
+		Moved: paymentMoved},
 	{ID: "payment.fee", Kind: Limit, Priority: 2, Do: fault.Text{EN: "Ledger: compare the rate card with the contract.", ZH: "账务：核对费率表与渠道合同。"},
 		Name:  fault.Text{EN: "an accrued fee is negative, or more than the payment", ZH: "预提手续费为负或超过支付金额"},
 		Hits:  `SELECT p.pay_no, 'fee=' || p.fee_minor || ' amount=' || p.amount_minor FROM payment p WHERE (p.fee_minor < 0 OR p.fee_minor > p.amount_minor)`,
@@ -125,6 +138,12 @@ var refundChecks = []Check{
 				WHERE ` + refundJournals + ` AND x.amount_minor = -r.amount_minor
 				AND x.account = CASE WHEN p.wallet <> '' THEN p.wallet ELSE 'clearing:' || r.channel || ':' || r.account END)`,
 		Moved: `r.refund_no IN ({moved})`},
+	{ID: "refund.parts", Kind: Correctness, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "the parts of a refund do not add up to what was asked for, or belong to none", ZH: "组合退款分项之和不等于申请金额，或分项无主退款单"},
+		Hits: `SELECT r.refund_no, 'asked=' || r.asked_minor || ' amount=' || r.amount_minor || ' part_of=' || r.part_of FROM refund r
+			WHERE (r.asked_minor > 0 AND r.asked_minor <> r.amount_minor + COALESCE((SELECT SUM(x.amount_minor) FROM refund x WHERE x.part_of = r.refund_no AND x.part_of <> ''), 0)
+				OR r.part_of <> '' AND NOT EXISTS (SELECT 1 FROM refund l WHERE l.refund_no = r.part_of AND l.asked_minor > 0))`,
+		Moved: `(r.refund_no IN ({moved}) OR r.refund_no IN (SELECT part_of FROM refund WHERE refund_no IN ({moved})))`},
 	{ID: "refund.state", Kind: Consistency, Priority: 1, Do: stopPayouts,
 		Name: fault.Text{EN: "a refund's state is not the last one in the log", ZH: "退款状态与事件日志最后一条不一致"},
 		Hits: `SELECT r.refund_no, 'state=' || r.state FROM refund r WHERE r.state <> COALESCE((SELECT e.to_state FROM order_event e

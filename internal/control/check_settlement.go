@@ -4,6 +4,20 @@ import "tieout/internal/fault"
 
 var holdBatch = fault.Text{EN: "Settlement: do not approve or pay the batch before it is explained.", ZH: "结算：查明前不得审批或出款该批次。"}
 
+const openCase = `c.state IN ('OPEN','PROPOSED')`
+
+// DisputedOrders are the orders with an open case: one that names a payment or a
+// refund of theirs by our number or by the channel's, or whose findings do. What
+// was done at the channel's console has no number of ours but there.
+const DisputedOrders = `SELECT p.merchant, p.order_no FROM recon_case c JOIN payment p ON p.pay_no = c.key WHERE ` + openCase + `
+	UNION SELECT p.merchant, p.order_no FROM recon_case c JOIN payment p ON p.account = c.account AND p.channel_ref = c.key AND p.channel_ref <> '' WHERE ` + openCase + `
+	UNION SELECT p.merchant, p.order_no FROM recon_case c JOIN refund r ON r.refund_no = c.key JOIN payment p ON p.pay_no = r.pay_no WHERE ` + openCase + `
+	UNION SELECT p.merchant, p.order_no FROM recon_case c JOIN refund r ON r.account = c.account AND r.channel_refund_ref = c.key AND r.channel_refund_ref <> ''
+		JOIN payment p ON p.pay_no = r.pay_no WHERE ` + openCase + `
+	UNION SELECT p.merchant, p.order_no FROM recon_case c JOIN case_finding f ON f.case_id = c.id JOIN payment p ON p.pay_no = f.pay_no WHERE ` + openCase + `
+	UNION SELECT p.merchant, p.order_no FROM recon_case c JOIN case_finding f ON f.case_id = c.id JOIN payment p ON p.account = c.account
+		AND p.channel_ref = f.channel_ref AND p.channel_ref <> '' WHERE ` + openCase
+
 var settlementChecks = []Check{
 	{ID: "settle.payment", Kind: Consistency, Priority: 1, Do: holdBatch,
 		Name: fault.Text{EN: "a payment counts as settled and its batch has no entry of it", ZH: "支付已标记结算，但批次无清分明细"},
@@ -32,8 +46,7 @@ var settlementChecks = []Check{
 	{ID: "batch.disputed", Kind: Consistency, Priority: 1, Do: holdBatch,
 		Name: fault.Text{EN: "a batch on its way to the bank has an order with an open case", ZH: "待出款批次包含未结差错的订单"},
 		Hits: `SELECT DISTINCT e.pay_no, 'batch=' || b.id || ' state=' || b.state FROM settlement_batch b JOIN clearing_entry e ON e.batch = b.id
-			JOIN recon_case c ON c.account = e.account AND c.key = e.ref AND c.kind = e.kind
-			WHERE b.state IN ('CHECKED','APPROVED') AND c.state IN ('OPEN','PROPOSED')`},
+			JOIN (` + DisputedOrders + `) d ON d.merchant = e.merchant AND d.order_no = e.order_no WHERE b.state IN ('CHECKED','APPROVED')`},
 	{ID: "batch.late", Kind: Timeliness, Priority: 3, Do: fault.Text{EN: "Settlement: check, approve and pay it, or see why it waits.", ZH: "结算：完成核对、审批与出款，或查明等待原因。"}, Often: true,
 		Name: fault.Text{EN: "a batch was due before today and is not paid", ZH: "结算批次逾期未出款"},
 		Hits: `SELECT b.id, 'state=' || b.state || ' due_on=' || b.due_on FROM settlement_batch b WHERE b.state <> 'PAID' AND b.pay_minor > 0 AND b.due_on < {today}`},
@@ -45,6 +58,12 @@ var settlementChecks = []Check{
 		Name: fault.Text{EN: "a payout was sent, or paid, and the journal does not say so", ZH: "出款已发出或已到账但无凭证"},
 		Hits: `SELECT o.number, 'state=' || o.state || ' amount=' || o.amount_minor FROM payout o WHERE NOT EXISTS (SELECT 1 FROM journal j WHERE j.id = 'payout:' || o.number || ':sent')
 			OR o.state = 'PAID' AND NOT EXISTS (SELECT 1 FROM journal j WHERE j.id = 'payout:' || o.number || ':paid')`},
+	{ID: "payout.file", Kind: Consistency, Priority: 1, Do: holdBatch,
+		Name: fault.Text{EN: "a payout file holds other payouts or withdrawals than those it was made of", ZH: "出款文件与其出款及提现明细不符"},
+		Hits: `SELECT f.id, 'payouts=' || f.payouts || ' total=' || f.total_minor || ' now=' || COALESCE(x.n, 0) || ' sum=' || COALESCE(x.minor, 0) FROM payout_file f
+			LEFT JOIN (SELECT file, COUNT(*) AS n, SUM(amount_minor) AS minor FROM (SELECT file, amount_minor FROM payout
+				UNION ALL SELECT w.file, d.amount_minor FROM withdrawal_sent w JOIN account_document d ON d.number = w.number) y GROUP BY file) x ON x.file = f.id
+			WHERE f.payouts <> COALESCE(x.n, 0) OR f.total_minor <> COALESCE(x.minor, 0)`},
 	{ID: "journal.payout", Kind: Consistency, Priority: 1, Do: stopPayouts,
 		Name: fault.Text{EN: "the journal books a payout that there is not", ZH: "凭证记了不存在的出款"},
 		Hits: `SELECT j.id, 'subject=' || j.subject FROM journal j WHERE j.id > 'payout:' AND j.id < 'payout;'

@@ -17,7 +17,7 @@ func steps(statements ...string) []string { return statements }
 // Kinds returns all kinds.
 func Kinds() []Kind {
 	var all []Kind
-	for _, area := range [][]Kind{paymentKinds, refundKinds, ledgerKinds, settlementKinds, splitKinds, riskKinds, transferKinds, interopKinds, blindKinds} {
+	for _, area := range [][]Kind{paymentKinds, refundKinds, combinedKinds, ledgerKinds, accountKinds, settlementKinds, splitKinds, riskKinds, transferKinds, interopKinds, blindKinds} {
 		all = append(all, area...)
 	}
 	return all
@@ -73,10 +73,12 @@ var ledgerKinds = []Kind{
 	{"journal-invented", fault.Text{EN: "the journal books a payment that never succeeded", ZH: "凭空记支付凭证"}, steps(
 		`INSERT INTO posting SELECT 'payment:P5:2', leg, account, currency, amount_minor FROM posting WHERE txn = 'payment:P6:2'`,
 		`INSERT INTO journal SELECT 'payment:P5:2', cause, 'P5', '', NULL, NULL, legs, at_us FROM journal WHERE id = 'payment:P6:2'`), "payment.booked_twice", fault.Text{}},
-	{"money-moved", fault.Text{EN: "a balanced transaction moves one merchant's money to another", ZH: "平衡凭证转移商户资金"}, steps(
+	{"money-moved", fault.Text{EN: "a balanced transaction moves one merchant's money to another, balances and all", ZH: "平衡凭证连同余额转移商户资金"}, steps(
+		`UPDATE account_balance SET available_minor = available_minor - 500 WHERE account = 'payable:M01'`,
+		`UPDATE account_balance SET available_minor = available_minor + 500 WHERE account = 'payable:M02'`,
 		`INSERT INTO posting VALUES ('adjust:1', 1, 'payable:M01', 'CNY', 500), ('adjust:1', 2, 'payable:M02', 'CNY', -500)`,
 		`INSERT INTO journal VALUES ('adjust:1', 'core', 'adjust', '', NULL, NULL, 2, 1)`), "verify:ledger.subledgers", fault.Text{}},
-	{"balance-edited", fault.Text{EN: "a balance is raised", ZH: "调高账户余额"}, steps(`UPDATE account_balance SET available_minor = available_minor + 100 WHERE account = 'payable:M02'`), "verify:ledger.balances", fault.Text{}},
+	{"balance-edited", fault.Text{EN: "a balance is raised", ZH: "调高账户余额"}, steps(`UPDATE account_balance SET available_minor = available_minor + 100 WHERE account = 'payable:M02'`), "account.balance", fault.Text{}},
 	{"fix-without-case", fault.Text{EN: "a fix is written that no case asked for", ZH: "无差错单的调账"}, steps(aFix("K1", "auto", "")), "fix.case", fault.Text{}},
 	{"fix-unapproved", fault.Text{EN: "a person's fix is written without a second person", ZH: "未经复核的人工调账"}, steps(aFix("K1", "chen", "")), "fix.approval", fault.Text{}},
 	{"fix-twice", fault.Text{EN: "the same payment is fixed twice under two keys", ZH: "同一支付被两个调账键重复调账"}, steps(aFix("K1", "auto", ""), aFix("K2", "auto", "")), "fix.twice", fault.Text{}},
@@ -104,6 +106,9 @@ var settlementKinds = []Kind{
 		`UPDATE settlement_batch SET gross_minor = gross_minor + 100, net_minor = net_minor + 100, pay_minor = pay_minor + 100 WHERE id = '` + approvedBatch + `'`), "batch.sums", fault.Text{}},
 	{"batch-disputed", fault.Text{EN: "an approved batch has an order with an open case", ZH: "已审批批次含未结差错"}, steps(
 		`INSERT INTO recon_case VALUES ('C-1', 'wechat', 'wechat-main', 'PAYMENT', 'Q1', 'CNY', 'OPEN', '', '', '', 1, '', '2026-11-20', '2026-11-20', '2026-11-21', 0, 0, 0, '', '', 1)`), "batch.disputed", fault.Text{}},
+	{"batch-console", fault.Text{EN: "an approved batch has an order that was refunded at the channel's console", ZH: "已审批批次的订单已在渠道后台退款"}, steps(
+		`INSERT INTO recon_case VALUES ('C-1', 'wechat', 'wechat-main', 'REFUND', 'console-1', 'CNY', 'OPEN', '', '', '', 1, '', '2026-11-20', '2026-11-20', '2026-11-21', 0, 0, 0, '', '', 1)`,
+		`INSERT INTO case_finding VALUES ('C-1', '2026-11-20', 'e', 1, 'wechat-main', 'run', 'OPEN', NULL, 'CHANNEL_ONLY', '', 'MANUAL', 1, 1, 0, 0, 0, 0, '', '', '', '', 'wx-Q1')`), "batch.disputed", fault.Text{}},
 	{"payout-unapproved", fault.Text{EN: "a payout is written for a batch of another amount", ZH: "出款金额与批次不符"}, steps(
 		`UPDATE payout SET amount_minor = amount_minor + 100`), "payout.batch", fault.Text{}},
 	{"payout-without-batch", fault.Text{EN: "a payout is written without a batch", ZH: "无批次出款"}, steps(

@@ -24,6 +24,8 @@ import (
 //	P8        paid since, held back: a share S8 went to U1, who gave a part back (B8)
 //	Q1        of another merchant, in a batch that is approved and not paid
 //	N1 N2     taken from the wallet of U2 through a clearing organisation, by token NT1: N2 failed, NR1 gave a part of N1 back
+//	C1 C2     of the wallet of U3, a coupon (of U3, too) and the channel: C1 paid, CR1 a refund of it; C2 waits
+//	W1 W2     withdrawals of U3, told to the bank: W1 was paid; X1 a transfer of his to U2
 //	T1        paid by two bank transfers, 1 and 2, with 5.00 too much: B1 sends 2.00 of it back, B2 has sent 3.00
 const (
 	paidBatch     = "S20261120-M01-CNY"
@@ -66,6 +68,8 @@ func play(ctx context.Context, path string, seed uint64) error {
 	w.split()
 	w.transferred()
 	w.debited()
+	w.combined()
+	w.withdrawn()
 	return w.err
 }
 
@@ -129,12 +133,8 @@ func (w *world) transferred() {
 // debited plays a user who is scanned at a merchant of the other side, for more
 // than he has the second time, and gets a part back.
 func (w *world) debited() {
-	wallet := paycore.AccountKey{Name: paycore.Wallet("U2"), Currency: "CNY"}
-	w.paid("M01", "N0")
-	w.do(paycore.OpenEntity{ID: "U2", Kind: "USER", Name: "Bob"},
-		paycore.OpenAccount{Entity: "U2", Currency: "CNY", Controls: paycore.Controls{Pay: true, TransferIn: true, Active: true}},
-		paycore.Deposit{Number: "ND1", PayNo: "N0", Account: wallet.Name},
-		paycore.ApplyToken{Number: "NT1", Organisation: "nucc", AccountKey: wallet},
+	wallet := w.wallet("U2", "Bob", "N0")
+	w.do(paycore.ApplyToken{Number: "NT1", Organisation: "nucc", AccountKey: wallet},
 		paycore.AnswerToken{Number: "NT1", State: paycore.TokenActive, Token: "tok-1"})
 	key := func(number string) paycore.InteropKey {
 		return paycore.InteropKey{Organisation: "nucc", Number: number}
@@ -142,6 +142,46 @@ func (w *world) debited() {
 	w.answered("debit", paycore.DebitByToken{InteropKey: key("N1"), Digest: "n1", Token: "tok-1", AmountMinor: 900, Currency: "CNY", Payee: "Noodles", At: noon()})
 	w.answered("debit", paycore.DebitByToken{InteropKey: key("N2"), Digest: "n2", Token: "tok-1", AmountMinor: 200_000, Currency: "CNY", Payee: "Noodles", At: noon()})
 	w.answered("refund", paycore.RefundDebit{InteropKey: key("NR1"), Digest: "nr1", Debit: "N1", AmountMinor: 300, Currency: "CNY", At: noon()})
+}
+
+// wallet opens the wallet of a user and fills it by a payment of its own.
+func (w *world) wallet(user, name, payNo string) paycore.AccountKey {
+	key := paycore.AccountKey{Name: paycore.Wallet(user), Currency: "CNY"}
+	w.paid("M01", payNo)
+	w.do(paycore.OpenEntity{ID: user, Kind: "USER", Name: name},
+		paycore.OpenAccount{Entity: user, Currency: "CNY", Controls: paycore.Controls{Pay: true, Withdraw: true, TransferIn: true, TransferOut: true, Active: true}},
+		paycore.Deposit{Number: "D-" + payNo, PayNo: payNo, Account: key.Name})
+	return key
+}
+
+// combined plays two payments by balance, coupon and channel, and a refund of
+// the first.
+func (w *world) combined() {
+	wallet := w.wallet("U3", "Carol", "C0")
+	for i, no := range []string{"C1", "C2"} {
+		rest := 1000 + w.random.Int64N(100_000)
+		w.do(paycore.CreateCombined{CreatePayment: paycore.CreatePayment{Merchant: "M01", OrderNo: "O-" + no, PayNo: no, Channel: "wechat", Account: "wechat-main",
+			AmountMinor: rest + 300, Currency: "CNY", NotifyURL: "https://merchant.example/notify", At: noon()}, Parts: []paycore.Part{
+			{Means: paycore.Balance, Wallet: wallet.Name, AmountMinor: 200}, {Means: paycore.Coupon, Wallet: wallet.Name, AmountMinor: 100, Coupon: fmt.Sprintf("K%d", i+1)}}})
+		if no == "C1" {
+			w.do(paycore.MarkPaid{PayNo: no, ChannelRef: "wx-" + no, AmountMinor: rest, Currency: "CNY", PaidAt: noon(), By: paycore.ByNotice},
+				paycore.CreateRefund{RefundNo: "CR1", PayNo: no, AmountMinor: rest / 2, Currency: "CNY", At: noon()})
+		}
+	}
+}
+
+// withdrawn plays two withdrawals that the bank is told of, and answers one.
+func (w *world) withdrawn() {
+	payee := settlement.Payee{Name: "Carol", Account: "6222000011115555", Bank: "102"}.Text()
+	key := paycore.AccountKey{Name: paycore.Wallet("U3"), Currency: "CNY"}
+	w.do(paycore.Withdraw{Number: "W1", AccountKey: key, AmountMinor: 90, Bank: "boc", Payee: payee}, paycore.Withdraw{Number: "W2", AccountKey: key, AmountMinor: 60, Bank: "boc", Payee: payee},
+		paycore.Transfer{Number: "X1", From: key.Name, To: paycore.Wallet("U2"), AmountMinor: 30, Currency: "CNY"})
+	if w.err == nil {
+		_, _, w.err = w.db.StartPayouts(w.ctx, "boc", billDate+10, "chen")
+	}
+	if w.err == nil {
+		_, w.err = w.db.HearPayout(w.ctx, settlement.Answer{Number: "W1", State: settlement.Paid, AmountMinor: 90, Currency: "CNY", BankRef: "boc-1"}, "chen", nil)
+	}
 }
 
 // answered runs a command that a clearing organisation sent.

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"tieout/internal/bizday"
+	"tieout/internal/control"
 	"tieout/internal/settlement"
 	"tieout/schemas"
 )
@@ -121,21 +122,9 @@ func (db *DB) BatchDays(ctx context.Context, id string, dateOf func(account stri
 // orderKey is an order of a merchant.
 type orderKey struct{ merchant, orderNo string }
 
-// disputed lists the orders with an open case: one that names a payment or a
-// refund of theirs by our number or by the channel's, or whose findings or fixes
-// do.
+// disputed lists the orders with an open case, and those that its fixes name.
 func (s *settler) disputed() (map[orderKey]bool, error) {
-	const open = `c.state IN ('OPEN', 'PROPOSED')`
-	q, err := s.stmt(`
-		SELECT p.merchant, p.order_no FROM recon_case c JOIN payment p ON p.pay_no = c.key WHERE ` + open + `
-		UNION SELECT p.merchant, p.order_no FROM recon_case c JOIN payment p ON p.account = c.account AND p.channel_ref = c.key AND p.channel_ref <> ''
-			WHERE ` + open + `
-		UNION SELECT p.merchant, p.order_no FROM recon_case c JOIN refund r ON r.refund_no = c.key JOIN payment p ON p.pay_no = r.pay_no WHERE ` + open + `
-		UNION SELECT p.merchant, p.order_no FROM recon_case c JOIN refund r ON r.account = c.account AND r.channel_refund_ref = c.key
-			AND r.channel_refund_ref <> '' JOIN payment p ON p.pay_no = r.pay_no WHERE ` + open + `
-		UNION SELECT p.merchant, p.order_no FROM recon_case c JOIN case_finding f ON f.case_id = c.id JOIN payment p ON p.pay_no = f.pay_no WHERE ` + open + `
-		UNION SELECT p.merchant, p.order_no FROM recon_case c JOIN case_finding f ON f.case_id = c.id JOIN payment p ON p.account = c.account
-			AND p.channel_ref = f.channel_ref AND p.channel_ref <> '' WHERE ` + open)
+	q, err := s.stmt(control.DisputedOrders)
 	if err != nil {
 		return nil, err
 	}

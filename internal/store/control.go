@@ -57,10 +57,11 @@ func (db *DB) Control(ctx context.Context, checks []control.Check, scope control
 	return run, err
 }
 
-// hits asks one check.
+// hits asks one check. What it finds twice about a number, in two currencies,
+// say, is one finding.
 func (b *books) hits(c *control.Check, scope control.Scope) ([]control.Hit, error) {
 	query, args := c.Query(scope)
-	rows, err := b.t.QueryContext(b.ctx, query+` ORDER BY 1 LIMIT 1000`, args...)
+	rows, err := b.t.QueryContext(b.ctx, query+` ORDER BY 1, 2`, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +71,13 @@ func (b *books) hits(c *control.Check, scope control.Scope) ([]control.Hit, erro
 		var h control.Hit
 		if err := rows.Scan(&h.Ref, &h.Detail); err != nil {
 			return nil, err
+		}
+		if last := len(list) - 1; last >= 0 && list[last].Ref == h.Ref {
+			list[last].Detail += "; " + h.Detail
+			continue
+		}
+		if len(list) == maxHits {
+			break
 		}
 		list = append(list, h)
 	}

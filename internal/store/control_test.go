@@ -28,11 +28,27 @@ func controlWorld(t *testing.T) string {
 	aSplit(t, db, core)
 	transferred(&bankWorld{t: t, db: db, core: core})
 	debited(t, db, core)
+	inParts(t, core)
 	path := filepath.Join(t.TempDir(), "world.db")
 	if err := db.Backup(context.Background(), path); err != nil {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// inParts has a payment that a balance, a coupon and the channel paid, a refund
+// of it, and two withdrawals: one was paid, one waits.
+func inParts(t *testing.T, core *paycore.Core) {
+	t.Helper()
+	openWallets(t, core, 5000, "SHOP")
+	shop := paycore.Wallet("SHOP")
+	withdraw := func(no string, minor int64) paycore.Withdraw {
+		return paycore.Withdraw{Number: no, AccountKey: wallet("SHOP"), AmountMinor: minor, Bank: "boc", Payee: "p"}
+	}
+	do(t, core, paycore.Done, paycore.CreateCombined{CreatePayment: pay("PC", 10000), Parts: []paycore.Part{
+		{Means: paycore.Balance, Wallet: shop, AmountMinor: 3000}, {Means: paycore.Coupon, Wallet: shop, AmountMinor: 1000, Coupon: "C1"}}},
+		paidBy("PC", 6000), paycore.CreateRefund{RefundNo: "RC", PayNo: "PC", AmountMinor: 500, Currency: "CNY"},
+		withdraw("W1", 200), withdraw("W2", 100), paycore.AnswerWithdrawal{Number: "W1", Paid: true, AmountMinor: 200, BankRef: "b1"})
 }
 
 // aSplit holds P2 back, gives U1 a share of it and takes a part back.
@@ -183,6 +199,14 @@ var spoiled = []struct{ finding, plant string }{
 	{"order.not_paid P2", `UPDATE customer_order SET state = 'CLOSED', paid_by = '' WHERE order_no = 'O-P2'`},
 	{"order.paid_twice P2", `UPDATE payment SET order_no = 'O-P1' WHERE pay_no = 'P2'`},
 	{"payment.parts P2", `UPDATE payment SET part_of = 'P3', wallet = 'wallet:U1' WHERE pay_no = 'P2'`},
+	{"payment.sums PC", `UPDATE payment SET amount_minor = amount_minor + 1 WHERE pay_no = 'PC~1'`},
+	{"payment.reference PC~2", `DROP INDEX payment_by_channel_ref; UPDATE payment SET channel_ref = 'wallet:SHOP/C1' WHERE pay_no = 'PC~1'`},
+	{"refund.parts RC", `DELETE FROM refund WHERE refund_no = 'RC~1'`},
+	{"account.balance wallet:U1", `UPDATE account_balance SET available_minor = available_minor + 1 WHERE account = 'wallet:U1'`},
+	{"account.journal W1", `DELETE FROM posting WHERE txn = 'account:W1:2'`},
+	{"journal.account account:W9:2", `INSERT INTO journal VALUES ('account:W9:2', 'answer', 'W9', '', NULL, NULL, 2, 0)`},
+	{"withdrawal.late W2", `UPDATE account_document SET updated_us = 1 WHERE number = 'W2'`},
+	{"payout.file F1", `UPDATE payout SET file = 'F2'`},
 	{"account.frozen wallet:U1", `UPDATE payment SET wallet = 'wallet:U1' WHERE pay_no = 'P5'`},
 	{"order.expired M01/O-P5", `UPDATE customer_order SET expires_us = 1 WHERE order_no = 'O-P5'`},
 	{"payment.fee P1", `UPDATE payment SET fee_minor = -1 WHERE pay_no = 'P1'`},
@@ -216,6 +240,8 @@ var spoiled = []struct{ finding, plant string }{
 	{"clearing.refund R1", `UPDATE refund SET settled_in = 'B2' WHERE refund_no = 'R1'`},
 	{"clearing.fee P1", `UPDATE clearing_entry SET fee_minor = -1 WHERE ref = 'P1'`},
 	{"batch.sums B1", `DELETE FROM clearing_entry WHERE ref = 'R1'`},
+	{"batch.disputed P1", aCase + `; UPDATE recon_case SET kind = 'REFUND', key = 'K1'; UPDATE settlement_batch SET state = 'APPROVED';
+		INSERT INTO case_finding VALUES ('C-1', '2026-10-02', 'e', 1, 'wechat-main', 'run', 'OPEN', NULL, 'CHANNEL_ONLY', '', 'MANUAL', 1, 1, 0, 0, 0, 0, '', '', '', '', 'wx-P1')`},
 	{"batch.disputed P1", aCase + `; UPDATE recon_case SET key = 'P1'; UPDATE settlement_batch SET state = 'APPROVED'`},
 	{"batch.late B1", `UPDATE settlement_batch SET state = 'APPROVED', due_on = '2026-11-19'`},
 	{"payout.batch B1-1", `UPDATE settlement_batch SET approved_seq = NULL`},
@@ -260,7 +286,7 @@ func aFix(key, people string) string {
 }
 
 const (
-	// aBatch settles P1 and R1 and is paid.
+	// aBatch settles P1 and R1 and is paid; the balance of who was paid follows.
 	aBatch = `UPDATE payment SET settled_in = 'B1' WHERE pay_no = 'P1'; UPDATE refund SET settled_in = 'B1' WHERE refund_no = 'R1';
 		INSERT INTO settlement_batch VALUES ('B1', 'M01', 'CNY', '2026-11-19', '2026-11-20', 'PAID', 2, 6000, 60, 36, 5940, 0, 5940, 0, 'icbc', 'M', '1', 'icbc', 'd', 'chen', 'wang', NULL, 1, 1, 0, 0);
 		INSERT INTO clearing_entry VALUES ('PAYMENT', 'P1', 'B1', 'M01', 'O-P1', 'P1', 'wechat', 'wechat-main', '', 'CNY', 10000, 60, 60, 9940, 0, '', 0, 0);
@@ -269,7 +295,8 @@ const (
 		INSERT INTO payout VALUES ('B1-1', 'B1', 1, 'F1', 'icbc', 'M01', 'CNY', 5940, 'M', '1', 'icbc', 'PAID', '', '', 1, 0, 0);
 		INSERT INTO journal VALUES ('payout:B1-1:sent', 'settlement', 'B1-1', '', NULL, NULL, 2, 0), ('payout:B1-1:paid', 'settlement', 'B1-1', '', NULL, NULL, 2, 0);
 		INSERT INTO posting VALUES ('payout:B1-1:sent', 1, 'payable:M01', 'CNY', 5940), ('payout:B1-1:sent', 2, 'payout_clearing:icbc', 'CNY', -5940),
-			('payout:B1-1:paid', 1, 'payout_clearing:icbc', 'CNY', 5940), ('payout:B1-1:paid', 2, 'bank:icbc', 'CNY', -5940)`
+			('payout:B1-1:paid', 1, 'payout_clearing:icbc', 'CNY', 5940), ('payout:B1-1:paid', 2, 'bank:icbc', 'CNY', -5940);
+		UPDATE account_balance SET available_minor = available_minor - 5940 WHERE account = 'payable:M01'`
 	aCase = `INSERT INTO recon_case VALUES ('C-1', 'wechat', 'wechat-main', 'PAYMENT', 'P9', 'CNY', 'OPEN', '', '', '', 1, '', '2026-10-01', '2026-10-01', '2026-10-02', 0, 0, 0, '', '', 1)`
 	aTask = `INSERT INTO channel_task (subject, number, account, state, tries, next_us, expires_us, payer, prepaid, note, version, created_us, updated_us) VALUES (`
 )
@@ -297,6 +324,16 @@ func TestControl_EachCheckFindsItsFaultAndNothingInRightBooks(t *testing.T) {
 		if !seen[c.ID] {
 			t.Errorf("nothing is planted for %s", c.ID)
 		}
+	}
+}
+
+// What is wrong about a number in two currencies is one finding with both.
+func TestControl_ANumberIsFoundOnceInAllItsCurrencies(t *testing.T) {
+	db := copyOf(t, controlWorld(t))
+	spoil(t, db, `INSERT INTO account_balance VALUES ('wallet:U1', 'EUR', 7, 0, 1, ''), ('wallet:U1', 'USD', 5, 0, 1, '')`)
+	controlRun(t, db, true)
+	if got := found(t, db)["account.balance wallet:U1"].Detail; got != "currency=EUR minor=7; currency=USD minor=5" {
+		t.Errorf("got %q of %v", got, found(t, db))
 	}
 }
 

@@ -1,0 +1,39 @@
+package control
+
+import "tieout/internal/fault"
+
+// The journal transactions of what is done with accounts are named
+// account:<number>:<version>. The text after the account keeps the planner on
+// them.
+const documentJournals = `x.txn > 'account:' || d.number || ':' AND x.txn < 'account:' || d.number || ';' AND x.currency = d.currency AND x.account || '' = d.account`
+
+var accountChecks = []Check{
+	{ID: "account.balance", Kind: Consistency, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "an account's balance is not the sum of its postings", ZH: "账户余额与分录合计不符"},
+		Hits: `SELECT x.account, 'currency=' || x.currency || ' minor=' || x.minor FROM (SELECT account, currency, SUM(minor) AS minor FROM (
+			SELECT p.account, p.currency, SUM(CASE WHEN a.type IN ('ASSET','EXPENSE') THEN -p.amount_minor ELSE p.amount_minor END) AS minor
+				FROM posting p JOIN ledger_account a ON a.name = p.account GROUP BY p.account, p.currency
+			UNION ALL SELECT account, currency, available_minor + frozen_minor FROM account_balance
+			) y GROUP BY account, currency) x WHERE x.minor <> 0`},
+	{ID: "account.frozen", Kind: Consistency, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "an account holds frozen what no freeze, withdrawal or payment set aside", ZH: "账户冻结额与冻结、提现及支付单据不符"},
+		Hits: `SELECT x.account, 'currency=' || x.currency || ' minor=' || x.minor FROM (SELECT account, currency, SUM(minor) AS minor FROM (
+			SELECT account, currency, SUM(amount_minor - back_minor) AS minor FROM account_document WHERE state = 'PROCESSING' GROUP BY account, currency
+			UNION ALL SELECT wallet, currency, SUM(amount_minor) FROM payment WHERE wallet <> '' AND state = 'PAYING' GROUP BY wallet, currency
+			UNION ALL SELECT account, currency, -frozen_minor FROM account_balance WHERE frozen_minor <> 0
+			) y GROUP BY account, currency) x WHERE x.minor <> 0`},
+	{ID: "account.journal", Kind: Consistency, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "a deposit, transfer or withdrawal is not in the journal, is there twice, or with another amount", ZH: "充值、转账或提现的凭证缺失、重复或金额不符"},
+		Hits: `SELECT d.number, 'kind=' || d.kind || ' state=' || d.state || ' amount=' || d.amount_minor || ' currency=' || d.currency FROM account_document d
+			WHERE d.kind IN ('DEPOSIT','TRANSFER','WITHDRAWAL') AND COALESCE((SELECT SUM(x.amount_minor) FROM posting x WHERE ` + documentJournals + `), 0)
+				<> CASE WHEN d.state <> 'SUCCESS' THEN 0 WHEN d.kind = 'DEPOSIT' THEN -d.amount_minor ELSE d.amount_minor END`},
+	{ID: "journal.account", Kind: Consistency, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "the journal books a deposit, transfer or withdrawal that there is not", ZH: "凭证记了不存在的充值、转账或提现"},
+		Hits: `SELECT j.id, 'subject=' || j.subject FROM journal j WHERE j.id > 'account:' AND j.id < 'account;'
+			AND NOT EXISTS (SELECT 1 FROM account_document d WHERE d.number = j.subject)`},
+	{ID: "withdrawal.late", Kind: Timeliness, Priority: 3, Often: true,
+		Do:   fault.Text{EN: "Settlement: send the payout file, or ask the bank and enter its answer with `tieout settle result`.", ZH: "结算：发送出款文件，或向银行查询并用 `tieout settle result` 录入答复。"},
+		Name: fault.Text{EN: "a withdrawal has waited for its bank for more than five days", ZH: "提现超过五天未完成"},
+		Hits: `SELECT d.number, 'amount=' || d.amount_minor || ' currency=' || d.currency || ' file=' || COALESCE(w.file, '') FROM account_document d
+			LEFT JOIN withdrawal_sent w ON w.number = d.number WHERE d.kind = 'WITHDRAWAL' AND d.state = 'PROCESSING' AND d.updated_us < {now} - 432000000000`},
+}
