@@ -3,9 +3,13 @@ package merchantapi_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"tieout/internal/control"
 	"tieout/internal/merchantapi"
 	"tieout/internal/payclient"
 	"tieout/internal/signing"
@@ -59,6 +63,10 @@ func TestFaultP1_RefundsRaceThroughTheAPI(t *testing.T) {
 		all.Go(func() {
 			_, err := w.client("M01").Refund(t.Context(), fmt.Sprintf("refund-%02d", i), payNo, merchantapi.NewRefund{AmountMinor: 3000, Currency: "CNY"})
 			outcome[i] = code(err)
+			var p *merchantapi.Problem
+			if errors.As(err, &p) && (p.Status != http.StatusUnprocessableEntity || !strings.Contains(p.Title, "only CNY 10.00 (1000 minor units) is left to refund")) {
+				t.Errorf("refused with HTTP %d: %s", p.Status, p.Title)
+			}
 		})
 	}
 	all.Wait()
@@ -126,6 +134,13 @@ func TestFaultP3_TwoPaymentsOfOneOrder(t *testing.T) {
 	if _, err := c.Pay(t.Context(), "pay-key-3", "O1", merchantapi.NewPayment{Channel: "wechat"}); code(err) != "E-6419" {
 		t.Errorf("a third payment: %v", err)
 	}
+	if _, err := w.db.Control(t.Context(), control.Checks(), control.Scope{Now: w.clock.now().UnixMicro(), Whole: true, Caps: control.DefaultCaps()}); err != nil {
+		t.Fatal(err)
+	}
+	found, err := w.db.Findings(t.Context(), false)
+	if err != nil || len(found) != 1 || found[0].Check != "order.paid_twice" || found[0].Ref != numbers[1] || found[0].Detail != "order=O1 first="+numbers[0]+" left=10000" {
+		t.Errorf("people are told of %+v, %v", found, err)
+	}
 }
 
 func TestFaultP5_KeyWithAnotherBody(t *testing.T) {
@@ -137,9 +152,11 @@ func TestFaultP5_KeyWithAnotherBody(t *testing.T) {
 	}
 	other := newOrder("O1")
 	other.AmountMinor++
-	if _, err := c.CreateOrder(t.Context(), "the-one-key", other); code(err) != "E-6418" {
-		t.Errorf("another amount: %v", err)
+	var p *merchantapi.Problem
+	if _, err := c.CreateOrder(t.Context(), "the-one-key", other); code(err) != "E-6418" || !errors.As(err, &p) || p.Status != http.StatusConflict {
+		t.Errorf("another amount: %v, HTTP %+v", err, p)
 	}
+	w.clock.add(10 * 365 * 24 * time.Hour) // a key is bound for ever
 	if _, err := c.CreateOrder(t.Context(), "the-one-key", newOrder("O2")); code(err) != "E-6418" {
 		t.Errorf("another order: %v", err)
 	}

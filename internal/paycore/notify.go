@@ -103,6 +103,24 @@ func reason(err error) string {
 	return "it cannot be read"
 }
 
+// told is a command that a channel's notification asks for. What a channel says
+// of another account's numbers is refused, however well it is signed.
+type told struct {
+	Command
+	account string
+}
+
+// Decide implements Command.
+func (c told) Decide(v View) (*Change, Result) {
+	if p := v.Payment; p != nil && p.Account != c.account {
+		return refuse(p.State, "payment %s is of account %s", p.PayNo, p.Account)
+	}
+	if r := v.Refund; r != nil && r.Account != c.account {
+		return refuse(r.State, "refund %s is of account %s", r.RefundNo, r.Account)
+	}
+	return c.Command.Decide(v)
+}
+
 // reject is the command of a notification that is well signed and not for us,
 // or about nothing that we keep: it is recorded, and moves nothing.
 type reject struct {

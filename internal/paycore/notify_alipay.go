@@ -74,7 +74,7 @@ func alipayRefund(f map[string]string) (Command, error) {
 	if err == nil && total <= 0 {
 		err = fmt.Errorf("%w: refund_fee is not above zero", signing.ErrMalformed)
 	}
-	return MarkRefunded{RefundNo: f["out_biz_no"], TotalMinor: total, Currency: "CNY", DoneAt: at, By: ByNotice}, err
+	return MarkRefunded{RefundNo: f["out_biz_no"], PayNo: f["out_trade_no"], TotalMinor: total, Currency: "CNY", DoneAt: at, By: ByNotice}, err
 }
 
 // alipayMoney reads yuan with two decimals and a time of day in China, with or

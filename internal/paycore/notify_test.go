@@ -131,8 +131,16 @@ type readCloser struct{ *bytes.Reader }
 func (readCloser) Close() error { return nil }
 
 func weChatPaid(change func(map[string]any)) map[string]any {
-	m := map[string]any{"appid": "wx1", "mchid": "1900000109", "out_trade_no": "P1", "transaction_id": "c1", "trade_state": "SUCCESS",
-		"success_time": "2026-11-20T16:59:59+08:00", "amount": map[string]any{"total": 10000, "currency": "CNY"}}
+	return changed(change, map[string]any{"appid": "wx1", "mchid": "1900000109", "out_trade_no": "P1", "transaction_id": "c1", "trade_state": "SUCCESS",
+		"success_time": "2026-11-20T16:59:59+08:00", "amount": map[string]any{"total": 10000, "currency": "CNY"}})
+}
+
+func weChatRefunded(change func(map[string]any)) map[string]any {
+	return changed(change, map[string]any{"mchid": "1900000109", "out_trade_no": "P2", "out_refund_no": "R1", "refund_id": "r1", "refund_status": "SUCCESS",
+		"success_time": "2026-11-20T17:00:00+08:00", "amount": map[string]any{"total": 4000, "refund": 4000}})
+}
+
+func changed(change func(map[string]any), m map[string]any) map[string]any {
 	if change != nil {
 		change(m)
 	}
@@ -160,9 +168,7 @@ func TestWeChatNotification(t *testing.T) {
 	if err != nil || p.Version != 2 || p.PaidAt != time.Date(2026, 11, 20, 8, 59, 59, 0, time.UTC).UnixMicro() || p.ChannelRef != "c1" {
 		t.Errorf("got %+v, %v", p, err)
 	}
-	refund := map[string]any{"mchid": "1900000109", "out_trade_no": "P2", "out_refund_no": "R1", "refund_id": "r1", "refund_status": "SUCCESS",
-		"success_time": "2026-11-20T17:00:00+08:00", "amount": map[string]any{"total": 4000, "refund": 4000}}
-	if w := answer(h, weChatNote(t, "n-2", "REFUND.SUCCESS", refund, nil)); w.Code != http.StatusNoContent || s.refund(t, "R1") != paycore.Success {
+	if w := answer(h, weChatNote(t, "n-2", "REFUND.SUCCESS", weChatRefunded(nil), nil)); w.Code != http.StatusNoContent || s.refund(t, "R1") != paycore.Success {
 		t.Errorf("refund: got %d, it is %s", w.Code, s.refund(t, "R1"))
 	}
 }
@@ -219,6 +225,35 @@ func TestAttack25_SignedForAnotherPurpose(t *testing.T) {
 		if got := s.payment(t, "P1"); got != paycore.Paying {
 			t.Errorf("%s: P1 is %s", name, got)
 		}
+	}
+}
+
+// A channel is believed about the payments of its own account, and about no
+// other's, however well it signs: not that they are paid, closed or refunded.
+func TestAttack25_PaymentOfAnotherAccount(t *testing.T) {
+	s := newShop(t, "alipay")
+	paid := weChatNote(t, "n-1", "TRANSACTION.SUCCESS", weChatPaid(nil), nil)
+	refunded := weChatNote(t, "n-2", "REFUND.SUCCESS", weChatRefunded(nil), nil)
+	failed := weChatNote(t, "n-3", "REFUND.CLOSED", weChatRefunded(func(m map[string]any) { m["refund_status"] = "CLOSED" }), nil)
+	for what, note := range map[string]*http.Request{"paid": paid, "refunded": refunded, "refund failed": failed} {
+		if w := answer(s.wechat(), note); w.Code != http.StatusInternalServerError {
+			t.Errorf("%s: got %d", what, w.Code)
+		}
+	}
+	if s.payment(t, "P1") != paycore.Paying || s.refund(t, "R1") != paycore.Processing {
+		t.Errorf("P1 is %s, R1 is %s", s.payment(t, "P1"), s.refund(t, "R1"))
+	}
+	if !strings.Contains(s.log.String(), "payment P1 is of account alipay-main") {
+		t.Errorf("the log says %s", s.log.String())
+	}
+}
+
+// A refund that the channel gave for another payment than ours is not this one.
+func TestAttack25_RefundOfAnotherPayment(t *testing.T) {
+	s := newShop(t, "wechat")
+	other := weChatRefunded(func(m map[string]any) { m["out_trade_no"] = "P1" })
+	if w := answer(s.wechat(), weChatNote(t, "n-1", "REFUND.SUCCESS", other, nil)); w.Code != http.StatusInternalServerError || s.refund(t, "R1") != paycore.Processing {
+		t.Errorf("got %d, R1 is %s", w.Code, s.refund(t, "R1"))
 	}
 }
 

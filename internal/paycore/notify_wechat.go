@@ -139,7 +139,7 @@ func (r WeChatReceiver) refund(plain []byte) (Command, error) {
 	if err != nil || f.RefundID == "" {
 		return nil, fmt.Errorf("%w: refund_id or success_time are missing", signing.ErrMalformed)
 	}
-	return MarkRefunded{RefundNo: f.OutRefundNo, ChannelRefundRef: f.RefundID, AmountMinor: f.Amount.Refund, Currency: "CNY",
+	return MarkRefunded{RefundNo: f.OutRefundNo, PayNo: f.OutTradeNo, ChannelRefundRef: f.RefundID, AmountMinor: f.Amount.Refund, Currency: "CNY",
 		DoneAt: at.UnixMicro(), By: ByNotice}, nil
 }
 

@@ -64,13 +64,14 @@ func (c *Core) Complete(commands ...Command) ([]Command, error) {
 	return complete, nil
 }
 
-// Receive runs the command of a verified notification; see Book.Receive.
+// Receive runs the command of a verified notification; see Book.Receive. It is
+// believed about payments and refunds of its account, and about no other's.
 func (c *Core) Receive(ctx context.Context, n Notification, command Command) (Result, error) {
 	complete, err := command.Complete(c.now().UnixMicro(), c.rates)
 	if err != nil {
 		return Result{}, err
 	}
-	return c.book.Receive(ctx, n, complete)
+	return c.book.Receive(ctx, n, told{complete, n.Account})
 }
 
 // Rate is what an account's channel charges, in millionths of the amount.

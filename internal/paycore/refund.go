@@ -102,6 +102,7 @@ func (ch *Change) draw(p *Payment, r Refund) {
 // changes nothing.
 type MarkRefunded struct {
 	RefundNo         string
+	PayNo            string // of the payment, where the channel says it; another one than ours is refused
 	ChannelRefundRef string
 	AmountMinor      int64 // as the channel says; another one than ours is refused
 	Currency         string
@@ -131,6 +132,8 @@ func (c MarkRefunded) Decide(v View) (*Change, Result) {
 	switch {
 	case r == nil:
 		return nil, Result{Early, None, "no refund " + c.RefundNo + " in the books"}
+	case c.PayNo != "" && c.PayNo != r.PayNo:
+		return refuse(r.State, "refund %s is of payment %s, the channel says %s", c.RefundNo, r.PayNo, c.PayNo)
 	case c.TotalMinor == 0 && r.AmountMinor != c.AmountMinor || r.Currency != c.Currency:
 		return refuse(r.State, "refund %s is about %s, the channel says %s", c.RefundNo,
 			money.Both(r.AmountMinor, money.Currency(r.Currency)), money.Both(c.AmountMinor, money.Currency(c.Currency)))

@@ -3,9 +3,12 @@ package store
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"tieout/internal/paycore"
 	"tieout/schemas"
@@ -62,18 +65,19 @@ func TestFaultP6_UnbalancedEntryIsRefusedByTheDatabase(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		legs     int
+		why      string
 		postings []string
 	}{
-		"debits and credits differ": {2, []string{"'a', 'CNY', 100", "'b', 'CNY', -99"}},
-		"currencies mixed":          {2, []string{"'a', 'CNY', 100", "'b', 'USD', -100"}},
-		"a zero leg":                {3, []string{"'a', 'CNY', 100", "'b', 'CNY', -100", "'a', 'CNY', 0"}},
-		"one leg":                   {1, []string{"'a', 'CNY', 100"}},
-		"a leg is missing":          {3, []string{"'a', 'CNY', 100", "'b', 'CNY', -100"}},
-		"never sealed":              {0, []string{"'a', 'CNY', 100", "'b', 'CNY', -100"}},
-		"unknown account":           {2, []string{"'a', 'CNY', 100", "'c', 'CNY', -100"}},
+		"debits and credits differ": {2, "do not balance", []string{"'a', 'CNY', 100", "'b', 'CNY', -99"}},
+		"currencies mixed":          {2, "do not balance", []string{"'a', 'CNY', 100", "'b', 'USD', -100"}},
+		"a zero leg":                {3, "amount_minor <> 0", []string{"'a', 'CNY', 100", "'b', 'CNY', -100", "'a', 'CNY', 0"}},
+		"one leg":                   {1, "do not balance", []string{"'a', 'CNY', 100"}},
+		"a leg is missing":          {3, "are not all there", []string{"'a', 'CNY', 100", "'b', 'CNY', -100"}},
+		"never sealed":              {0, "FOREIGN KEY", []string{"'a', 'CNY', 100", "'b', 'CNY', -100"}},
+		"unknown account":           {2, "FOREIGN KEY", []string{"'a', 'CNY', 100", "'c', 'CNY', -100"}},
 	} {
-		if err := post(c.legs, c.postings...); err == nil {
-			t.Errorf("%s: committed", name)
+		if err := post(c.legs, c.postings...); err == nil || !strings.Contains(err.Error(), c.why) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 	if err := post(2, "'a', 'CNY', 100", "'b', 'CNY', -100"); err != nil {
@@ -82,18 +86,22 @@ func TestFaultP6_UnbalancedEntryIsRefusedByTheDatabase(t *testing.T) {
 	if _, err := db.sql.Exec(`INSERT INTO posting (txn, leg, account, currency, amount_minor) VALUES ('t', 3, 'a', 'CNY', 1)`); err == nil {
 		t.Error("a sealed transaction took a posting")
 	}
-	if _, err := (&DB{writer: db.writer, now: db.now}).Execute(context.Background(), []paycore.Command{unbalanced{}}); err == nil {
-		t.Error("an unbalanced change was posted")
-	}
 }
 
-// unbalanced is a command with a defect.
-type unbalanced struct{}
-
-func (unbalanced) Reads() paycore.Reads                                     { return paycore.Reads{} }
-func (u unbalanced) Complete(int64, paycore.Rates) (paycore.Command, error) { return u, nil }
-func (unbalanced) Decide(paycore.View) (*paycore.Change, paycore.Result) {
-	return &paycore.Change{Entries: []paycore.Entry{{Account: "a", Currency: "CNY", Minor: 1}, {Account: "b", Currency: "CNY", Minor: 1}}}, paycore.Result{}
+// Entries of a command that is wrong do not reach the database.
+func TestFaultP6_UnbalancedEntryIsRefusedByTheCode(t *testing.T) {
+	db, _ := testBooks(t)
+	for why, entries := range map[string]posts{
+		"debits and credits differ in CNY": {{Account: "bank:a", Currency: "CNY", Minor: 1}, {Account: "bank:b", Currency: "CNY", Minor: 1}},
+		"debits and credits differ in ":    {{Account: "bank:a", Currency: "CNY", Minor: 1}, {Account: "bank:b", Currency: "USD", Minor: -1}},
+		"is not one":                       {{Account: "bank:a", Currency: "CNY", Minor: 1}, {Account: "bank:b", Currency: "CNY", Minor: -1}, {Account: "bank:b", Currency: "CNY"}},
+		"needs two entries":                {{Account: "bank:a", Currency: "CNY", Minor: 1}},
+	} {
+		if _, err := db.Execute(t.Context(), []paycore.Command{entries}); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%v: got %v, want %q", entries, err, why)
+		}
+	}
+	checkBalances(t, db, nil)
 }
 
 // TestVerifyBooksFiresOnEachDefect plants one defect a check and expects that
@@ -181,7 +189,7 @@ func TestFaultP1_ParallelRefundsOfOnePayment(t *testing.T) {
 		case paycore.Done:
 			done++
 		case paycore.Refused:
-			if r[0].Reason != "only CNY 1.00 (100 minor units) is left to refund" && !strings.HasPrefix(r[0].Reason, "only CNY") {
+			if r[0].Reason != "only CNY 1.00 (100 minor units) is left to refund" {
 				t.Errorf("got %q", r[0].Reason)
 			}
 		default:
@@ -192,6 +200,43 @@ func TestFaultP1_ParallelRefundsOfOnePayment(t *testing.T) {
 		t.Errorf("%d refunds of 3.00 out of 100.00", done)
 	}
 	checkBooks(t, db)
+}
+
+// A refund that is none is refused by the rules, and its rows by the database.
+func TestFaultP2_RefundThatIsNone(t *testing.T) {
+	db, core := testBooks(t)
+	do(t, core, paycore.Done, pay("P1", 10000), paidBy("P1", 10000), pay("P2", 100),
+		paycore.CreateRefund{RefundNo: "R1", PayNo: "P1", AmountMinor: 4000, Currency: "CNY"})
+	before := state(t, db)
+	for what, c := range map[string]paycore.CreateRefund{
+		"below zero":    {RefundNo: "R2", PayNo: "P1", AmountMinor: -1, Currency: "CNY"},
+		"zero":          {RefundNo: "R2", PayNo: "P1", AmountMinor: 0, Currency: "CNY"},
+		"one too much":  {RefundNo: "R2", PayNo: "P1", AmountMinor: 6001, Currency: "CNY"},
+		"beyond int64":  {RefundNo: "R2", PayNo: "P1", AmountMinor: math.MaxInt64, Currency: "CNY"},
+		"currency":      {RefundNo: "R2", PayNo: "P1", AmountMinor: 1, Currency: "USD"},
+		"not paid":      {RefundNo: "R2", PayNo: "P2", AmountMinor: 1, Currency: "CNY"},
+		"no payment":    {RefundNo: "R2", PayNo: "P9", AmountMinor: 1, Currency: "CNY"},
+		"other content": {RefundNo: "R1", PayNo: "P1", AmountMinor: 4001, Currency: "CNY"},
+	} {
+		if results, err := core.Do(t.Context(), c); err != nil || results[0].Effect != paycore.Refused || results[0].Reason == "" {
+			t.Errorf("%s: %+v, %v", what, results, err)
+		}
+	}
+	for what, row := range map[string]string{
+		"below zero":   `UPDATE refund SET amount_minor = -1`,
+		"zero":         `UPDATE refund SET amount_minor = 0`,
+		"one too much": `UPDATE payment SET refunded_minor = 10001 WHERE pay_no = 'P1'`,
+		"negative sum": `UPDATE payment SET refunded_minor = -1 WHERE pay_no = 'P1'`,
+		"not paid":     `UPDATE payment SET refunded_minor = 1 WHERE pay_no = 'P2'`,
+		"no payment":   `UPDATE refund SET pay_no = 'P9'`,
+	} {
+		if _, err := db.sql.Exec(row); err == nil {
+			t.Errorf("the database took a refund: %s", what)
+		}
+	}
+	if diff := cmp.Diff(before, state(t, db)); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestFaultP7_HotAccount(t *testing.T) {
