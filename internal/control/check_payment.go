@@ -107,6 +107,10 @@ var paymentChecks = []Check{
 			WHERE p.state = 'SUCCESS' AND p.part_of = '' AND o.notify_url <> '' AND NOT EXISTS (SELECT 1 FROM outbox x
 				WHERE x.id > p.pay_no || ':' AND x.id < p.pay_no || ';' AND x.id LIKE '%:payment.success') AND ` + movedByCore,
 		Moved: paymentMoved},
+	{ID: "notification.refused", Kind: Consistency, Priority: 1,
+		Do:   fault.Text{EN: "Security: is the key that signed it in other hands? Payments: ask the channel about the number.", ZH: "安全：核实签名密钥是否外泄。支付：就该单号向渠道查询。"},
+		Name: fault.Text{EN: "a well-signed notification says what our books refuse", ZH: "签名有效的通知与我方账面不符，已拒绝"},
+		Hits: `SELECT n.account || '/' || n.notify_id, 'reason=' || n.reason FROM notification_in n WHERE n.result = 'REFUSED'`},
 }
 
 const refundJournals = `j.id > 'refund:' || r.refund_no || ':' AND j.id < 'refund:' || r.refund_no || ';'`

@@ -47,6 +47,8 @@ var paymentKinds = []Kind{
 	{"merchant-changed", fault.Text{EN: "a payment is given to another merchant", ZH: "支付单被改到其他商户"}, steps(`UPDATE payment SET merchant = 'M02', order_no = 'O-Q1' WHERE pay_no = 'P6'`), "payment.amount", fault.Text{}},
 	{"notice-missing", fault.Text{EN: "the notice of a payment is deleted", ZH: "删除支付通知"}, steps(`DELETE FROM outbox WHERE id LIKE 'P6:%'`), "notice.missing", fault.Text{}},
 	{"notice-dead", fault.Text{EN: "a notice is given up without a try", ZH: "通知未尝试即放弃"}, steps(`UPDATE outbox SET state = 'DEAD' WHERE id LIKE 'P6:%'`), "notice.dead", fault.Text{}},
+	{"notification-foreign", fault.Text{EN: "a well-signed notification pays a payment of another account", ZH: "签名有效的通知冒充其他账户的支付成功"}, steps(
+		`INSERT INTO notification_in VALUES ('wechat-second', 'n-1', 'd', 'wechat', x'00', 'REFUSED', 'payment P5 is of account wechat-main', 1, 1)`), "notification.refused", fault.Text{}},
 	{"log-edited", fault.Text{EN: "a line of the log is edited", ZH: "篡改事件日志"}, steps(`UPDATE order_event SET detail = 'edited' WHERE seq = 2`), "verify:core.chain", fault.Text{}},
 	{"log-cut", fault.Text{EN: "lines of the log are deleted", ZH: "删除事件日志"}, steps(`DELETE FROM order_event WHERE ref = 'P6' AND to_state = 'SUCCESS'`), "payment.state", fault.Text{}},
 }

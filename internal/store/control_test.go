@@ -211,6 +211,7 @@ var spoiled = []struct{ finding, plant string }{
 	{"order.expired M01/O-P5", `UPDATE customer_order SET expires_us = 1 WHERE order_no = 'O-P5'`},
 	{"payment.fee P1", `UPDATE payment SET fee_minor = -1 WHERE pay_no = 'P1'`},
 	{"notice.missing P2", `DELETE FROM outbox WHERE id LIKE 'P2:%'`},
+	{"notification.refused wechat-main/n-1", `INSERT INTO notification_in VALUES ('wechat-main', 'n-1', '', 'wechat', x'00', 'REFUSED', 'it names another merchant', 1, 1)`},
 	{"refund.sum P1", `UPDATE refund SET amount_minor = 9999 WHERE refund_no = 'R1'`},
 	{"refund.payment R1", `UPDATE payment SET state = 'FAILED', paid_us = NULL WHERE pay_no = 'P1'`},
 	{"refund.journal R1", `UPDATE posting SET amount_minor = 2 * amount_minor WHERE txn = 'refund:R1:2'`},
