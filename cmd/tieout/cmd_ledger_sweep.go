@@ -25,7 +25,7 @@ func (c *ledgerSweepCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	date, err := a.day(c.Date, zone, "day")
+	date, err := a.day(c.Date, zone, "one day at a time")
 	if err != nil {
 		return err
 	}

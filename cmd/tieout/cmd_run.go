@@ -247,11 +247,11 @@ func (a *app) span(s string, zone *time.Location) (from, to bizday.Date, err err
 	return from, to, nil
 }
 
-// day reads one date, as span does; what names the day in the refusal of a range.
-func (a *app) day(s string, zone *time.Location, what string) (bizday.Date, error) {
+// day reads one date, as span does; a range is refused with a reason.
+func (a *app) day(s string, zone *time.Location, reason string) (bizday.Date, error) {
 	from, to, err := a.span(s, zone)
 	if err == nil && from != to {
-		err = fault.New("E-6401", fault.V{"command": firstOf(a.cmd.Command()), "reason": "one " + what + " at a time"}, nil)
+		err = fault.New("E-6401", fault.V{"command": firstOf(a.cmd.Command()), "reason": reason}, nil)
 	}
 	return from, err
 }

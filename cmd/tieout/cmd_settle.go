@@ -93,7 +93,7 @@ func (c *settleCollectCmd) allowed(a *app, s *site, date bizday.Date, unproven [
 
 // billDate is the date of a flag, or yesterday.
 func (a *app) billDate(s *site, flag string) (bizday.Date, error) {
-	return a.day(flag, s.accounts[0].Definition.Day().Zone, "bill date")
+	return a.day(flag, s.accounts[0].Definition.Day().Zone, "one bill date at a time")
 }
 
 func (a *app) secondPerson(subject string) {
