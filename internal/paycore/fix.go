@@ -244,10 +244,10 @@ func (d *fixDecider) used() string {
 }
 
 // reopen takes an order back to PAYING if this payment was the one that paid
-// it, or if it closed with it.
+// it, or if it closed with it, which it did not with one that succeeded.
 func (d *fixDecider) reopen() {
 	p, o := d.v.Payment, d.v.Order
-	if (o.State == Paid && o.PaidBy != p.PayNo) || !orderMoves.allows(o.State, Paying, d.c.Cause) {
+	if o.State == Paid && o.PaidBy != p.PayNo || o.State == Closed && p.State == Success || !orderMoves.allows(o.State, Paying, d.c.Cause) {
 		return
 	}
 	order := *o

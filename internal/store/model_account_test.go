@@ -1,202 +1,190 @@
 package store
 
 import (
-	"context"
 	"fmt"
-	"maps"
-	"math/rand/v2"
 	"testing"
 
 	"tieout/internal/paycore"
+	"tieout/internal/settlement"
 )
 
-// purses is the wallets, and the payments and refunds that they have parts in, as
-// a few maps, written without looking at the rules.
-type purses struct {
-	free, held map[string]int64
-	docs       map[string]*purseDoc // by number
-	done       []paycore.Command    // that made them
-	made       map[string][]string  // their numbers, by kind
-	sales      map[string]*sale
-	gifts      map[string]*gift
+// modelWallets are the documents of wallets.
+type modelWallets struct {
+	docs map[string]*purseDoc
 }
 
 type purseDoc struct {
-	kind, who string
-	amount    int64
-	back      int64
-	state     paycore.State
-	wish      paycore.Command
+	kind, who, to string
+	amount        int64
+	back          int64 // of a freeze
+	state         paycore.State
+	wish          paycore.Command
 }
 
-// TestAccountsAgreeWithModel runs 100,000 random commands on payments, combined
-// payments, refunds and a few wallets, 50 a transaction, and compares every
-// answer, and every balance of the ledger after each transaction, with the
-// model. Now and then what was done is asked for again, and no table has changed.
-// A short run takes a tenth of them.
-func TestAccountsAgreeWithModel(t *testing.T) {
-	transactions := 2000
-	if testing.Short() {
-		transactions = 200
-	}
-	db, core := testBooks(t)
-	db.SealWith([]byte("key"))
-	openWallets(t, core, 5000, "U1", "U2", "U3")
-	m := purses{map[string]int64{"U1": 5000}, map[string]int64{}, map[string]*purseDoc{}, nil, map[string][]string{}, map[string]*sale{}, map[string]*gift{}}
-	base := ledgerOf(t, db)
-	r := rand.New(rand.NewPCG(20261122, 7))
-	effects := map[string]int{}
-	for tx := range transactions {
-		commands, want := make([]paycore.Command, 50), make([]paycore.Effect, 50)
-		for i := range commands {
-			commands[i], want[i] = m.step(r, 100*tx/transactions)
-		}
-		got, err := core.Do(context.Background(), commands...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, x := range got {
-			if x.Effect != want[i] {
-				t.Fatalf("transaction %d: %T%+v: got %s %q, want %s", tx, commands[i], commands[i], x.Effect, x.Reason, want[i])
-			}
-			effects[fmt.Sprintf("%T %s", commands[i], x.Effect)]++
-		}
-		if got, want := ledgerOf(t, db), m.ledger(base); !maps.Equal(got, want) {
-			t.Fatalf("transaction %d: the ledger has %v, want %v", tx, got, want)
-		}
-		if tx%(transactions/20) == 0 {
-			idle(t, db, core, commands, want)
-		}
-		for _, who := range []string{"U1", "U2", "U3"} {
-			a, err := db.Account(context.Background(), wallet(who))
-			if err != nil || a.AvailableMinor != m.free[who] || a.FrozenMinor != m.held[who] {
-				t.Fatalf("transaction %d: %s has %+v, %v, want %d and %d", tx, who, a, err, m.free[who], m.held[who])
-			}
-		}
-		if (tx+1)%(transactions/5) == 0 {
-			checkBooks(t, db)
-		}
-	}
-	for _, kind := range []string{"CreateCombined", "MarkPaid", "ClosePayment", "FailPayment", "CreateRefund", "MarkRefunded", "FailRefund", "CancelRefund", "Deposit"} {
-		if effects["paycore."+kind+" DONE"] < transactions/20 {
-			t.Errorf("only %d %s were done", effects["paycore."+kind+" DONE"], kind)
-		}
-	}
-	for _, kind := range []string{"Freeze", "Unfreeze", "Transfer", "Withdraw", "AnswerWithdrawal"} {
-		for _, effect := range []paycore.Effect{paycore.Done, paycore.Already, paycore.Refused} {
-			if effects["paycore."+kind+" "+string(effect)] < transactions/4 {
-				t.Errorf("only %d %s were %s", effects["paycore."+kind+" "+string(effect)], kind, effect)
-			}
-		}
+// stands: a freeze holds what it did not give back; a withdrawal holds its money
+// until the bank has paid it.
+func (d *purseDoc) stands(add, hold func(string, int64)) {
+	switch {
+	case d.kind == "F":
+		hold(paycore.Wallet(d.who), d.amount-d.back)
+	case d.kind == "W" && d.state == paycore.Processing:
+		hold(paycore.Wallet(d.who), d.amount)
+	case d.kind == "W" && d.state == paycore.Success:
+		add(paycore.Wallet(d.who), d.amount)
+		add("bank:icbc", -d.amount)
+	case d.kind == "T":
+		add(paycore.Wallet(d.who), d.amount)
+		add(paycore.Wallet(d.to), -d.amount)
+	case d.kind == "D":
+		add("payable:"+d.to, d.amount)
+		add(paycore.Wallet(d.who), -d.amount)
 	}
 }
 
-// idle runs those commands again that were done: they change nothing anywhere.
-func idle(t *testing.T, db *DB, core *paycore.Core, commands []paycore.Command, effects []paycore.Effect) {
+var payeeOfUser = settlement.Payee{Name: "U", Account: "6222000011112222", Bank: "102"}
+
+// openWallets opens the wallets of a few users, and puts money into each.
+func (m *model) openWallets(t *testing.T) {
 	t.Helper()
-	before := digestOf(t, db)
-	for i, c := range commands {
-		if effects[i] != paycore.Done && effects[i] != paycore.Already {
-			continue
-		}
-		got, err := core.Do(context.Background(), c)
-		if err != nil || got[0].Effect == paycore.Done {
-			t.Fatalf("%T%+v again: %+v, %v", c, c, got, err)
-		}
-	}
-	if digestOf(t, db) != before {
-		t.Fatal("commands that change nothing changed the tables")
+	m.docs = map[string]*purseDoc{}
+	openWallets(t, m.core, 0, "U1", "U2", "U3", "U4")
+	for i := range 4 {
+		s := &sale{no: m.fresh("P"), parts: []*part{{channel: "wechat", account: "wechat-main", amount: 20_000, fee: channelFee(20_000)}}}
+		o := &modelOrder{no: "O-" + s.no, merchant: "M1", amount: 20_000, state: paycore.Paying}
+		m.orders[o.no] = o
+		m.begin(s, o)
+		m.become(s, func() { m.succeed(s); s.parts[0].ref = "wx-" + s.no })
+		c := pay(s.no, 20_000)
+		c.Merchant = "M1"
+		deposit := paycore.Deposit{Number: m.fresh("D"), PayNo: s.no, Account: fmt.Sprintf("wallet:U%d", i+1)}
+		d := &purseDoc{wish: deposit}
+		m.docs[deposit.Number], s.taken = d, deposit.Number
+		m.become(d, func() { d.kind, d.who, d.to, d.amount = "D", fmt.Sprintf("U%d", i+1), "M1", 20_000 })
+		do(t, m.core, paycore.Done, c, paidBy(s.no, 20_000), deposit)
 	}
 }
 
-// step draws a command and says what it must answer. Numbers come from a small
-// range that moves on, so that some are used twice.
-func (m *purses) step(r *rand.Rand, era int) (paycore.Command, paycore.Effect) {
-	if len(m.done) > 0 && r.IntN(8) == 0 {
-		return m.done[r.IntN(len(m.done))], paycore.Already
-	}
-	if r.IntN(2) == 0 {
-		return m.sell(r, era)
-	}
-	no := func(kind string) string { return fmt.Sprintf("%s-%d-%d", kind, era, r.IntN(150)) }
-	who, amount := fmt.Sprintf("U%d", 1+r.IntN(3)), int64(r.IntN(40)-2)
-	recent := func(kind string) string { // one that is likely to be there
-		if list := m.made[kind]; len(list) > 0 && r.IntN(10) > 0 {
-			return list[len(list)-1-r.IntN(min(len(list), 20))]
-		}
-		return no(kind)
-	}
-	switch r.IntN(5) {
+func (m *model) drawWallet() act {
+	switch m.IntN(6) {
 	case 0:
-		d := &purseDoc{kind: "F", who: who, amount: amount, state: paycore.Processing}
-		c := paycore.Freeze{Number: no("F"), AccountKey: wallet(who), AmountMinor: amount}
-		d.wish = c
-		return c, m.open(c.Number, d, amount > 0 && amount <= m.free[who], func() { m.free[who] -= amount; m.held[who] += amount })
+		return m.freeze()
 	case 1:
-		c := paycore.Unfreeze{Number: no("B"), Freeze: recent("F"), AmountMinor: amount}
-		f := m.docs[c.Freeze]
-		if f == nil {
-			return c, paycore.Refused
-		}
-		if r.IntN(2) == 0 {
-			c.AmountMinor = f.amount - f.back
-			amount = c.AmountMinor
-		}
-		d := &purseDoc{kind: "B", amount: amount, state: paycore.Success, wish: c}
-		return c, m.open(c.Number, d, amount > 0 && f.back+amount <= f.amount, func() { f.back += amount; m.free[f.who] += amount; m.held[f.who] -= amount })
+		return m.unfreeze()
 	case 2:
-		to := fmt.Sprintf("U%d", 1+r.IntN(3))
-		c := paycore.Transfer{Number: no("T"), From: paycore.Wallet(who), To: paycore.Wallet(to), AmountMinor: amount, Currency: "CNY"}
-		d := &purseDoc{kind: "T", amount: amount, state: paycore.Success, wish: c}
-		return c, m.open(c.Number, d, to != who && amount > 0 && amount <= m.free[who], func() { m.free[who] -= amount; m.free[to] += amount })
+		return m.transfer()
 	case 3:
-		c := paycore.Withdraw{Number: no("W"), AccountKey: wallet(who), AmountMinor: amount, Bank: "icbc", Payee: "6222"}
-		d := &purseDoc{kind: "W", who: who, amount: amount, state: paycore.Processing, wish: c}
-		return c, m.open(c.Number, d, amount > 0 && amount <= m.free[who], func() { m.free[who] -= amount; m.held[who] += amount })
+		return m.withdraw()
+	case 4:
+		return m.answered()
 	}
-	number := recent("W")
-	c := paycore.AnswerWithdrawal{Number: number, AmountMinor: amount, Paid: r.IntN(3000) == 0} // rarely: money that leaves is gone
-	d := m.docs[number]
-	if d != nil && r.IntN(5) > 0 {
-		c.AmountMinor = d.amount
-	}
-	return c, m.answer(d, c)
+	return m.deposit()
 }
 
-// open is what a command with a number of its own answers.
-func (m *purses) open(number string, d *purseDoc, may bool, effect func()) paycore.Effect {
+// sum is an amount, seldom one that is none.
+func (m *model) sum(most int) int64 { return int64(m.IntN(most) - 2) }
+
+// open answers a command under a number of its own.
+func (m *model) open(number string, d *purseDoc, may bool, effect func()) act {
 	switch before := m.docs[number]; {
 	case before != nil && before.wish == d.wish:
-		return paycore.Already
+		return m.command(d.wish, paycore.Already)
 	case before != nil || !may:
-		return paycore.Refused
+		return m.command(d.wish, paycore.Refused)
 	}
-	m.docs[number], m.done = d, append(m.done, d.wish)
-	m.made[d.kind] = append(m.made[d.kind], number)
-	effect()
-	return paycore.Done
+	m.docs[number] = d
+	kind := d.kind
+	d.kind = ""
+	m.become(d, func() { d.kind = kind })
+	if effect != nil {
+		effect()
+	}
+	return m.command(d.wish, paycore.Done)
 }
 
-func (m *purses) answer(d *purseDoc, c paycore.AnswerWithdrawal) paycore.Effect {
-	next := paycore.Failed
-	if c.Paid {
-		next = paycore.Success
+func (m *model) freeze() act {
+	d := &purseDoc{kind: "F", who: m.user(), amount: m.sum(300), state: paycore.Processing}
+	c := paycore.Freeze{Number: m.number("F"), AccountKey: wallet(d.who), AmountMinor: d.amount}
+	if m.IntN(10) == 0 {
+		d.amount = m.free(d.who) + 1
+		c.AmountMinor = d.amount
 	}
+	d.wish = c
+	return m.open(c.Number, d, d.amount > 0 && d.amount <= m.free(d.who), nil)
+}
+
+func (m *model) unfreeze() act {
+	c := paycore.Unfreeze{Number: m.number("B"), Freeze: m.pick("F"), AmountMinor: m.sum(300)}
+	f := m.docs[c.Freeze]
+	if f == nil {
+		return m.command(c, paycore.Refused)
+	}
+	if m.IntN(2) == 0 {
+		c.AmountMinor = f.amount - f.back
+	}
+	d := &purseDoc{kind: "B", amount: c.AmountMinor, wish: c}
+	return m.open(c.Number, d, d.amount > 0 && f.back+d.amount <= f.amount, func() { m.become(f, func() { f.back += d.amount }) })
+}
+
+func (m *model) transfer() act {
+	d := &purseDoc{kind: "T", who: m.user(), to: m.user(), amount: m.sum(400)}
+	c := paycore.Transfer{Number: m.number("T"), From: paycore.Wallet(d.who), To: paycore.Wallet(d.to), AmountMinor: d.amount, Currency: "CNY"}
+	d.wish = c
+	return m.open(c.Number, d, d.to != d.who && d.amount > 0 && d.amount <= m.free(d.who), nil)
+}
+
+func (m *model) withdraw() act {
+	d := &purseDoc{kind: "W", who: m.user(), amount: m.sum(200), state: paycore.Processing}
+	c := paycore.Withdraw{Number: m.number("W"), AccountKey: wallet(d.who), AmountMinor: d.amount, Bank: "icbc", Payee: payeeOfUser.Text()}
+	d.wish = c
+	return m.open(c.Number, d, d.amount > 0 && d.amount <= m.free(d.who), nil)
+}
+
+// answered is what the bank says about a withdrawal, also long after.
+func (m *model) answered() act {
+	c := paycore.AnswerWithdrawal{Number: m.pick("W"), AmountMinor: 1, Paid: m.IntN(2) == 0}
+	d := m.docs[c.Number]
+	if d == nil {
+		return m.command(c, paycore.Refused)
+	}
+	if c.AmountMinor = d.amount; m.IntN(10) == 0 {
+		c.AmountMinor++
+	}
+	effect := d.hear(c.Paid, c.AmountMinor)
+	if effect == paycore.Done {
+		m.become(d, func() { d.state = afterAnswer(c.Paid) })
+	}
+	return m.command(c, effect)
+}
+
+func afterAnswer(paid bool) paycore.State {
+	if paid {
+		return paycore.Success
+	}
+	return paycore.Failed
+}
+
+// hear is what an answer does to a withdrawal: one that failed is over, one that
+// was paid may still come back.
+func (d *purseDoc) hear(paid bool, minor int64) paycore.Effect {
 	switch {
-	case d == nil || d.amount != c.AmountMinor:
+	case minor != d.amount:
 		return paycore.Refused
-	case d.state == next:
+	case d.state == afterAnswer(paid):
 		return paycore.Already
 	case d.state == paycore.Failed:
 		return paycore.Refused
-	case c.Paid:
-		m.held[d.who] -= d.amount
-	case d.state == paycore.Success:
-		m.free[d.who] += d.amount
-	default:
-		m.held[d.who] -= d.amount
-		m.free[d.who] += d.amount
 	}
-	d.state = next
 	return paycore.Done
+}
+
+// deposit makes a payment the balance of a user.
+func (m *model) deposit() act {
+	c := paycore.Deposit{Number: m.number("D"), PayNo: m.pick("P"), Account: paycore.Wallet(m.user())}
+	s := m.sales[c.PayNo]
+	if s == nil {
+		return m.command(c, paycore.Refused)
+	}
+	d := &purseDoc{kind: "D", who: c.Account[len("wallet:"):], to: s.order.merchant, amount: s.parts[0].amount, wish: c}
+	may := s.state() == paycore.Success && s.taken == "" && len(s.parts) == 1 && s.channel() != nil && s.parts[0].back == 0
+	return m.open(c.Number, d, may, func() { s.taken = c.Number })
 }

@@ -1,343 +1,375 @@
 package store
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"context"
 	"fmt"
-	"maps"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
 	"tieout/internal/paycore"
 )
 
-// sale is a payment in the model: what each part pays, and has given back. The
-// part of a channel has no payer and comes first.
+// modelPayments are orders, the attempts to pay them, and refunds.
+type modelPayments struct {
+	orders map[string]*modelOrder // by number
+	sales  map[string]*sale
+	gifts  map[string]*gift
+}
+
+type modelOrder struct {
+	no, merchant string
+	amount       int64
+	state        paycore.State
+	paidBy       *sale
+	attempts     []*sale
+}
+
+// sale is an attempt to pay an order, in parts. The channel's comes first.
 type sale struct {
-	payers    []string
-	pays      []int64
-	back      []int64
-	state     paycore.State
-	deposited bool
-	wish      string
+	no    string
+	order *modelOrder
+	parts []*part
+	wish  string // what was asked for
+	taken string // deposit that it became
 }
 
-// gift is a refund in the model: what each part of its sale gives back, and how
-// far the channel is.
-type gift struct {
-	of     string
-	asked  int64
-	shares []int64
-	state  paycore.State
+// part is one row of a payment.
+type part struct {
+	no      string
+	sale    *sale
+	wallet  string // who pays; "" = the channel
+	channel string
+	account string
+	amount  int64
+	fee     int64 // of the channel
+	back    int64 // that refunds give
+	state   paycore.State
+	ref     string // the channel's number
+	paidAt  int64
+	paidOp  int
+	byFix   bool
 }
 
-func (s *sale) channel() int64 {
-	if s.payers[0] != "" {
-		return 0
+func (s *sale) state() paycore.State { return s.parts[0].state }
+
+// channel is the part of a channel; nil if there is none.
+func (s *sale) channel() *part {
+	if s.parts[0].wallet != "" {
+		return nil
 	}
-	return s.pays[0]
+	return s.parts[0]
 }
 
-// sell draws a command about payments, combined payments and refunds.
-func (m *purses) sell(r *rand.Rand, era int) (paycore.Command, paycore.Effect) {
-	pick := func(kind string) string {
-		if list := m.made[kind]; len(list) > 0 && r.IntN(10) > 0 {
-			return list[len(list)-1-r.IntN(min(len(list), 20))]
+// stands: what was paid is the merchant's, and the channel owes it less its fee,
+// or a wallet has less. Until then a wallet's part is frozen.
+func (s *sale) stands(add, hold func(string, int64)) {
+	for _, p := range s.parts {
+		switch {
+		case p.state == paycore.Paying && p.wallet != "":
+			hold(paycore.Wallet(p.wallet), p.amount)
+		case p.state != paycore.Success:
+		case p.wallet != "":
+			add(paycore.Wallet(p.wallet), p.amount)
+			add("payable:"+s.order.merchant, -p.amount)
+		default:
+			add("clearing:"+p.channel+":"+p.account, p.amount-p.fee)
+			add("fee_expense:"+p.channel, p.fee)
+			add("payable:"+s.order.merchant, -p.amount)
 		}
-		return fmt.Sprintf("%s-%d-%d", kind, era, r.IntN(150))
 	}
-	switch r.IntN(10) {
-	case 0, 1:
-		return m.create(r, fmt.Sprintf("P-%d-%d", era, r.IntN(300)))
-	case 2, 3:
-		no := pick("P")
-		return m.heard(no, r.IntN(10) == 0)
-	case 4:
-		no := pick("P")
-		return paycore.ClosePayment{PayNo: no}, m.given(no, paycore.Closed, paycore.Refused)
-	case 5:
-		no := pick("P")
-		return paycore.FailPayment{PayNo: no, By: paycore.ByAnswer}, m.given(no, paycore.Failed, paycore.Early)
-	case 6, 7:
-		return m.ask(r, fmt.Sprintf("R-%d-%d", era, r.IntN(300)), pick("P"))
-	case 8:
-		return m.answered(r, pick("R"))
-	}
-	no, who := pick("P"), fmt.Sprintf("U%d", 1+r.IntN(3))
-	s := m.sales[no]
-	c := paycore.Deposit{Number: fmt.Sprintf("D-%d-%d", era, r.IntN(150)), PayNo: no, Account: paycore.Wallet(who)}
-	if s == nil {
-		return c, paycore.Refused
-	}
-	d := &purseDoc{kind: "D", amount: s.channel(), state: paycore.Success, wish: c}
-	may := s.state == paycore.Success && !s.deposited && len(s.pays) == 1 && s.payers[0] == "" && s.back[0] == 0
-	return c, m.open(c.Number, d, may, func() { s.deposited = true; m.free[who] += s.pays[0] })
 }
 
-// create draws a payment, by a channel, by wallets, or by both.
-func (m *purses) create(r *rand.Rand, no string) (paycore.Command, paycore.Effect) {
-	s := &sale{state: paycore.Paying}
+// gift is a refund: what each part of a sale gives back.
+type gift struct {
+	no    string
+	of    *sale
+	asked int64
+	rows  []*giftRow
+	other string // number under which it goes on
+}
+
+type giftRow struct {
+	no     string
+	of     *part
+	amount int64
+	state  paycore.State
+	ref    string
+	doneAt int64
+	doneOp int
+	byFix  bool
+	fee    int64 // that comes back, below zero
+}
+
+// stands: the merchant has it no more, unless it was given up; the payer has it
+// once it is out.
+func (g *gift) stands(add, _ func(string, int64)) {
+	merchant := g.of.order.merchant
+	for _, r := range g.rows {
+		if r.state == paycore.Closed {
+			continue
+		}
+		add("payable:"+merchant, r.amount)
+		switch {
+		case r.of.wallet != "":
+			add(paycore.Wallet(r.of.wallet), -r.amount)
+		case r.state == paycore.Success:
+			add("clearing:"+r.of.channel+":"+r.of.account, -r.fee-r.amount)
+			add("fee_expense:"+r.of.channel, r.fee)
+		default:
+			add("refund_payable:"+merchant, -r.amount)
+		}
+	}
+}
+
+// channelFee is 0.6 percent, half a cent rounded up.
+func channelFee(x int64) int64 { return (x*6 + 500) / 1000 }
+
+func (m *model) openPayments() {
+	m.modelPayments = modelPayments{map[string]*modelOrder{}, map[string]*sale{}, map[string]*gift{}}
+}
+
+func (m *model) drawPayment() act {
+	switch m.IntN(20) {
+	case 0, 1, 2, 3, 4:
+		return m.create()
+	case 5, 6, 7, 8:
+		return m.heard()
+	case 9:
+		return m.close()
+	case 10:
+		return m.fail()
+	case 11:
+		return m.closeOrder()
+	case 12:
+		return m.late()
+	case 13, 14, 15:
+		return m.refund()
+	case 16, 17:
+		return m.refunded()
+	case 18:
+		return m.renumber()
+	}
+	return m.unrefunded()
+}
+
+// create asks for a payment by a channel, by wallets or by both, of a new order
+// or of one that another payment is for.
+func (m *model) create() act {
+	s := &sale{no: m.number("P")}
+	order := &modelOrder{no: "O-" + s.no, merchant: fmt.Sprintf("M%d", 1+m.IntN(2))}
+	if m.IntN(4) == 0 {
+		if o := m.orders["O-"+m.pick("P")]; o != nil {
+			order = o
+		}
+	}
+	n := max(0, m.IntN(6)-3) // parts of wallets
 	var whole int64
-	add := func(payer string, x int64) {
-		s.payers, s.pays, s.back, whole = append(s.payers, payer), append(s.pays, x), append(s.back, 0), whole+x
-	}
-	n := r.IntN(3) // parts of wallets
-	if n == 0 || r.IntN(4) > 0 {
-		add("", int64(1+r.IntN(100)))
-	}
 	var parts []paycore.Part
-	needed, ok := map[string]int64{}, true
-	for range n {
-		who, x := fmt.Sprintf("U%d", 1+r.IntN(3)), int64(r.IntN(25)-1)
-		add(who, x)
-		parts = append(parts, paycore.Part{Means: paycore.Balance, Wallet: paycore.Wallet(who), AmountMinor: x})
-		needed[who] += x
-		ok = ok && x > 0 && needed[who] <= m.free[who]
+	ok, needed := true, map[string]int64{}
+	if n == 0 || m.IntN(4) > 0 {
+		x := int64(20 + m.IntN(2000))
+		if order.state != "" && n == 0 && m.IntN(4) > 0 {
+			x = order.amount
+		}
+		s.parts, whole = append(s.parts, &part{channel: "wechat", account: "wechat-main", amount: x, fee: channelFee(x)}), x
 	}
-	var c paycore.Command = pay(no, whole)
+	for range n {
+		p := &part{wallet: m.user(), channel: "balance", account: "own", amount: int64(m.IntN(120) - 2)}
+		s.parts, whole = append(s.parts, p), whole+p.amount
+		parts = append(parts, paycore.Part{Means: paycore.Balance, Wallet: paycore.Wallet(p.wallet), AmountMinor: p.amount})
+		needed[p.wallet] += p.amount
+		ok = ok && p.amount > 0 && needed[p.wallet] <= m.free(p.wallet)
+	}
+	create := paycore.CreatePayment{Merchant: order.merchant, OrderNo: order.no, PayNo: s.no, Channel: "wechat", Account: "wechat-main", AmountMinor: whole,
+		Currency: "CNY", NotifyURL: "http://merchant.example/notify"}
+	var c paycore.Command = create
 	if n > 0 {
-		c = paycore.CreateCombined{CreatePayment: pay(no, whole), Parts: parts}
+		c = paycore.CreateCombined{CreatePayment: create, Parts: parts}
 	}
 	s.wish = fmt.Sprintf("%+v", c)
-	switch before := m.sales[no]; {
+	switch before := m.sales[s.no]; {
 	case before != nil && before.wish == s.wish:
-		return c, paycore.Already
-	case before != nil || !ok:
-		return c, paycore.Refused
+		return m.command(c, paycore.Already)
+	case before != nil || !ok || order.state != "" && (order.state != paycore.Paying || order.amount != whole):
+		return m.command(c, paycore.Refused)
 	}
-	m.sales[no], m.made["P"] = s, append(m.made["P"], no)
-	for i, who := range s.payers {
-		if who == "" {
-			continue
-		}
-		m.free[who] -= s.pays[i]
-		if s.channel() > 0 {
-			m.held[who] += s.pays[i]
-		}
+	if order.state == "" {
+		order.state, order.amount = paycore.Paying, whole
+		m.orders[order.no] = order
 	}
-	if s.channel() == 0 {
-		s.state = paycore.Success
-	}
-	return c, paycore.Done
+	m.begin(s, order)
+	return m.command(c, paycore.Done, s.no)
 }
 
-// heard is the channel's word that it has the money.
-func (m *purses) heard(no string, wrong bool) (paycore.Command, paycore.Effect) {
-	s, c := m.sales[no], paidBy(no, 1)
-	if s == nil {
-		return c, paycore.Early
+// begin puts a sale into the books: without a part of a channel it is paid.
+func (m *model) begin(s *sale, order *modelOrder) {
+	s.order, m.sales[s.no] = order, s
+	order.attempts = append(order.attempts, s)
+	m.become(s, func() {
+		for i, p := range s.parts {
+			p.sale, p.no, p.state = s, s.no, paycore.Paying
+			if i > 0 {
+				p.no = fmt.Sprintf("%s~%d", s.no, i)
+			}
+		}
+		if s.channel() == nil {
+			m.succeed(s)
+		}
+	})
+}
+
+// succeed makes a sale pay its order. One that is not open any more has no use
+// for wallets, nor has one whose parts went back before.
+func (m *model) succeed(s *sale) {
+	own := s.parts
+	if c := s.channel(); c != nil {
+		own = s.parts[1:]
+		c.state, c.paidAt, c.paidOp, c.byFix = paycore.Success, m.at.UnixMicro(), m.op, false
 	}
-	c.AmountMinor = s.channel()
-	if wrong {
+	if s.order.state != paycore.Paying || slices.ContainsFunc(own, func(p *part) bool { return p.state != paycore.Paying }) {
+		for _, p := range own {
+			p.state = paycore.Closed
+		}
+		return
+	}
+	s.order.state, s.order.paidBy = paycore.Paid, s
+	for _, p := range own {
+		p.state, p.paidAt, p.paidOp = paycore.Success, m.at.UnixMicro(), m.op
+	}
+}
+
+// heard is the channel's word that it has the money, or has it once more.
+func (m *model) heard() act {
+	no := m.prefer("P", func(no string) bool { s := m.sales[no]; return s != nil && s.state() == paycore.Paying })
+	c, s := paidBy(no, 1), m.sales[no]
+	if m.IntN(12) == 0 {
+		c.ChannelRef = "wx-" + m.pick("P")
+	}
+	if s == nil {
+		return m.command(c, paycore.Early)
+	}
+	p := s.channel()
+	if p == nil {
+		return m.command(c, paycore.Refused)
+	}
+	if c.AmountMinor = p.amount; m.IntN(10) == 0 {
 		c.AmountMinor++
+		return m.command(c, paycore.Refused)
 	}
 	switch {
-	case s.channel() == 0 || wrong:
-		return c, paycore.Refused
-	case s.state == paycore.Success:
-		return c, paycore.Already
-	case s.state != paycore.Paying:
-		return c, paycore.LateSuccess
+	case p.state == paycore.Success && p.ref == c.ChannelRef:
+		return m.command(c, paycore.Already)
+	case p.state == paycore.Success:
+		return m.command(c, paycore.DuplicatePayment)
+	case m.owns(c.ChannelRef, p):
+		return m.command(c, paycore.Refused)
+	case p.state != paycore.Paying:
+		return m.command(c, paycore.LateSuccess)
 	}
-	s.state = paycore.Success
-	for i, who := range s.payers[1:] {
-		m.held[who] -= s.pays[i+1]
-	}
-	return c, paycore.Done
+	m.become(s, func() { m.succeed(s); p.ref = c.ChannelRef })
+	return m.command(c, paycore.Done, no)
 }
 
-// given ends a payment that nobody paid: all is given back.
-func (m *purses) given(no string, to paycore.State, unknown paycore.Effect) paycore.Effect {
-	s := m.sales[no]
+// owns tells whether another payment has the channel's number.
+func (m *model) owns(ref string, p *part) bool {
+	for _, s := range m.sales {
+		if c := s.channel(); c != nil && c != p && c.ref == ref {
+			return true
+		}
+	}
+	return false
+}
+
+// end closes or fails a sale that nobody paid: wallets have theirs back.
+func (m *model) end(s *sale, to paycore.State) {
+	m.become(s, func() {
+		for i, p := range s.parts {
+			if p.state = paycore.Closed; i == 0 {
+				p.state = to
+			}
+		}
+	})
+}
+
+func (m *model) close() act {
+	no := m.pick("P")
+	c, s := paycore.ClosePayment{PayNo: no}, m.sales[no]
 	switch {
 	case s == nil:
-		return unknown
-	case s.state == to:
-		return paycore.Already
-	case s.state != paycore.Paying:
-		return paycore.Refused
+		return m.command(c, paycore.Refused)
+	case s.state() == paycore.Closed:
+		return m.command(c, paycore.Already)
+	case s.state() != paycore.Paying:
+		return m.command(c, paycore.Refused)
 	}
-	s.state = to
-	for i, who := range s.payers[1:] {
-		m.held[who] -= s.pays[i+1]
-		m.free[who] += s.pays[i+1]
+	m.end(s, paycore.Closed)
+	if s.order.state == paycore.Paying && !s.order.live() {
+		s.order.state = paycore.Closed
 	}
-	return paycore.Done
+	return m.command(c, paycore.Done, no)
 }
 
-// ask draws a refund.
-func (m *purses) ask(r *rand.Rand, no, of string) (paycore.Command, paycore.Effect) {
-	s := m.sales[of]
-	var left int64
-	if s != nil {
-		for i := range s.pays {
-			left += s.pays[i] - s.back[i]
-		}
-	}
-	x := int64(r.IntN(60))
-	if r.IntN(3) == 0 {
-		x = left
-	}
-	c := paycore.CreateRefund{RefundNo: no, PayNo: of, AmountMinor: x, Currency: "CNY"}
-	switch before := m.gifts[no]; {
-	case before != nil && before.of == of && before.asked == x:
-		return c, paycore.Already
-	case before != nil || s == nil || s.state != paycore.Success || s.deposited || x <= 0 || x > left:
-		return c, paycore.Refused
-	}
-	g := &gift{of: of, asked: x, shares: make([]int64, len(s.pays)), state: paycore.Success}
-	rest, order, units := make([]int64, len(s.pays)), make([]int, len(s.pays)), x
-	for i := range s.pays {
-		part := s.pays[i] - s.back[i]
-		g.shares[i], rest[i], order[i] = x*part/left, x*part%left, i
-		units -= g.shares[i]
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return int(rest[b] - rest[a]) })
-	for _, i := range order[:units] {
-		g.shares[i]++
-	}
-	for i, who := range s.payers {
-		s.back[i] += g.shares[i]
-		if who != "" {
-			m.free[who] += g.shares[i]
-		} else if g.shares[i] > 0 {
-			g.state = paycore.Processing
-		}
-	}
-	m.gifts[no], m.made["R"] = g, append(m.made["R"], no)
-	return c, paycore.Done
+// live tells whether an attempt may still succeed.
+func (o *modelOrder) live() bool {
+	return slices.ContainsFunc(o.attempts, func(s *sale) bool { return s.state() == paycore.Paying })
 }
 
-// answered is what the channel says about its share of a refund, or that the
-// refund is given up.
-func (m *purses) answered(r *rand.Rand, no string) (paycore.Command, paycore.Effect) {
-	g, how := m.gifts[no], r.IntN(4)
-	unknown := g == nil
-	if unknown {
-		g = &gift{}
+func (m *model) fail() act {
+	no := m.pick("P")
+	c, s := paycore.FailPayment{PayNo: no, By: paycore.ByAnswer}, m.sales[no]
+	switch {
+	case s == nil:
+		return m.command(c, paycore.Early)
+	case s.state() == paycore.Failed:
+		return m.command(c, paycore.Already)
+	case s.state() != paycore.Paying:
+		return m.command(c, paycore.Refused)
 	}
-	move := func(to paycore.State, none, otherwise paycore.Effect, from ...paycore.State) paycore.Effect {
-		switch {
-		case unknown:
-			return none
-		case g.state == to:
-			return paycore.Already
-		case !slices.Contains(from, g.state):
-			return otherwise
-		}
-		g.state = to
-		return paycore.Done
-	}
-	switch how {
-	case 0:
-		return paycore.FailRefund{RefundNo: no, By: paycore.ByAnswer}, move(paycore.Failed, paycore.Early, paycore.Refused, paycore.Processing)
-	case 1, 2:
-		effect := move(paycore.Closed, paycore.Refused, paycore.Refused, paycore.Failed)
-		if effect == paycore.Done {
-			m.sales[g.of].back[0] -= g.shares[0]
-		}
-		return paycore.CancelRefund{RefundNo: no}, effect
-	}
-	c := paycore.MarkRefunded{RefundNo: no, ChannelRefundRef: "wr-" + no, AmountMinor: 1, Currency: "CNY", By: paycore.ByAnswer}
-	for _, x := range slices.Backward(g.shares) { // the first row that gives back has the number
-		if x > 0 {
-			c.AmountMinor = x
-		}
-	}
-	return c, move(paycore.Success, paycore.Early, paycore.LateSuccess, paycore.Processing, paycore.Failed)
+	m.end(s, paycore.Failed)
+	return m.command(c, paycore.Done, no)
 }
 
-// ledger is what all accounts but those of banks must come to, debit positive.
-func (m *purses) ledger(base map[string]int64) map[string]int64 {
-	want := maps.Clone(base)
-	fee := func(x int64) int64 { return (x*6000 + 500_000) / 1_000_000 }
-	add := func(account string, x int64) { want[account] += x }
-	channel := func(x, sign int64) {
-		add("clearing:wechat:wechat-main", sign*(x-fee(x)))
-		add("fee_expense:wechat", sign*fee(x))
+func (m *model) closeOrder() act {
+	no := "O-" + m.pick("P")
+	c, o := paycore.CloseOrder{Merchant: "M1", OrderNo: no}, m.orders[no]
+	if o != nil {
+		c.Merchant = o.merchant
 	}
-	for _, s := range m.sales {
-		if s.state != paycore.Success {
-			continue
-		}
-		channel(s.channel(), 1)
-		if s.deposited {
-			continue // owed to the holder instead
-		}
-		for _, x := range s.pays {
-			add("payable:M01", -x)
-		}
+	switch {
+	case o == nil:
+		return m.command(c, paycore.Refused)
+	case o.state == paycore.Closed:
+		return m.command(c, paycore.Already)
+	case o.state != paycore.Paying || o.live():
+		return m.command(c, paycore.Refused)
 	}
-	for _, g := range m.gifts {
-		for i, x := range g.shares {
-			if m.sales[g.of].payers[i] != "" || g.state != paycore.Closed {
-				add("payable:M01", x)
-			}
-			if m.sales[g.of].payers[i] != "" || x == 0 {
-				continue
-			}
-			switch g.state {
-			case paycore.Processing, paycore.Failed:
-				add("refund_payable:M01", -x)
-			case paycore.Success:
-				channel(x, -1)
-			}
-		}
-	}
-	for _, who := range []string{"U1", "U2", "U3"} {
-		want["wallet:"+who] = -m.free[who] - m.held[who]
-	}
-	maps.DeleteFunc(want, func(_ string, x int64) bool { return x == 0 })
-	return want
+	o.state = paycore.Closed
+	return m.command(c, paycore.Done)
 }
 
-// ledgerOf reads the balances of all accounts but those of banks, debit
-// positive; on the way it proves that debits = credits.
-func ledgerOf(t testing.TB, db *DB) map[string]int64 {
+// parts holds the rows of payments against the model: no part gives back more
+// than it paid, and what it gave is what its refunds say.
+func (m *model) parts(t *testing.T, w *watch, numbers []string) {
 	t.Helper()
-	rows, err := db.sql.Query(`SELECT b.account, b.available_minor + b.frozen_minor, a.type FROM account_balance b JOIN ledger_account a ON a.name = b.account`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	all, sum := map[string]int64{}, int64(0)
-	for rows.Next() {
-		var name string
-		var minor int64
-		var kind paycore.AccountType
-		if err := rows.Scan(&name, &minor, &kind); err != nil {
-			t.Fatal(err)
-		}
-		sum += minor * kind.Normal()
-		if minor != 0 && name != "bank:icbc" {
-			all[name] = minor * kind.Normal()
-		}
-	}
-	if err := rows.Err(); err != nil || sum != 0 {
-		t.Fatalf("debits and credits differ by %d, %v", sum, err)
-	}
-	return all
-}
-
-// digestOf is over every row of every table.
-func digestOf(t testing.TB, db *DB) string {
-	t.Helper()
-	rows, err := db.sql.Query(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name`)
-	tables, err := scanAll(rows, err, func(row scanner) (name string, err error) {
-		err = row.Scan(&name)
-		return name, err
-	}, "tables")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := sha256.New()
-	for _, table := range tables {
-		rows, err := db.sql.Query("SELECT * FROM " + table)
+	for _, no := range numbers {
+		rows, err := w.QueryContext(context.Background(), `SELECT p.amount_minor, p.refunded_minor, p.state,
+			COALESCE((SELECT SUM(r.amount_minor) FROM refund r WHERE r.pay_no = p.pay_no AND r.state <> 'CLOSED'), 0)
+			FROM payment p WHERE p.pay_no = $1 OR p.part_of = $1 ORDER BY p.pay_no`, no)
+		list, err := scanAll(rows, err, func(row scanner) (p part, err error) {
+			var refunds int64
+			if err = row.Scan(&p.amount, &p.back, &p.state, &refunds); refunds != p.back {
+				t.Fatalf("payment %s: refunds of %d, it says %d", no, refunds, p.back)
+			}
+			return p, err
+		}, "parts")
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintln(sum, table, dump(t, rows))
+		want := m.sales[no].parts
+		for i, p := range list {
+			if len(list) != len(want) || p.amount != want[i].amount || p.back != want[i].back || p.state != want[i].state || p.back > p.amount || p.back < 0 {
+				t.Fatalf("payment %s, part %d: got %d, %d of it refunded, %s; want %+v", no, i, p.amount, p.back, p.state, want[i])
+			}
+		}
 	}
-	return hex.EncodeToString(sum.Sum(nil))
 }

@@ -210,3 +210,19 @@ func rowStates(t testing.TB, db *DB) string {
 	}
 	return dump(t, rows)
 }
+
+// An order that was closed before its payment was credited is closed still when
+// the credit is undone: nobody pays it again.
+func TestReverse_OrderThatWasClosedStaysClosed(t *testing.T) {
+	db, core := testBooks(t)
+	do(t, core, paycore.Done, pay("P1", 10000), paycore.ClosePayment{PayNo: "P1"})
+	credited := with(missed(), func(f *schemas.Fix) { f.Expect, f.Maker, f.Checker = []schemas.Status{schemas.Closed}, "lin", "mei" })
+	apply(t, db, credited, "APPLIED")
+	apply(t, db, undo(credited), "APPLIED")
+	o, err := db.Order(context.Background(), "M01", "O-P1")
+	if err != nil || o.State != paycore.Closed {
+		t.Errorf("got %+v, %v", o, err)
+	}
+	do(t, core, paycore.Refused, paycore.CreatePayment{Merchant: "M01", OrderNo: "O-P1", PayNo: "P2", Channel: "wechat", Account: "wechat-main", AmountMinor: 10000, Currency: "CNY"})
+	checkBooks(t, db)
+}
