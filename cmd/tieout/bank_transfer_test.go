@@ -57,7 +57,8 @@ func newTransferWorld(t *testing.T) *transferWorld {
 func (w *transferWorld) now() time.Time { return w.at }
 
 // statement writes the bank's file of a day: number of the virtual account or of
-// the refund, and fen; "-" before a refund's number.
+// the refund, and fen; "-" before the number of a refund, "+" before that of one
+// that came back.
 func (w *transferWorld) statement(date string, lines ...string) {
 	w.t.Helper()
 	var b strings.Builder
@@ -71,14 +72,17 @@ func (w *transferWorld) statement(date string, lines ...string) {
 			w.t.Fatal(err)
 		}
 		ref, side, original := fmt.Sprintf("%s%04d", date, i), "C", ""
-		refund := ""
+		refund, state := "", "00"
 		kind := 0
 		if back, ok := strings.CutPrefix(number, "-"); ok {
 			side, refund, number, original, kind = "D", back, "X", "1", 1
 		}
+		if back, ok := strings.CutPrefix(number, "+"); ok {
+			state, refund, number = "03", back, "X"
+		}
 		count[kind]++
 		sum[kind] += fen
-		row(fmt.Sprint(i+1), "900000000001", date, fmt.Sprintf("10%02d00", i), ref, number, refund, original, side, yuanText(fen), "0.00", "00", "Bank", "transfer")
+		row(fmt.Sprint(i+1), "900000000001", date, fmt.Sprintf("10%02d00", i), ref, number, refund, original, side, yuanText(fen), "0.00", state, "Bank", "transfer")
 	}
 	row("T", fmt.Sprint(len(lines)), fmt.Sprint(count[0]), yuanText(sum[0]), fmt.Sprint(count[1]), yuanText(sum[1]), "0.00")
 	name := filepath.Join(w.dir, "in", "900000000001_"+date+".txt")
@@ -207,6 +211,92 @@ func TestBankTransfer_FromPayToPayback(t *testing.T) {
 	if len(list.In)+len(list.Back) != 0 {
 		t.Errorf("still to do: %+v", list)
 	}
+}
+
+// A refund and a return go out and come back days later: the nights tie out
+// whichever of them runs again, the refund is owed again and the return is left
+// again, and both go out once more.
+func TestBankTransfer_ComesBackDaysLater(t *testing.T) {
+	w := newTransferWorld(t)
+	alice := w.asked("P100001", "alice", 10_000)
+	night := func(date, day string) runLine {
+		t.Helper()
+		var runs struct {
+			Runs []runLine `json:"runs"`
+		}
+		var err error
+		if w.at, err = time.Parse("2006-01-02 15:04", date+" 04:00"); err != nil {
+			t.Fatal(err)
+		}
+		w.tieout(0, &runs, "run", "--date", day)
+		return runs.Runs[0]
+	}
+	w.statement("20251120", alice+" 12500")
+	night("2025-11-21", "2025-11-20")
+	w.open(func(_ *site, core *paycore.Core, d desk) {
+		result, err := core.Do(t.Context(), paycore.CreateRefund{RefundNo: "R100001", PayNo: "P100001", AmountMinor: 4_000, Currency: "CNY"})
+		if err != nil || result[0].Effect != paycore.Done {
+			t.Fatal(result, err)
+		}
+		if err := d.Refund(t.Context(), "R100001"); err != nil {
+			t.Fatal(err)
+		}
+	})
+	var list struct {
+		In   []remittanceLine `json:"in"`
+		Back []paybackLine    `json:"back"`
+	}
+	w.tieout(0, &list, "transfer", "list")
+	if len(list.In) != 1 || len(list.Back) != 1 {
+		t.Fatalf("%+v", list)
+	}
+	to := []string{"--payee-name", "Alice", "--payee-account", "6222000011112222", "--payee-bank", "102100000021", "--by", "chen"}
+	send := func(what ...string) string {
+		t.Helper()
+		var back paybackLine
+		w.tieout(0, &back, append(append([]string{"transfer"}, what...), to...)...)
+		w.tieout(0, nil, "transfer", "approve", back.Number, "--by", "wang")
+		return back.Number
+	}
+	refund, rest := send("refund", "R100001"), send("return", "bank-va", list.In[0].BankRef)
+	w.tieout(0, nil, "transfer", "file", "bank-va")
+	w.statement("20251121", "-"+refund+" 4000", "-"+rest+" 2500")
+	if r := night("2025-11-22", "2025-11-21"); r.Matched != 2 || r.Breaks != 0 {
+		t.Errorf("they went out: %+v", r)
+	}
+	w.tieout(64, nil, "transfer", "refund", "R100001", to[0], to[1], to[2], to[3], to[4], to[5], "--by", "chen")
+	w.statement("20251122")
+	w.tieout(0, nil, "run", "--date", "2025-11-22", "--accept-empty")
+	w.statement("20251123", "+"+refund+" 4000", "+"+rest+" 2500")
+	if r := night("2025-11-24", "2025-11-23"); r.Matched != 2 || r.Breaks != 0 {
+		t.Errorf("they came back: %+v", r)
+	}
+	w.work()
+	w.tieout(0, nil, "rerun", "--date", "2025-11-21", "--from", "normalize")
+	w.tieout(0, nil, "verify")
+	w.tieout(0, &list, "transfer", "list")
+	if len(list.In) != 1 || list.In[0].LeftMinor != 2_500 || len(list.Back) != 1 || list.Back[0].Number != refund || list.Back[0].State != "RETURNED" {
+		t.Errorf("owed again: %+v", list)
+	}
+	again := send("refund", "R100001")
+	other := send("return", "bank-va", list.In[0].BankRef)
+	if again != refund || other == rest {
+		t.Errorf("sent again as %s and %s, first as %s and %s", again, other, refund, rest)
+	}
+	w.tieout(0, nil, "transfer", "file", "bank-va")
+	w.statement("20251124", "-"+refund+" 4000", "-"+other+" 2500")
+	if r := night("2025-11-25", "2025-11-24"); r.Matched != 2 || r.Breaks != 0 {
+		t.Errorf("they went out again: %+v", r)
+	}
+	w.work()
+	w.tieout(0, nil, "control", "run", "--whole")
+	w.tieout(10, nil, "transfer", "returned", other, "--ref", "77", "--reason", "the bank called", "--by", "chen")
+	w.tieout(64, nil, "transfer", "returned", other, "--ref", "77", "--by", "chen")
+	var said paybackLine
+	if w.tieout(0, &said, "transfer", "returned", other, "--ref", "77", "--by", "wang"); said.State != "RETURNED" {
+		t.Errorf("said by two people: %+v", said)
+	}
+	w.tieout(0, nil, "verify")
 }
 
 // A payment is given up only when the statement of its last day shows no money;

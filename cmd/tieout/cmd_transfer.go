@@ -14,12 +14,13 @@ import (
 
 // transferCmd is about bank transfers of payers, and what is sent back to them.
 type transferCmd struct {
-	List    transferListCmd    `cmd:"" help:"List transfers of which money is left, and transfers back that are not done."`
-	Return  transferReturnCmd  `cmd:"" help:"Propose to send back what is left of a transfer."`
-	Refund  transferRefundCmd  `cmd:"" help:"Say where the money of a refund goes."`
-	Approve transferApproveCmd `cmd:"" help:"Approve a transfer back that somebody else proposed."`
-	Reject  transferRejectCmd  `cmd:"" help:"Send a proposal back."`
-	File    transferFileCmd    `cmd:"" help:"Write the payout file of the approved transfers back of an account."`
+	List     transferListCmd     `cmd:"" help:"List transfers of which money is left, and transfers back that are not done."`
+	Return   transferReturnCmd   `cmd:"" help:"Propose to send back what is left of a transfer."`
+	Refund   transferRefundCmd   `cmd:"" help:"Say where the money of a refund goes."`
+	Approve  transferApproveCmd  `cmd:"" help:"Approve a transfer back that somebody else proposed."`
+	Reject   transferRejectCmd   `cmd:"" help:"Send a proposal back."`
+	File     transferFileCmd     `cmd:"" help:"Write the payout file of the approved transfers back of an account."`
+	Returned transferReturnedCmd `cmd:"" help:"Say that a transfer back which was paid came back; a second person says the same."`
 }
 
 type transferListCmd struct {
@@ -71,7 +72,7 @@ func (c *transferListCmd) Run(a *app) error {
 		return err
 	}
 	var out []*paycore.Payback
-	states := []paycore.State{paycore.Waiting, paycore.Proposed, paycore.Paying}
+	states := []paycore.State{paycore.Waiting, paycore.Proposed, paycore.Paying, paycore.Returned}
 	if c.All {
 		states = []paycore.State{""}
 	}
@@ -80,7 +81,11 @@ func (c *transferListCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		out = append(out, list...)
+		for _, p := range list {
+			if c.All || p.State != paycore.Returned || p.Kind == paycore.RefundPayback { // a return that came back is left again
+				out = append(out, p)
+			}
+		}
 	}
 	page := struct {
 		In   []remittanceLine `json:"in"`
@@ -205,6 +210,11 @@ func (a *app) payback(s *site, c paycore.Command) error {
 	if results[0].Effect == paycore.Refused {
 		return fault.New("E-6450", fault.V{"number": fault.Quote(number), "reason": results[0].Reason}, nil)
 	}
+	return a.printPayback(s, number)
+}
+
+// printPayback prints how a transfer back stands now.
+func (a *app) printPayback(s *site, number string) error {
 	a.result.Changed = "payback"
 	p, err := s.db.Payback(a.ctx, number)
 	if err != nil {
@@ -217,6 +227,28 @@ func (a *app) payback(s *site, c paycore.Command) error {
 	out := newTable(4)
 	out.add(l.Number, l.Kind, l.Account, l.State, a.amount(l.AmountMinor, l.Currency), l.Payee.Name, l.Payee.Account, l.Maker, l.Checker)
 	return out.print(a.out, "")
+}
+
+type transferReturnedCmd struct {
+	Number string `arg:"" help:"Number, as listed."`
+	Ref    string `placeholder:"TEXT" help:"The bank's number of the money that came back."`
+	Reason string `placeholder:"TEXT" help:"Why it came back."`
+	person
+}
+
+// Run is called by kong.
+func (c *transferReturnedCmd) Run(a *app) error {
+	return a.asPerson(c.person, func(s *site, who string) error {
+		done, err := s.db.PaybackCameBack(a.ctx, c.Number, c.Ref, who, c.Reason)
+		if err != nil {
+			return err
+		}
+		if !done {
+			a.secondPerson(c.Number)
+			return exitCode(10)
+		}
+		return a.printPayback(s, c.Number)
+	})
 }
 
 type transferFileCmd struct {

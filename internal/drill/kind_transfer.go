@@ -13,5 +13,9 @@ var transferKinds = []Kind{
 	{"payback-alone", fault.Text{EN: "a transfer back is approved by nobody", ZH: "退回未经复核"}, steps(`UPDATE payback SET checker = '' WHERE number = 'B1'`), "payback.approval", fault.Text{}},
 	{"payback-unbooked", fault.Text{EN: "the journal of a transfer back is deleted", ZH: "删除退回凭证"}, steps(
 		`DELETE FROM posting WHERE txn = 'payback:B2:3'`, `DELETE FROM journal WHERE id = 'payback:B2:3'`), "payback.journal", fault.Text{}},
+	{"payback-kept", fault.Text{EN: "a transfer back that came back counts as paid, so that the money is nobody's", ZH: "退票后退回仍被置为成功，资金无主"}, steps(`UPDATE payback SET state = 'SUCCESS' WHERE number = 'B0'`), "payback.answer", fault.Text{}},
+	{"payback-returned-unbooked", fault.Text{EN: "the journal of a transfer back that came back is deleted", ZH: "删除退票凭证"}, steps(
+		`DELETE FROM posting WHERE txn = 'payback:B0:4'`, `DELETE FROM journal WHERE id = 'payback:B0:4'`), "payback.returned", fault.Text{}},
+	{"payback-returned-invented", fault.Text{EN: "a transfer back that was paid counts as come back, to be paid again", ZH: "已付退回被置为退票以重复付出"}, steps(`UPDATE payback SET state = 'RETURNED' WHERE number = 'B2'`), "payback.answer", fault.Text{}},
 	{"payback-twice", fault.Text{EN: "a transfer back that was paid goes out again", ZH: "已付退回被重新置为在途"}, steps(`UPDATE payback SET state = 'PAYING', done_us = NULL WHERE number = 'B2'`), "verify:ledger.subledgers", fault.Text{}},
 }

@@ -26,7 +26,7 @@ import (
 //	N1 N2     taken from the wallet of U2 through a clearing organisation, by token NT1: N2 failed, NR1 gave a part of N1 back
 //	C1 C2     of the wallet of U3, a coupon (of U3, too) and the channel: C1 paid, CR1 a refund of it; C2 waits
 //	W1 W2     withdrawals of U3, told to the bank: W1 was paid; X1 a transfer of his to U2
-//	T1        paid by two bank transfers, 1 and 2, with 5.00 too much: B1 sends 2.00 of it back, B2 has sent 3.00
+//	T1        paid by two bank transfers, 1 and 2, with 5.00 too much: B1 sends 2.00 of it back, B2 has sent 3.00, which B0 sent before to an account that was closed
 const (
 	paidBatch     = "S20261120-M01-CNY"
 	approvedBatch = "S20261120-M02-CNY"
@@ -125,6 +125,9 @@ func (w *world) transferred() {
 	}
 	left := paycore.RemittanceKey{Account: "bank-va", BankRef: "2"}
 	payee := paycore.Payee{Name: "Alice", Account: "6222000011113333", Bank: "102"}
+	w.do(paycore.ProposePayback{Number: "B0", Remittance: left, AmountMinor: 300, Payee: payee, Maker: "chen"}, paycore.JudgePayback{Number: "B0", Version: 1, Approve: true, Checker: "wang"},
+		paycore.AnswerPayback{Number: "B0", Account: "bank-va", Paid: true, AmountMinor: 300, Currency: "CNY", BankRef: "4", DoneAt: noon()},
+		paycore.PaybackCameBack{Number: "B0", Account: "bank-va", AmountMinor: 300, Currency: "CNY", BankRef: "5", Of: "4", CameAt: noon()})
 	w.do(paycore.ProposePayback{Number: "B1", Remittance: left, AmountMinor: 200, Payee: payee, Maker: "chen"}, paycore.JudgePayback{Number: "B1", Version: 1, Approve: true, Checker: "wang"},
 		paycore.ProposePayback{Number: "B2", Remittance: left, AmountMinor: 300, Payee: payee, Maker: "chen"}, paycore.JudgePayback{Number: "B2", Version: 1, Approve: true, Checker: "wang"},
 		paycore.AnswerPayback{Number: "B2", Account: "bank-va", Paid: true, AmountMinor: 300, Currency: "CNY", BankRef: "3", DoneAt: noon()})

@@ -46,12 +46,12 @@ func (s *BankStatement) commands(r *schemas.Record) []Command {
 		key := RemittanceKey{s.Account, r.ChannelRef}
 		return []Command{ReceiveRemittance{RemittanceKey: key, Channel: s.Channel, Number: r.MerchantRef, AmountMinor: r.AmountMinor,
 			Currency: r.Currency, CameAt: r.EventTime}, ApplyRemittance{RemittanceKey: key}}
-	case r.Kind == schemas.Refund && r.Status == schemas.Success:
-		return []Command{AnswerPayback{Number: r.RefundRef, Account: s.Account, Paid: true, AmountMinor: r.AmountMinor, Currency: r.Currency, BankRef: r.ChannelRefundRef, DoneAt: r.EventTime},
-			MarkRefunded{RefundNo: r.RefundRef, ChannelRefundRef: r.ChannelRefundRef, AmountMinor: r.AmountMinor, Currency: r.Currency, DoneAt: r.EventTime, By: ByNotice, Detail: "bank statement"}}
-	case r.Kind == schemas.Refund && r.Status == schemas.Failed:
-		return []Command{AnswerPayback{Number: r.RefundRef, Account: s.Account, AmountMinor: r.AmountMinor, Currency: r.Currency, BankRef: r.ChannelRefundRef},
-			FailRefund{RefundNo: r.RefundRef, By: ByNotice, Detail: "bank statement"}}
+	case r.Kind == schemas.Refund && (r.Status == schemas.Success || r.Status == schemas.Failed):
+		return []Command{AnswerPayback{Number: r.RefundRef, Account: s.Account, Paid: r.Status == schemas.Success, AmountMinor: r.AmountMinor, Currency: r.Currency,
+			BankRef: r.ChannelRefundRef, DoneAt: r.EventTime}}
+	case r.Kind == schemas.Refund && r.Status == schemas.Reversed:
+		return []Command{PaybackCameBack{Number: r.RefundRef, Account: s.Account, AmountMinor: r.AmountMinor, Currency: r.Currency,
+			BankRef: r.ChannelRefundRef, Of: r.ChannelRef, CameAt: r.EventTime}}
 	}
 	return nil
 }

@@ -70,6 +70,7 @@ type View struct {
 	Expected   []Expectation // of the virtual account, the oldest payment first
 	Waiting    []*Remittance // of the virtual account, with money left, the oldest first
 	Payback    *Payback
+	Answered   []PaybackAnswer // of the payback, and of the bank's number
 
 	Debit       *Debit
 	DebitRefund *DebitRefund
@@ -108,6 +109,7 @@ type Change struct {
 	Remittances []Remittance
 	Uses        []RemittanceUse
 	Payback     *Payback
+	Answered    *PaybackAnswer
 
 	Debit       *Debit
 	DebitRefund *DebitRefund

@@ -25,6 +25,8 @@ func (s State) Record() schemas.Status {
 		return schemas.Failed
 	case Closed:
 		return schemas.Closed
+	case Returned:
+		return schemas.Reversed
 	}
 	return schemas.Unknown
 }

@@ -32,7 +32,7 @@ type Payback struct {
 	BankRef     string
 	Version     int64 // 0 before it is stored
 	CreatedAt   int64
-	DoneAt      int64 // 0 unless SUCCESS
+	DoneAt      int64 // 0 unless SUCCESS, or RETURNED since
 	UpdatedAt   int64
 }
 
@@ -44,22 +44,27 @@ type Payee struct{ Name, Account, Bank string }
 const (
 	Waiting  State = "WAITING"  // for somebody who says where it goes
 	Proposed State = "PROPOSED" // for a second person
+	Returned State = "RETURNED" // paid, and sent back by the payee's bank (退票)
 )
 
 // paybackMoves: what the statement shows has happened, approved or not; a
 // control tells of what was not.
 var paybackMoves = machine{
-	{None, Waiting, ByCore}:        true, // a refund
-	{None, Proposed, ByCore}:       true, // a return
-	{Waiting, Proposed, ByCore}:    true,
-	{Proposed, Paying, ByApproved}: true,
-	{Proposed, Waiting, ByCore}:    true, // a refund that the second person sent back
-	{Proposed, Closed, ByCore}:     true, // a return that he sent back
-	{Waiting, Success, ByNotice}:   true,
-	{Proposed, Success, ByNotice}:  true,
-	{Paying, Success, ByNotice}:    true,
-	{Paying, Failed, ByNotice}:     true,
-	{Failed, Waiting, ByCore}:      true, // a refund is still owed
+	{None, Waiting, ByCore}:         true, // a refund
+	{None, Proposed, ByCore}:        true, // a return
+	{Waiting, Proposed, ByCore}:     true,
+	{Proposed, Paying, ByApproved}:  true,
+	{Proposed, Waiting, ByCore}:     true, // a refund that the second person sent back
+	{Proposed, Closed, ByCore}:      true, // a return that he sent back
+	{Waiting, Success, ByNotice}:    true,
+	{Proposed, Success, ByNotice}:   true,
+	{Paying, Success, ByNotice}:     true,
+	{Paying, Failed, ByNotice}:      true,
+	{Failed, Waiting, ByCore}:       true, // a refund is still owed
+	{Success, Returned, ByNotice}:   true,
+	{Success, Returned, ByApproved}: true,
+	{Returned, Waiting, ByCore}:     true, // a refund is owed again
+	{Returned, Proposed, ByCore}:    true, // to the payee that is named now
 }
 
 // RefundByTransfer hands a refund of a payment that came by transfer over to
@@ -83,15 +88,20 @@ func (c RefundByTransfer) Decide(v View) (*Change, Result) {
 	switch {
 	case r == nil:
 		return refuse(None, "no refund %s in the books", c.RefundNo)
-	case r.State != Processing && r.State != Failed:
+	case !r.owed():
 		return refuse(r.State, "refund %s is %s", r.RefundNo, r.State)
 	case b == nil:
 		b = &Payback{Number: r.RefundNo, Kind: RefundPayback, Remittance: RemittanceKey{Account: r.Account}, Channel: r.Channel,
 			AmountMinor: r.AmountMinor, Currency: r.Currency, CreatedAt: c.At}
-	case b.State != Failed:
+	case b.State != Failed && b.State != Returned:
 		return nil, Result{Already, b.State, ""}
 	}
-	return b.moved(Waiting, ByCore, c.At, func(b *Payback) { b.Payee, b.Maker, b.Checker, b.File = Payee{}, "", "", "" })
+	return b.moved(Waiting, ByCore, c.At, (*Payback).anew)
+}
+
+// anew forgets the last try; the bank's answers to it stay on record.
+func (b *Payback) anew() {
+	b.Payee, b.Maker, b.Checker, b.File, b.BankRef, b.DoneAt = Payee{}, "", "", "", "", 0
 }
 
 // moved changes a payback, if its machine allows it.
@@ -117,7 +127,9 @@ type ProposePayback struct {
 }
 
 // Reads implements Command.
-func (c ProposePayback) Reads() Reads { return Reads{Payback: c.Number, Remittance: c.Remittance} }
+func (c ProposePayback) Reads() Reads {
+	return Reads{Payback: c.Number, Remittance: c.Remittance, RefundNo: c.Number}
+}
 
 func (c ProposePayback) Complete(now int64, _ Rates) (Command, error) {
 	c.At = cmp.Or(c.At, now)
@@ -132,8 +144,15 @@ func (c ProposePayback) Decide(v View) (*Change, Result) {
 		return refuse(None, "a payback has a maker, and a payee with name, account and bank")
 	case c.Remittance == (RemittanceKey{}) && b == nil:
 		return refuse(None, "no refund %s waits for a payee", c.Number)
+	case c.Remittance == (RemittanceKey{}) && b.Kind == ReturnPayback:
+		return refuse(b.State, "payback %s is %s", b.Number, b.State)
+	case c.Remittance == (RemittanceKey{}) && !v.Refund.owed():
+		return refuse(b.State, "refund %s is %s", v.Refund.RefundNo, v.Refund.State)
 	case c.Remittance == (RemittanceKey{}):
-		return b.moved(Proposed, ByCore, c.At, func(b *Payback) { b.Payee, b.Maker = c.Payee, c.Maker })
+		return b.moved(Proposed, ByCore, c.At, func(b *Payback) {
+			b.anew()
+			b.Payee, b.Maker = c.Payee, c.Maker
+		})
 	case b != nil:
 		return refuse(b.State, "payback number %s exists", c.Number)
 	case r == nil:
@@ -167,7 +186,7 @@ type JudgePayback struct {
 }
 
 // Reads implements Command.
-func (c JudgePayback) Reads() Reads { return Reads{Payback: c.Number} }
+func (c JudgePayback) Reads() Reads { return Reads{Payback: c.Number, RefundNo: c.Number} }
 
 func (c JudgePayback) Complete(now int64, _ Rates) (Command, error) {
 	c.At = cmp.Or(c.At, now)
@@ -186,6 +205,8 @@ func (c JudgePayback) Decide(v View) (*Change, Result) {
 		return refuse(b.State, "a second person has a name")
 	case c.Approve && c.Checker == b.Maker:
 		return refuse(b.State, "%s proposed it; this is for a second person", c.Checker)
+	case c.Approve && b.Kind == RefundPayback && !v.Refund.owed():
+		return refuse(b.State, "refund %s is %s", v.Refund.RefundNo, v.Refund.State)
 	case c.Approve:
 		return b.moved(Paying, ByApproved, c.At, func(b *Payback) { b.Checker = c.Checker })
 	case b.Kind == RefundPayback:
@@ -193,59 +214,6 @@ func (c JudgePayback) Decide(v View) (*Change, Result) {
 	}
 	ch, result := b.moved(Closed, ByCore, c.At, func(*Payback) {})
 	if ch != nil {
-		ch.leave(v.Remittance, b.AmountMinor)
-	}
-	return ch, result
-}
-
-// AnswerPayback is what the bank's statement shows of a payback.
-type AnswerPayback struct {
-	Number      string
-	Account     string
-	Paid        bool // false: it failed
-	AmountMinor int64
-	Currency    string
-	BankRef     string
-	DoneAt      int64
-	at          int64
-}
-
-// Reads implements Command.
-func (c AnswerPayback) Reads() Reads { return Reads{Payback: c.Number} }
-
-func (c AnswerPayback) Complete(now int64, _ Rates) (Command, error) {
-	c.at = now
-	return c, nil
-}
-
-// Decide implements Command. The money of a refund is booked with the refund.
-func (c AnswerPayback) Decide(v View) (*Change, Result) {
-	b := v.Payback
-	to := Failed
-	if c.Paid {
-		to = Success
-	}
-	switch {
-	case b == nil || b.Remittance.Account != c.Account:
-		return nil, Result{Early, None, "no payback " + c.Number + " in the books"}
-	case b.State == to && (b.BankRef == c.BankRef || !c.Paid):
-		return nil, Result{Already, b.State, ""}
-	case b.AmountMinor != c.AmountMinor || b.Currency != c.Currency:
-		return refuse(b.State, "payback %s is about %s, the bank says %s", c.Number,
-			money.Both(b.AmountMinor, money.Currency(b.Currency)), money.Both(c.AmountMinor, money.Currency(c.Currency)))
-	}
-	ch, result := b.moved(to, ByNotice, c.at, func(b *Payback) {
-		b.BankRef = c.BankRef
-		if c.Paid {
-			b.DoneAt = c.DoneAt
-		}
-	})
-	switch {
-	case ch == nil || b.Kind != ReturnPayback:
-	case c.Paid:
-		ch.Entries = []Entry{{remittanceReceived(b.Channel, b.Remittance.Account), b.Currency, b.AmountMinor},
-			{clearing(b.Channel, b.Remittance.Account), b.Currency, -b.AmountMinor}}
-	default:
 		ch.leave(v.Remittance, b.AmountMinor)
 	}
 	return ch, result

@@ -8,6 +8,9 @@ import (
 	"tieout/internal/money"
 )
 
+// owed tells whether the customer still gets the money.
+func (r *Refund) owed() bool { return r.State == Processing || r.State == Failed }
+
 // CreateRefund asks for money back. The sum of a payment's refunds never
 // exceeds the payment.
 type CreateRefund struct {
@@ -118,7 +121,7 @@ type MarkRefunded struct {
 
 // Reads implements Command.
 func (c MarkRefunded) Reads() Reads {
-	return Reads{RefundNo: c.RefundNo, ChannelRefundRef: c.ChannelRefundRef}
+	return Reads{RefundNo: c.RefundNo, ChannelRefundRef: c.ChannelRefundRef, Payback: c.RefundNo}
 }
 
 func (c MarkRefunded) Complete(now int64, _ Rates) (Command, error) {
@@ -150,6 +153,8 @@ func (c MarkRefunded) Decide(v View) (*Change, Result) {
 		return ch, Result{DuplicatePayment, r.State, reason}
 	case v.RefOwner != "":
 		return refuse(r.State, "channel number %s belongs to refund %s", c.ChannelRefundRef, v.RefOwner)
+	case v.Payback != nil && v.Payback.State != Success:
+		return refuse(r.State, "payback %s is %s", v.Payback.Number, v.Payback.State)
 	case !refundMoves.allows(r.State, Success, c.By):
 		ch := &Change{Cause: c.By, At: c.at}
 		reason := "the channel paid it under " + c.ChannelRefundRef
@@ -243,7 +248,7 @@ func (c RenumberRefund) Decide(v View) (*Change, Result) {
 		return nil, Result{Already, r.State, ""}
 	case c.Number == "" || c.Number == r.RefundNo || r.SentAs != "":
 		return refuse(r.State, "refund %s goes on under one other number, once", c.RefundNo)
-	case r.State != Processing && r.State != Failed:
+	case !r.owed():
 		return refuse(r.State, "refund %s is %s", c.RefundNo, r.State)
 	}
 	ch := &Change{Cause: ByAnswer, At: c.At, Subject: r.RefundNo}
@@ -263,7 +268,7 @@ type CancelRefund struct {
 }
 
 // Reads implements Command.
-func (c CancelRefund) Reads() Reads { return Reads{RefundNo: c.RefundNo} }
+func (c CancelRefund) Reads() Reads { return Reads{RefundNo: c.RefundNo, Payback: c.RefundNo} }
 
 func (c CancelRefund) Complete(now int64, _ Rates) (Command, error) {
 	c.At = cmp.Or(c.At, now)
@@ -280,6 +285,8 @@ func (c CancelRefund) Decide(v View) (*Change, Result) {
 		return nil, Result{Already, Closed, ""}
 	case !refundMoves.allows(r.State, Closed, ByCore):
 		return refuse(r.State, "refund %s is %s", c.RefundNo, r.State)
+	case v.Payback != nil && v.Payback.State == Paying:
+		return refuse(r.State, "payback %s is %s", v.Payback.Number, v.Payback.State) // the bank may have it
 	}
 	ch := &Change{Cause: ByCore, At: c.At, Subject: r.RefundNo, Entries: Opposite(refundAsked(r, v.Payment.Merchant))}
 	next, payment := *r, *v.Payment

@@ -114,10 +114,15 @@ var remittanceRead = localRead{
 	scan:    paymentRead.scan,
 }
 
-// sentBack are refunds and returns, as the statement shows both.
+// sentBack are refunds and returns, as the statement shows both. A refund that
+// failed or came back is what the bank said of each time it was sent.
 const sentBack = `(SELECT refund_no, channel_refund_ref, state, amount_minor, currency, fee_minor, event_us, pay_no, '' AS bank_ref, account FROM refund
-	UNION ALL SELECT number, out_ref, CASE WHEN state IN ('WAITING','PROPOSED','PAYING') THEN 'PROCESSING' ELSE state END, amount_minor, currency, NULL, event_us, '', bank_ref, account
-		FROM payback WHERE kind = 'RETURN') r`
+		WHERE state <> 'FAILED' OR NOT EXISTS (SELECT 1 FROM payback_answer a WHERE a.number = refund_no AND a.state <> 'SUCCESS')
+	UNION ALL SELECT number, out_ref, CASE WHEN state IN ('WAITING','PROPOSED','PAYING') THEN 'PROCESSING' WHEN state = 'RETURNED' THEN 'SUCCESS' ELSE state END, amount_minor, currency, NULL, event_us, '', bank_ref, account
+		FROM payback WHERE kind = 'RETURN'
+	UNION ALL SELECT a.number, a.bank_ref, a.state, a.amount_minor, a.currency, NULL, a.event_us, COALESCE(r.pay_no, ''), a.of_ref, a.account
+		FROM payback_answer a LEFT JOIN refund r ON r.refund_no = a.number WHERE a.state = 'RETURNED' OR r.refund_no IS NOT NULL AND (a.state = 'FAILED'
+			OR EXISTS (SELECT 1 FROM payback_answer x WHERE x.account = a.account AND x.of_ref = a.bank_ref AND x.state = 'RETURNED'))) r`
 
 var paybackRead = localRead{
 	table:   sentBack,

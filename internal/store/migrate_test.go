@@ -70,3 +70,46 @@ func TestMigrate_ChecksRefuse(t *testing.T) {
 	}
 	checkBooks(t, db)
 }
+
+// Transfers back keep their states, and what the bank had said of them counts as
+// said; the way back loses no row.
+func TestMigrate_PaybacksKeepTheirAnswers(t *testing.T) {
+	ctx := context.Background()
+	pool, err := openPool(filepath.Join(t.TempDir(), "older.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	p, err := provider(pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.UpTo(ctx, 24); err != nil {
+		t.Fatal(err)
+	}
+	before := schemaTexts(t, pool)
+	if _, err := pool.Exec(`INSERT INTO payback VALUES
+		('B1', 'RETURN', 'a', '1', 'bankdemo', 5, 'CNY', 'x', 'y', 'z', 'SUCCESS', 'chen', 'wang', 'f', '71', 3, 1, 9, 9, 9),
+		('R1', 'REFUND', 'a', '', 'bankdemo', 6, 'CNY', 'x', 'y', 'z', 'FAILED', 'chen', 'wang', 'f', '72', 3, 1, NULL, 1, 9),
+		('R2', 'REFUND', 'a', '', 'bankdemo', 7, 'CNY', 'x', 'y', 'z', 'PAYING', 'chen', 'wang', 'f', '', 3, 1, NULL, 1, 9)`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.UpTo(ctx, 25); err != nil {
+		t.Fatal(err)
+	}
+	var answers string
+	if err := pool.QueryRow(`SELECT group_concat(number || ' ' || state || ' ' || bank_ref, ', ') FROM (SELECT * FROM payback_answer ORDER BY number)`).Scan(&answers); err != nil ||
+		answers != "B1 SUCCESS 71, R1 FAILED 72" {
+		t.Errorf("answers %q, %v", answers, err)
+	}
+	if _, err := p.DownTo(ctx, 24); err != nil {
+		t.Fatal(err)
+	}
+	var states string
+	if err := pool.QueryRow(`SELECT group_concat(state, ',') FROM (SELECT * FROM payback ORDER BY number)`).Scan(&states); err != nil || states != "SUCCESS,FAILED,PAYING" {
+		t.Errorf("states %q, %v", states, err)
+	}
+	if after := schemaTexts(t, pool); strings.ReplaceAll(after, `"payback"`, "payback") != before {
+		t.Errorf("down does not give the schema of before:\n%s", after)
+	}
+}

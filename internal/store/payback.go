@@ -1,11 +1,16 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
+	"fmt"
 	"strconv"
 
 	"tieout/internal/bizday"
+	"tieout/internal/fault"
 	"tieout/internal/paycore"
 )
 
@@ -55,7 +60,7 @@ func (db *DB) Paybacks(ctx context.Context, account string, state paycore.State,
 // putPayback inserts a new payback, or moves one of exactly the version that
 // was read.
 func (b *books) putPayback(p *paycore.Payback) error {
-	done := nullable(p.DoneAt, p.State == paycore.Success)
+	done := nullable(p.DoneAt, p.State == paycore.Success || p.State == paycore.Returned)
 	event := p.CreatedAt
 	if done.Valid {
 		event = p.DoneAt
@@ -72,6 +77,59 @@ func (b *books) putPayback(p *paycore.Payback) error {
 			p.Payee.Name, p.Payee.Account, p.Payee.Bank, p.State, p.Maker, p.Checker, p.File, p.BankRef, done, event, p.UpdatedAt, p.Number, p.Version)
 	}
 	return wrote(n, err, "payback", p.Number)
+}
+
+// paybackAnswers reads what the bank said about a payback, and what it said
+// under one of its numbers.
+func (b *books) paybackAnswers(p *paycore.Payback, bankRef string) ([]paycore.PaybackAnswer, error) {
+	s, err := b.stmt(`SELECT account, bank_ref, number, state, of_ref, amount_minor, currency, act, event_us, at_us FROM payback_answer
+		WHERE number = $1 OR account = $2 AND bank_ref = $3 ORDER BY at_us, bank_ref`)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.QueryContext(b.ctx, p.Number, p.Remittance.Account, bankRef)
+	return scanAll(rows, err, func(s scanner) (a paycore.PaybackAnswer, err error) {
+		var act sql.NullInt64
+		err = s.Scan(&a.Account, &a.BankRef, &a.Number, &a.State, &a.Of, &a.AmountMinor, &a.Currency, &act, &a.EventAt, &a.At)
+		a.Act = act.Int64
+		return a, err
+	}, "answers to a payback")
+}
+
+func (b *books) putPaybackAnswer(a *paycore.PaybackAnswer) error {
+	n, err := b.exec(`INSERT INTO payback_answer (account, bank_ref, number, state, of_ref, amount_minor, currency, act, event_us, at_us)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, a.Account, a.BankRef, a.Number, a.State, a.Of, a.AmountMinor, a.Currency, nullable(a.Act, a.Act != 0), a.EventAt, a.At)
+	return wrote(n, err, "answer to payback", a.Number)
+}
+
+// PaybackCameBack takes what two people have seen, each by the same call. False:
+// a second person is needed still.
+func (db *DB) PaybackCameBack(ctx context.Context, number, bankRef, who, reason string) (done bool, err error) {
+	err = db.settle(ctx, who, func(s *settler) error {
+		p, err := s.payback(number)
+		if err != nil {
+			return err
+		}
+		if p == nil {
+			return fault.New("E-6494", fault.V{"subject": fault.Quote(number)}, nil)
+		}
+		c := paycore.PaybackCameBack{Number: number, Account: p.Remittance.Account, AmountMinor: p.AmountMinor, Currency: p.Currency, BankRef: bankRef, CameAt: s.now, At: s.now}
+		v, err := s.view(c.Reads())
+		if err != nil {
+			return err
+		}
+		if ch, result := c.Decide(v); ch == nil {
+			return fault.New("E-6450", fault.V{"number": number, "reason": cmp.Or(result.Reason, "payback "+number+" is "+string(result.State))}, nil)
+		}
+		seen := sha256.Sum256(fmt.Appendf(nil, "%q %q %d %q", number, paycore.Returned, p.Version, bankRef))
+		if c.Act, _, err = s.twoPeople(actResult, "payback:"+number, hex.EncodeToString(seen[:]), reason); err != nil || c.Act == 0 {
+			return err
+		}
+		done = true
+		_, err = s.run(c)
+		return err
+	})
+	return done, wrap(err, "payback %s", number)
 }
 
 // paybackFileMost bounds what one file for the bank holds.

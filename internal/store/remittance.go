@@ -65,6 +65,11 @@ func (b *books) remittanceView(r paycore.Reads, v *paycore.View) error {
 		if v.Payback != nil && v.Payback.Kind == paycore.ReturnPayback {
 			r.Remittance = v.Payback.Remittance
 		}
+		if v.Payback != nil {
+			if v.Answered, err = b.paybackAnswers(v.Payback, r.ChannelRefundRef); err != nil {
+				return err
+			}
+		}
 	}
 	if r.VirtualNumber != "" {
 		if v.Virtual, err = b.virtualAccount(r.VirtualNumber); err != nil {
@@ -138,10 +143,15 @@ func (b *books) writeRemittances(ch *paycore.Change) error {
 			return err
 		}
 	}
-	if ch.Payback == nil {
-		return nil
+	if ch.Payback != nil {
+		if err := b.putPayback(ch.Payback); err != nil {
+			return err
+		}
 	}
-	return b.putPayback(ch.Payback)
+	if ch.Answered != nil {
+		return b.putPaybackAnswer(ch.Answered)
+	}
+	return nil
 }
 
 // AwaitRemittance gives a payment the virtual account of its payer, which is
