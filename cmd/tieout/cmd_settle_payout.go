@@ -131,7 +131,7 @@ func noContract(merchant string) error {
 
 type settleResultCmd struct {
 	File   string `placeholder:"PATH" help:"The bank's result file."`
-	Payout string `placeholder:"NUMBER" help:"By hand: one payout."`
+	Payout string `placeholder:"NUMBER" help:"By hand: one payout or withdrawal."`
 	State  string `enum:"PAID,FAILED,UNKNOWN," default:"" help:"By hand: what the bank says: PAID, FAILED or UNKNOWN."`
 	Ref    string `placeholder:"TEXT" help:"By hand: the bank's number."`
 	Reason string `placeholder:"TEXT" help:"By hand: where this is from."`
@@ -230,7 +230,7 @@ func (a *app) hearByHand(s *site, answer settlement.Answer, who, reason string) 
 }
 
 type settleReturnedCmd struct {
-	Payout string `arg:"" help:"Payout that came back."`
+	Payout string `arg:"" help:"Payout or withdrawal that came back."`
 	Ref    string `placeholder:"TEXT" help:"The bank's number."`
 	Reason string `placeholder:"TEXT" help:"Why it came back."`
 	person

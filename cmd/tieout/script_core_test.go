@@ -16,6 +16,8 @@ import (
 	"tieout/internal/bizday"
 	"tieout/internal/merchantapi"
 	"tieout/internal/paycore"
+	"tieout/internal/risk"
+	"tieout/internal/settlement"
 	"tieout/internal/store"
 )
 
@@ -23,9 +25,18 @@ import (
 //
 //	corefill data/tieout.db < lines
 //
-// with the lines "order MERCHANT NUMBER NOTIFY_URL MINOR TIME", "pay MERCHANT
-// NUMBER ACCOUNT MINOR TIME" and "refund NUMBER PAYMENT MINOR TIME". The channel
-// is WeChat Pay, and it keeps 0.6 %.
+// with the lines
+//
+//	order MERCHANT NUMBER NOTIFY_URL MINOR TIME
+//	wait MERCHANT NUMBER ACCOUNT MINOR TIME
+//	pay MERCHANT NUMBER ACCOUNT MINOR TIME
+//	refund NUMBER PAYMENT MINOR TIME
+//	deposit NUMBER PAYMENT HOLDER MINOR TIME
+//	withdraw NUMBER HOLDER BANK MINOR TIME
+//	split NUMBER MERCHANT PAYMENT RECEIVER MINOR TIME
+//	judge PAYMENT MERCHANT PAYER MINOR TIME
+//
+// The channel is WeChat Pay, and it keeps 0.6 %. Risk judges by risk.yaml.
 func corefill() {
 	if err := fillCore(os.Args[1], scriptClock()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -53,34 +64,80 @@ func fillCore(path string, now func() time.Time) error {
 		if err != nil {
 			return err
 		}
-		when := at.UnixMicro()
-		var commands []paycore.Command
-		account := ""
 		switch f[0] {
-		case "order":
-			commands = []paycore.Command{paycore.CreateOrder{Merchant: f[1], OrderNo: "O-" + f[2], NotifyURL: f[3], AmountMinor: minor, Currency: "CNY", At: when}}
-		case "pay":
-			account = f[3]
-			commands = []paycore.Command{
-				paycore.CreatePayment{Merchant: f[1], OrderNo: "O-" + f[2], PayNo: f[2], Channel: "wechat", Account: account, AmountMinor: minor, Currency: "CNY", TradeType: "JSAPI", At: when},
-				paycore.MarkPaid{PayNo: f[2], ChannelRef: "420000182025112000" + strings.TrimLeft(f[2], "T"), AmountMinor: minor, Currency: "CNY", PaidAt: when, By: paycore.ByNotice}}
+		case "split":
+			err = fillSplit(db, f[1], f[2], "O-"+f[3], f[4], minor)
+		case "judge":
+			err = fillRisk(db, risk.Facts{PayNo: f[1], Merchant: f[2], Payer: f[3], AmountMinor: minor, Currency: "CNY"})
 		default:
-			commands = []paycore.Command{
-				paycore.CreateRefund{RefundNo: f[1], PayNo: f[2], AmountMinor: minor, Currency: "CNY", At: when},
-				paycore.MarkRefunded{RefundNo: f[1], ChannelRefundRef: "503000" + strings.TrimLeft(f[1], "R"), AmountMinor: minor, Currency: "CNY", DoneAt: when, By: paycore.ByAnswer}}
+			err = fillCommands(db, now, f[3], commandsOf(f, minor, at.UnixMicro()))
 		}
-		core := paycore.New(db, paycore.Rates{"wechat": {account: {PPM: 6000}}}, now)
-		results, err := core.Do(context.Background(), commands...)
 		if err != nil {
-			return err
-		}
-		for _, r := range results {
-			if r.Effect != paycore.Done {
-				return fmt.Errorf("%s: %s %s", lines.Text(), r.Effect, r.Reason)
-			}
+			return fmt.Errorf("%s: %w", lines.Text(), err)
 		}
 	}
 	return lines.Err()
+}
+
+// commandsOf is a line as commands.
+func commandsOf(f []string, minor, at int64) []paycore.Command {
+	create := paycore.CreatePayment{Merchant: f[1], OrderNo: "O-" + f[2], PayNo: f[2], Channel: "wechat", Account: f[3], AmountMinor: minor, Currency: "CNY", TradeType: "JSAPI", At: at}
+	switch f[0] {
+	case "order":
+		return []paycore.Command{paycore.CreateOrder{Merchant: f[1], OrderNo: "O-" + f[2], NotifyURL: f[3], AmountMinor: minor, Currency: "CNY", At: at}}
+	case "wait":
+		return []paycore.Command{create}
+	case "pay":
+		return []paycore.Command{create,
+			paycore.MarkPaid{PayNo: f[2], ChannelRef: "420000182025112000" + strings.TrimLeft(f[2], "T"), AmountMinor: minor, Currency: "CNY", PaidAt: at, By: paycore.ByNotice}}
+	case "deposit":
+		return []paycore.Command{paycore.Deposit{Number: f[1], PayNo: f[2], Account: paycore.Wallet(f[3]), At: at}}
+	case "withdraw":
+		payee := settlement.Payee{Name: "Shop One Ltd.", Account: "6222000011112222", Bank: "102"}
+		return []paycore.Command{paycore.Withdraw{Number: f[1], AccountKey: paycore.AccountKey{Name: paycore.Wallet(f[2]), Currency: "CNY"}, AmountMinor: minor, Bank: f[3], Payee: payee.Text(), At: at}}
+	}
+	return []paycore.Command{
+		paycore.CreateRefund{RefundNo: f[1], PayNo: f[2], AmountMinor: minor, Currency: "CNY", At: at},
+		paycore.MarkRefunded{RefundNo: f[1], ChannelRefundRef: "503000" + strings.TrimLeft(f[1], "R"), AmountMinor: minor, Currency: "CNY", DoneAt: at, By: paycore.ByAnswer}}
+}
+
+func fillCommands(db *store.DB, now func() time.Time, account string, commands []paycore.Command) error {
+	core := paycore.New(db, paycore.Rates{"wechat": {account: {PPM: 6000}}}, now)
+	results, err := core.Do(context.Background(), commands...)
+	if err != nil {
+		return err
+	}
+	for _, r := range results {
+		if r.Effect != paycore.Done {
+			return fmt.Errorf("%s %s %s", r.Effect, r.State, r.Reason)
+		}
+	}
+	return nil
+}
+
+// fillSplit asks for a split as a merchant does over the API; nothing is
+// carried out yet.
+func fillSplit(db *store.DB, number, merchant, orderNo, receiver string, minor int64) error {
+	if err := db.AddReceiver(context.Background(), merchant, receiver, "supplier"); err != nil {
+		return err
+	}
+	_, err := db.Split(context.Background(), settlement.SplitRequest{Number: number, Merchant: merchant, OrderNo: orderNo,
+		Shares: []settlement.SplitShare{{Receiver: receiver, AmountMinor: minor}}}, &settlement.Contract{Merchant: merchant, Split: settlement.DefaultSplitTerms()})
+	return err
+}
+
+// fillRisk has a payment judged as the desk does.
+func fillRisk(db *store.DB, f risk.Facts) error {
+	body, err := os.ReadFile(filepath.Join(os.Getenv("WORK"), "risk.yaml"))
+	if err != nil {
+		return err
+	}
+	rules, err := risk.Parse(body)
+	if err != nil {
+		return err
+	}
+	_, err = db.JudgeRisk(context.Background(), rules, f)
+	return err
 }
 
 // download prints the statement that a merchant would download, and its

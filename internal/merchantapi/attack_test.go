@@ -431,7 +431,7 @@ func TestDocument(t *testing.T) {
 			}
 		}
 	}
-	if len(ids) != 22 {
+	if len(ids) != 23 {
 		t.Errorf("operations %v", ids)
 	}
 	page := w.send(http.MethodGet, "/docs", http.Header{}, "")

@@ -40,6 +40,8 @@ type Books interface {
 	RefundOf(ctx context.Context, merchant, refundNo string) (*paycore.Refund, error)
 	// DocumentOf returns what the merchant moved under a number.
 	DocumentOf(ctx context.Context, merchant, number string) (*paycore.Document, error)
+	// Accounts returns an account of the ledger in every currency that it has.
+	Accounts(ctx context.Context, name string) ([]*paycore.Account, error)
 	// ExecuteOnce runs a request's commands and keeps its answer, unless its key
 	// was used before; see paycore.ErrKeyTaken.
 	ExecuteOnce(ctx context.Context, r paycore.Request, commands []paycore.Command, answer func([]paycore.Result) (paycore.Answer, error)) (paycore.Answer, error)
@@ -182,6 +184,7 @@ func New(books Books, core Core, desk Desk, bills Statements, merchants []Mercha
 	s.registerNotices()
 	s.registerStatements()
 	s.registerTransfers()
+	s.registerWallets()
 	return s
 }
 

@@ -3,9 +3,13 @@ package merchantapi_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"tieout/internal/bizday"
 	"tieout/internal/merchantapi"
 	"tieout/internal/paycore"
 	"tieout/internal/settlement"
@@ -59,16 +63,25 @@ func TestTransferAndWithdraw(t *testing.T) {
 	}
 	w.wallet("M01", 4000, 5000)
 	w.wallet("M02", 1000, 0)
+	urls := map[string]string{"M01": "https://merchant.example/notify"}
+	if h, err := w.db.HearPayout(ctx, settlement.Answer{Number: out.Number, State: settlement.Paid, AmountMinor: 2000, Currency: "CNY"}, "chen", urls); err != nil || h.Heard != settlement.NoPayout {
+		t.Fatal("the bank was told of nothing yet", h, err)
+	}
+	if files, _, err := w.db.StartPayouts(ctx, "icbc", bizday.Make(2026, 11, 23), "chen"); err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
 	for no, state := range map[string]settlement.State{out.Number: settlement.Paid, own.Number: settlement.Failed} {
 		minor := int64(2000)
 		if no == own.Number {
 			minor = 3000
 		}
-		if h, err := w.db.HearPayout(ctx, settlement.Answer{Number: no, State: state, AmountMinor: minor, Currency: "CNY", BankRef: "b1", Reason: "account closed"}, "chen", nil); err != nil || h.Heard != settlement.Moved {
+		if h, err := w.db.HearPayout(ctx, settlement.Answer{Number: no, State: state, AmountMinor: minor, Currency: "CNY", BankRef: "b1", Reason: "account closed"}, "chen", urls); err != nil || h.Heard != settlement.Moved {
 			t.Fatal(h, err)
 		}
 	}
 	w.wallet("M01", 7000, 0)
+	w.told("withdrawal.success:"+out.Number, `"amount_minor":2000,"currency":"CNY","bank_ref":"b1"`)
+	w.told("withdrawal.failed:"+own.Number, `"amount_minor":3000,"currency":"CNY","bank_ref":"account closed"`)
 	if got, err := c.TransferOf(ctx, out.Number); err != nil || got.State != "SUCCESS" || got.BankRef != "b1" {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -88,6 +101,57 @@ func TestTransferAndWithdraw(t *testing.T) {
 		t.Errorf("got %+v, %v", again, err)
 	}
 	w.wallet("M01", 7000, 0)
+}
+
+// told looks for a notice that waits for the merchant.
+func (w *world) told(id, body string) {
+	w.t.Helper()
+	list, err := w.client("M01").Notices(w.t.Context(), "PENDING")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, n := range list.Notices {
+		if n.EventID == id && strings.Contains(string(n.Body), body) {
+			return
+		}
+	}
+	w.t.Errorf("no notice %s with %s in %+v", id, body, list.Notices)
+}
+
+// A merchant sees the wallets of his holders, as the books have them, and no
+// other one's.
+func TestWalletIsShownToItsOwner(t *testing.T) {
+	w := newWorld(t)
+	w.wallets("M01", "M02", "M01.alice")
+	c, ctx := w.client("M01"), t.Context()
+	if _, err := c.Withdraw(ctx, "withdraw-1", merchantapi.NewWithdrawal{AmountMinor: 3000, Currency: "CNY"}); err != nil {
+		t.Fatal(err)
+	}
+	usd := paycore.AccountKey{Name: paycore.Wallet("M01"), Currency: "USD"}
+	if _, err := w.core.Do(ctx, paycore.OpenAccount{Entity: "M01", Currency: "USD", Controls: paycore.Controls{Active: true}},
+		paycore.ControlAccount{AccountKey: usd, Controls: paycore.Controls{Active: true, TransferIn: true, Frozen: true}}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := c.Wallet(ctx, "M01")
+	want := &merchantapi.Wallet{Holder: "M01", Balances: []merchantapi.WalletBalance{
+		{Currency: "CNY", AvailableMinor: 7000, FrozenMinor: 3000, Pay: true, Withdraw: true, TransferIn: true, TransferOut: true, Active: true},
+		{Currency: "USD", TransferIn: true, Active: true, Frozen: true}}}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Error(err, diff)
+	}
+	if got, err := c.Wallet(ctx, "M01.alice"); err != nil || len(got.Balances) != 1 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	for merchant, holders := range map[string][]string{"M01": {"M02", "M01x", "", "M01.bob"}, "M02": {"M01", "M01.alice"}} {
+		for _, holder := range holders {
+			if got, err := w.client(merchant).Wallet(ctx, holder); code(err) != "E-6416" && code(err) != "E-6417" {
+				t.Errorf("%s sees %s: %+v, %v", merchant, holder, got, err)
+			}
+		}
+	}
+	if _, err := w.client("M03").Wallet(ctx, "M03"); code(err) != "E-6411" {
+		t.Errorf("without permission: %v", err)
+	}
 }
 
 // 64 withdrawals at once never take more than is there.

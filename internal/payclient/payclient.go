@@ -124,6 +124,11 @@ func (c *Client) Withdrawal(ctx context.Context, number string) (*merchantapi.Tr
 	return get[merchantapi.Transfer](ctx, c, "v1", "withdrawals", number)
 }
 
+// Wallet shows what the merchant has, or a holder that is named after him.
+func (c *Client) Wallet(ctx context.Context, holder string) (*merchantapi.Wallet, error) {
+	return get[merchantapi.Wallet](ctx, c, "v1", "wallets", holder)
+}
+
 // Statement downloads the merchant's statement of a day (2026-11-20). What was
 // written is the server's only if no error comes back.
 func (c *Client) Statement(ctx context.Context, date string, to io.Writer) error {

@@ -15,6 +15,26 @@ func (db *DB) Account(ctx context.Context, k paycore.AccountKey) (a *paycore.Acc
 	return a, err
 }
 
+// Accounts returns an account in every currency that it has.
+func (db *DB) Accounts(ctx context.Context, name string) (list []*paycore.Account, err error) {
+	err = db.snapshot(ctx, func(b *books) error {
+		rows, err := b.t.QueryContext(ctx, `SELECT currency FROM account WHERE name = $1 ORDER BY currency`, name)
+		currencies, err := scanAll(rows, err, func(row scanner) (c string, err error) {
+			err = row.Scan(&c)
+			return c, err
+		}, "currencies of an account")
+		for _, c := range currencies {
+			a, err := b.account(paycore.AccountKey{Name: name, Currency: c})
+			if err != nil {
+				return err
+			}
+			list = append(list, a)
+		}
+		return err
+	})
+	return list, err
+}
+
 func (b *books) account(k paycore.AccountKey) (*paycore.Account, error) {
 	a := paycore.Account{AccountKey: k}
 	ok, err := b.one(`SELECT entity, pay, withdraw, transfer_in, transfer_out, overdraft, active, frozen, version, created_us, updated_us

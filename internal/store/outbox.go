@@ -27,15 +27,23 @@ type notice struct {
 
 // enqueue puts a notice in the outbox; the transaction that causes it carries it.
 func (b *books) enqueue(n paycore.Notice) error {
-	payload, err := json.Marshal(notice{n.ID, n.Event, n.Merchant, n.OrderNo, n.PayNo, n.RefundNo, n.SplitNo, n.Channel, n.ChannelRef,
-		n.AmountMinor, n.Currency, time.UnixMicro(n.At).UTC().Format(time.RFC3339Nano)})
+	return b.putNotice(n.ID, n.Merchant, n.URL, notice{n.ID, n.Event, n.Merchant, n.OrderNo, n.PayNo, n.RefundNo, n.SplitNo, n.Channel, n.ChannelRef,
+		n.AmountMinor, n.Currency, stamp(n.At)}, n.At)
+}
+
+// putNotice keeps the JSON of a notice, due at once.
+func (b *books) putNotice(id, merchant, url string, body any, at int64) error {
+	payload, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
 	_, err = b.exec(`INSERT INTO outbox (id, merchant, url, payload, state, next_us, created_us, updated_us)
-		VALUES ($1, $2, $3, $4, 'PENDING', $5, $5, $5)`, n.ID, n.Merchant, n.URL, string(payload), n.At)
-	return wrap(err, "outbox %s", n.ID)
+		VALUES ($1, $2, $3, $4, 'PENDING', $5, $5, $5)`, id, merchant, url, string(payload), at)
+	return wrap(err, "outbox %s", id)
 }
+
+// stamp is a time as notices say it.
+func stamp(us int64) string { return time.UnixMicro(us).UTC().Format(time.RFC3339Nano) }
 
 // ClaimNotices takes up to limit notices that are due and hides them from other
 // senders for the lease. Oldest first.

@@ -5,10 +5,9 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
+	"strconv"
 
 	"tieout/internal/bizday"
 	"tieout/internal/crashpoint"
@@ -250,9 +249,9 @@ type PayoutAnswer struct {
 	Payout settlement.Payout `json:"payout,omitzero"`
 }
 
-// HearPayout takes what a bank says about a payout, in one transaction: the
-// state, the journal, the batch, the notice to the merchant at his URL, if urls
-// has one. Hearing it again changes nothing.
+// HearPayout takes what a bank says about a payout or a withdrawal, in one
+// transaction: the state, the journal, the batch, the notice to the merchant at
+// his URL, if urls has one. Hearing it again changes nothing.
 func (db *DB) HearPayout(ctx context.Context, a settlement.Answer, who string, urls map[string]string) (heard PayoutAnswer, err error) {
 	if err := required("who", who, maxName); err != nil {
 		return heard, err
@@ -274,21 +273,28 @@ func (db *DB) HearPayoutByHand(ctx context.Context, a settlement.Answer, who str
 			return err
 		}
 		if p == nil {
-			return fault.New("E-6494", fault.V{"subject": a.Number}, nil)
+			heard, done, err = s.hearWithdrawalByHand(a, urls, reason)
+			return err
 		}
 		if h := p.Hear(a); h != settlement.Moved && h != settlement.Conflict {
 			return fault.New("E-6495", fault.V{"payout": p.Number, "state": p.State, "answer": a.State}, nil)
 		}
-		seen := sha256.Sum256(fmt.Appendf(nil, "%q %q %d %q", a.Number, a.State, p.Version, a.BankRef))
-		act, why, err := s.twoPeople(actResult, a.Number, hex.EncodeToString(seen[:]), reason)
-		if done = act != 0; err != nil || !done {
+		if a.Reason, done, err = s.saidByTwo(a, strconv.FormatInt(p.Version, 10), reason); err != nil || !done {
 			return err
 		}
-		a.Reason = why
 		heard, err = s.hear(a, urls)
 		return err
 	})
 	return heard, done, wrap(err, "answer to payout %s", a.Number)
+}
+
+// saidByTwo lets an answer through when a second person gives the same one,
+// having seen the same; why is what the first one said. False: a second person
+// is needed still.
+func (s *settler) saidByTwo(a settlement.Answer, seen, reason string) (why string, done bool, err error) {
+	digest := sha256.Sum256(fmt.Appendf(nil, "%q %q %s %q", a.Number, a.State, seen, a.BankRef))
+	act, why, err := s.twoPeople(actResult, a.Number, hex.EncodeToString(digest[:]), reason)
+	return why, act != 0, err
 }
 
 // payout reads a payout; nil if there is none.
@@ -307,11 +313,14 @@ func (s *settler) payout(number string) (*settlement.Payout, error) {
 func (s *settler) hear(a settlement.Answer, urls map[string]string) (PayoutAnswer, error) {
 	out := PayoutAnswer{Number: a.Number, Answer: a.State, Heard: settlement.NoPayout}
 	p, err := s.payout(a.Number)
-	if err == nil && p == nil {
-		out.Heard, err = s.hearWithdrawal(a)
+	if err != nil {
 		return out, err
 	}
-	if err != nil {
+	if p == nil {
+		w, err := s.withdrawal(a.Number)
+		if err == nil && w != nil && w.file != "" {
+			out.Heard, err = s.hearWithdrawal(w, a, urls)
+		}
 		return out, err
 	}
 	b, err := s.mustBatch(p.Batch)
@@ -413,12 +422,6 @@ func (s *settler) tellPayout(p *settlement.Payout, url string) error {
 	if event == "" || url == "" {
 		return nil
 	}
-	n := payoutNotice{event + ":" + p.Number, event, p.Merchant, p.Batch, p.Number, p.AmountMinor, p.Currency, p.Reason, time.UnixMicro(s.now).UTC().Format(time.RFC3339Nano)}
-	payload, err := json.Marshal(n)
-	if err != nil {
-		return err
-	}
-	_, err = s.exec(`INSERT INTO outbox (id, merchant, url, payload, state, next_us, created_us, updated_us) VALUES ($1, $2, $3, $4, 'PENDING', $5, $5, $5)`,
-		n.ID, p.Merchant, url, string(payload), s.now)
-	return wrap(err, "outbox %s", n.ID)
+	id := event + ":" + p.Number
+	return s.putNotice(id, p.Merchant, url, payoutNotice{id, event, p.Merchant, p.Batch, p.Number, p.AmountMinor, p.Currency, p.Reason, stamp(s.now)}, s.now)
 }

@@ -2,8 +2,11 @@ package store
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"tieout/internal/bizday"
+	"tieout/internal/fault"
 	"tieout/internal/paycore"
 	"tieout/internal/settlement"
 )
@@ -63,34 +66,98 @@ func (s *settler) withdrawals(where string, args ...any) ([]settlement.Payout, e
 	}, "read withdrawals")
 }
 
-// hearWithdrawal takes what a bank says about a withdrawal. UNKNOWN leaves its
-// money set aside.
-func (s *settler) hearWithdrawal(a settlement.Answer) (settlement.Heard, error) {
-	d, err := s.document(a.Number)
+// withdrawal is a withdrawal with the file that told its bank; "" = none has.
+type withdrawal struct {
+	*paycore.Document
+	file string
+}
+
+// withdrawal reads a withdrawal; nil if there is none.
+func (s *settler) withdrawal(number string) (*withdrawal, error) {
+	d, err := s.document(number)
+	if err != nil || d == nil || d.Kind != paycore.WithdrawalDoc {
+		return nil, err
+	}
+	w := &withdrawal{Document: d}
+	_, err = s.one(`SELECT file FROM withdrawal_sent WHERE number = $1`, []any{number}, &w.file)
+	return w, wrap(err, "read the file of withdrawal %s", number)
+}
+
+// hears judges an answer, as Payout.Hear does. UNKNOWN leaves the money set
+// aside.
+func (w *withdrawal) hears(a settlement.Answer) settlement.Heard {
+	paid := a.State == settlement.Paid
 	switch {
-	case err != nil:
+	case a.AmountMinor != 0 && (a.AmountMinor != w.AmountMinor || a.Currency != w.AccountKey.Currency):
+		return settlement.WrongSums
+	case a.State == settlement.Unknown && w.State != paycore.Processing:
+		return settlement.NotLegal
+	case a.State == settlement.Unknown || paid && w.State == paycore.Success || !paid && w.State == paycore.Failed:
+		return settlement.Known
+	case paid && w.State == paycore.Failed:
+		return settlement.Conflict
+	}
+	return settlement.Moved
+}
+
+// hearWithdrawal takes what is said about a withdrawal, and tells its holder at
+// his URL, if he has one.
+func (s *settler) hearWithdrawal(w *withdrawal, a settlement.Answer, urls map[string]string) (settlement.Heard, error) {
+	heard := w.hears(a)
+	if heard != settlement.Moved {
+		return heard, nil
+	}
+	result, err := s.run(paycore.AnswerWithdrawal{Number: a.Number, Paid: a.State == settlement.Paid, AmountMinor: w.AmountMinor, BankRef: reference(a), At: s.now})
+	if err != nil {
 		return "", err
-	case d == nil || d.Kind != paycore.WithdrawalDoc:
-		return settlement.NoPayout, nil
-	case a.AmountMinor != d.AmountMinor || a.Currency != d.AccountKey.Currency:
-		return settlement.WrongSums, nil
-	case a.State == settlement.Unknown && d.State != paycore.Processing:
+	}
+	if result.Effect != paycore.Done {
 		return settlement.NotLegal, nil
-	case a.State == settlement.Unknown:
-		return settlement.Known, nil
 	}
-	result, err := s.run(paycore.AnswerWithdrawal{Number: a.Number, Paid: a.State == settlement.Paid, AmountMinor: a.AmountMinor, BankRef: reference(a), At: s.now})
+	holder := strings.TrimPrefix(w.AccountKey.Name, paycore.Wallet(""))
+	return heard, s.tellWithdrawal(w, result.State, reference(a), holder, urls[holder])
+}
+
+// hearWithdrawalByHand takes an answer that two people have seen. Nobody says
+// that a bank paid what no file told it of.
+func (s *settler) hearWithdrawalByHand(a settlement.Answer, urls map[string]string, reason string) (heard PayoutAnswer, done bool, err error) {
+	w, err := s.withdrawal(a.Number)
 	switch {
 	case err != nil:
-		return "", err
-	case result.Effect == paycore.Done:
-		return settlement.Moved, nil
-	case result.Effect == paycore.Already:
-		return settlement.Known, nil
-	case d.State == paycore.Failed && a.State == settlement.Paid:
-		return settlement.Conflict, nil
+		return heard, false, err
+	case w == nil:
+		return heard, false, fault.New("E-6494", fault.V{"subject": a.Number}, nil)
+	case w.hears(a) != settlement.Moved || w.file == "" && a.State != settlement.Failed:
+		return heard, false, fault.New("E-6495", fault.V{"payout": a.Number, "state": w.State, "answer": a.State}, nil)
 	}
-	return settlement.NotLegal, nil
+	if a.Reason, done, err = s.saidByTwo(a, fmt.Sprintf("%d %q", w.Version, w.file), reason); err != nil || !done {
+		return heard, false, err
+	}
+	heard = PayoutAnswer{Number: a.Number, Answer: a.State}
+	heard.Heard, err = s.hearWithdrawal(w, a, urls)
+	return heard, true, err
+}
+
+// withdrawalNotice is the JSON that a merchant gets.
+type withdrawalNotice struct {
+	ID          string `json:"event_id"`
+	Event       string `json:"event"`
+	Merchant    string `json:"merchant"`
+	Number      string `json:"number"`
+	AmountMinor int64  `json:"amount_minor"`
+	Currency    string `json:"currency"`
+	BankRef     string `json:"bank_ref,omitempty"` // the bank's number, or why it failed
+	At          string `json:"at"`
+}
+
+// tellWithdrawal puts the end of a withdrawal in the outbox.
+func (s *settler) tellWithdrawal(w *withdrawal, state paycore.State, bankRef, holder, url string) error {
+	if url == "" {
+		return nil
+	}
+	event := "withdrawal." + strings.ToLower(string(state))
+	id := event + ":" + w.Number
+	return s.putNotice(id, holder, url, withdrawalNotice{id, event, holder, w.Number, w.AmountMinor, w.AccountKey.Currency, bankRef, stamp(s.now)}, s.now)
 }
 
 // reference is the bank's number, or why it failed.

@@ -2,11 +2,13 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"tieout/internal/bizday"
+	"tieout/internal/fault"
 	"tieout/internal/paycore"
 	"tieout/internal/settlement"
 )
@@ -71,5 +73,76 @@ func TestFaultB5_WithdrawalIsSentOnce(t *testing.T) {
 	checkWallet(t, db, "U1", 850, 150)
 	if made, _, err := db.StartPayouts(ctx, "icbc", day+1, "chen"); err != nil || len(made) != 0 {
 		t.Errorf("sent again: %+v, %v", made, err)
+	}
+}
+
+// An answer that no file brought is given by two people, who have seen the same;
+// the holder hears how it ended, once.
+func TestFaultB5_WithdrawalIsAnsweredByHandByTwoPeople(t *testing.T) {
+	db, core := testBooks(t)
+	ctx := context.Background()
+	openWallets(t, core, 1000, "U1")
+	payee := settlement.Payee{Name: "Shop One Ltd.", Account: "6222000011112222", Bank: "102"}.Text()
+	withdraw := func(no, payee string, minor int64) {
+		do(t, core, paycore.Done, paycore.Withdraw{Number: no, AccountKey: wallet("U1"), AmountMinor: minor, Bank: "icbc", Payee: payee})
+	}
+	say := func(no string, state settlement.State, who string) (bool, error) {
+		h, done, err := db.HearPayoutByHand(ctx, settlement.Answer{Number: no, State: state, BankRef: "icbc-9"}, who, map[string]string{"U1": "https://u1.example/n"}, "seen at the bank")
+		if done && h.Heard != settlement.Moved {
+			t.Errorf("%s: %+v", no, h)
+		}
+		return done, err
+	}
+	refused := func(want fault.ID, no string, state settlement.State) {
+		t.Helper()
+		_, err := say(no, state, "chen")
+		wantFault(t, err, want)
+	}
+	ended := func(no string, state settlement.State) {
+		t.Helper()
+		for i, who := range []string{"chen", "wang"} {
+			if done, err := say(no, state, who); err != nil || done != (i == 1) {
+				t.Fatalf("%s by %s: %t, %v", no, who, done, err)
+			}
+		}
+	}
+	withdraw("W1", payee, 300)
+	withdraw("W2", "somewhere", 200) // no bank takes it
+	refused("E-6494", "W9", settlement.Paid)
+	refused("E-6495", "W1", settlement.Paid) // no file told the bank of it
+	if done, err := say("W1", settlement.Failed, "chen"); err != nil || done {
+		t.Fatal("one person ends a withdrawal", err)
+	}
+	if files, _, err := db.StartPayouts(ctx, "icbc", billDay+10, "chen"); err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	if done, err := say("W1", settlement.Failed, "wang"); err != nil || done {
+		t.Fatal("what the first one saw was not on its way yet", err)
+	}
+	refused("E-6495", "W1", settlement.Unknown)
+	ended("W2", settlement.Failed)
+	checkWallet(t, db, "U1", 700, 300)
+	if done, err := say("W1", settlement.Paid, "chen"); err != nil || done {
+		t.Fatal("one person ends a withdrawal", err)
+	}
+	_, err := say("W1", settlement.Paid, "Chen")
+	wantFault(t, err, "E-6490")
+	checkWallet(t, db, "U1", 700, 300)
+	if done, err := say("W1", settlement.Paid, "wang"); err != nil || !done {
+		t.Fatal(done, err)
+	}
+	checkWallet(t, db, "U1", 700, 0)
+	refused("E-6495", "W1", settlement.Paid)
+	ended("W1", settlement.Returned)
+	checkWallet(t, db, "U1", 1000, 0)
+	refused("E-6495", "W1", settlement.Paid) // it failed: the bank contradicts itself
+	list, err := db.Notices(ctx, "U1", paycore.NoticePending, 10)
+	var heard []string
+	for _, n := range list {
+		heard = append(heard, n.ID)
+	}
+	slices.Sort(heard)
+	if want := []string{"withdrawal.failed:W1", "withdrawal.failed:W2", "withdrawal.success:W1"}; err != nil || !slices.Equal(heard, want) {
+		t.Errorf("heard %v, %v", heard, err)
 	}
 }
