@@ -33,6 +33,7 @@ var queriesMade = map[string]string{
 	"internal/store books.lookup":         "two tables of constants",
 	"internal/store books.hits":           "the checks of internal/control: a table of constants, their names made numbered placeholders",
 	"internal/store DB.VerifyBooks":       "a table of constants",
+	"internal/store connection.take":      "the query that it is given, its numbered placeholders made plain ones",
 	"ledgerlink SQLConfig.check":          "the queries of the configuration are looked at, not asked",
 	"ledgerlink SQL.Export":               "the query of the configuration",
 	"ledgerlink SQL.Lookup":               "the query of the configuration",

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -29,15 +30,13 @@ func (f *askedFix) suspense() bool {
 
 func (w *caseWriter) asked(key string) (f askedFix, ok bool, err error) {
 	var body string
-	var proposal *int64
+	var proposal sql.NullInt64
 	ok, err = w.one(`SELECT key, case_id, state, proposal_id, fix, run_id FROM case_fix WHERE key = $1`, []any{key},
 		&f.key, &f.caseID, &f.state, &proposal, &body, &f.runID)
 	if err != nil || !ok {
 		return f, false, wrap(err, "read fix %s", key)
 	}
-	if proposal != nil {
-		f.proposal = *proposal
-	}
+	f.proposal = proposal.Int64
 	return f, true, wrap(json.Unmarshal([]byte(body), &f.fix), "read fix %s", key)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"strconv"
 	"strings"
 	"sync/atomic"
 )
@@ -28,7 +29,7 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &connection{sqliteConn: inner.(sqliteConn), writes: c.writes, idle: map[string]sqliteStmt{}}, nil
+	return &connection{sqliteConn: inner.(sqliteConn), writes: c.writes, kept: map[string]*statement{}}, nil
 }
 
 // What the driver's connection and statement can do.
@@ -52,41 +53,66 @@ type (
 type connection struct {
 	sqliteConn
 	writes *atomic.Int64
-	idle   map[string]sqliteStmt // by query
+	kept   map[string]*statement // by query
+	args   []driver.NamedValue   // of the statement that runs; see direct.go
 }
 
-// PrepareContext implements driver.ConnPrepareContext: it takes an idle
-// statement, or makes one.
+// PrepareContext implements driver.ConnPrepareContext.
 func (c *connection) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	if s := c.idle[query]; s != nil {
-		delete(c.idle, query)
-		return &statement{sqliteStmt: s, conn: c, query: query}, nil
+	return c.take(ctx, query)
+}
+
+// take takes the statement that is kept, unless it is in use, or makes one.
+func (c *connection) take(ctx context.Context, query string) (*statement, error) {
+	kept := c.kept[query]
+	if kept != nil && !kept.used {
+		kept.used = true
+		return kept, nil
 	}
-	s, err := c.sqliteConn.PrepareContext(ctx, query)
+	inner, err := c.sqliteConn.PrepareContext(ctx, positional(query))
 	if err != nil {
 		return nil, err
 	}
-	return &statement{sqliteStmt: s.(sqliteStmt), conn: c, query: query}, nil
+	s := &statement{sqliteStmt: inner.(sqliteStmt), conn: c, plain: strings.HasPrefix(query, "SELECT"), used: true}
+	if kept == nil && len(c.kept) < keptStatements {
+		c.kept[query], s.kept = s, true
+	}
+	return s, nil
+}
+
+// positional writes $1, $2, … as ?, where each stands once and in its order. For
+// one with a name, the driver compares that name with the number of every argument.
+func positional(query string) string {
+	parts := strings.Split(query, "$")
+	for i, part := range parts[1:] {
+		number := strconv.Itoa(i + 1)
+		rest, found := strings.CutPrefix(part, number)
+		if !found || rest != "" && '0' <= rest[0] && rest[0] <= '9' {
+			return query
+		}
+		parts[i+1] = rest
+	}
+	return strings.Join(parts, "?")
 }
 
 // ExecContext implements driver.ExecerContext: a statement is taken for no
 // longer than it runs, so that the next transaction of a group finds it idle.
 func (c *connection) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	s, err := c.PrepareContext(ctx, query)
+	s, err := c.take(ctx, query)
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
-	return s.(*statement).ExecContext(ctx, args)
+	return s.ExecContext(ctx, args)
 }
 
 // QueryContext implements driver.QueryerContext.
 func (c *connection) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	s, err := c.PrepareContext(ctx, query)
+	s, err := c.take(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.(*statement).QueryContext(ctx, args)
+	r, err := s.QueryContext(ctx, args)
 	if err != nil {
 		s.Close()
 		return nil, err
@@ -110,26 +136,28 @@ func (c *connection) Prepare(query string) (driver.Stmt, error) {
 
 // Close implements driver.Conn.
 func (c *connection) Close() error {
-	for _, s := range c.idle {
-		s.Close()
+	for _, s := range c.kept {
+		s.sqliteStmt.Close()
 	}
 	return c.sqliteConn.Close()
 }
 
-// statement is a prepared statement in use.
+// statement is a prepared statement.
 type statement struct {
 	sqliteStmt
 	conn  *connection
-	query string
+	plain bool // a SELECT, and nothing else
+	kept  bool // for the next one who asks for it
+	used  bool
 }
 
-// Close implements driver.Stmt: the statement becomes idle.
+// Close implements driver.Stmt.
 func (s *statement) Close() error {
-	if s.conn.idle[s.query] != nil || len(s.conn.idle) == keptStatements {
-		return s.sqliteStmt.Close()
+	if s.kept {
+		s.used = false
+		return nil
 	}
-	s.conn.idle[s.query] = s.sqliteStmt
-	return nil
+	return s.sqliteStmt.Close()
 }
 
 // ExecContext implements driver.StmtExecContext.
@@ -147,7 +175,7 @@ func (s *statement) begin(ctx context.Context) context.Context {
 	if s.conn.writes == nil {
 		return ctx
 	}
-	if !strings.HasPrefix(s.query, "SELECT") {
+	if !s.plain {
 		s.conn.writes.Add(1)
 	}
 	return context.WithoutCancel(ctx)

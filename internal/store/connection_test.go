@@ -10,15 +10,15 @@ import (
 	"tieout/internal/paycore"
 )
 
-// idleOf returns how many statements the connection of the writer keeps.
-func idleOf(t *testing.T, db *DB) (n int) {
+// keptBy returns how many statements the connection of the writer keeps.
+func keptBy(t *testing.T, db *DB) (n int) {
 	t.Helper()
 	c, err := db.writer.Conn(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if err := c.Raw(func(c any) error { n = len(c.(*connection).idle); return nil }); err != nil {
+	if err := c.Raw(func(c any) error { n = len(c.(*connection).kept); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	return n
@@ -27,11 +27,11 @@ func idleOf(t *testing.T, db *DB) (n int) {
 func TestStatementsAreKept(t *testing.T) {
 	db, core := testBooks(t)
 	do(t, core, paycore.Done, pay("P1", 100), paidBy("P1", 100))
-	first := idleOf(t, db)
+	first := keptBy(t, db)
 	for i := range 5 {
 		do(t, core, paycore.Done, pay(fmt.Sprint("Q", i), 100), paidBy(fmt.Sprint("Q", i), 100))
 	}
-	if n := idleOf(t, db); first == 0 || n != first {
+	if n := keptBy(t, db); first == 0 || n != first {
 		t.Errorf("kept %d statements after one payment, %d after six", first, n)
 	}
 	for i := range 2 * keptStatements {
@@ -40,7 +40,7 @@ func TestStatementsAreKept(t *testing.T) {
 			t.Fatalf("got %d, %v; want %d", got, err, i)
 		}
 	}
-	if n := idleOf(t, db); n != keptStatements {
+	if n := keptBy(t, db); n != keptStatements {
 		t.Errorf("kept %d statements, want %d", n, keptStatements)
 	}
 }

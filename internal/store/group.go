@@ -181,11 +181,19 @@ func (db *DB) alone(m *member) error {
 // changed in a list that it walks at the end of every one.
 func (db *DB) commit(group []*member, savepoints bool) error {
 	ctx := context.Background() // not that of one of them
-	t, err := db.writer.BeginTx(ctx, nil)
+	c, err := db.writer.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	t, err := c.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer t.Rollback() // after Commit it does nothing
+	if err := c.Raw(func(inner any) error { db.direct = inner.(*connection); return nil }); err != nil {
+		return err // nobody else gets it until c is closed
+	}
 	db.known = newKnown()
 	db.known.behind = !savepoints
 	for _, m := range group {

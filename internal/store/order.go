@@ -52,6 +52,7 @@ func (db *DB) commands(ctx context.Context, do func(b *books) error) error {
 type books struct {
 	ctx      context.Context
 	t        *sql.Tx
+	direct   *connection // that t is on, in the turn of a transaction; nil: t has to be asked
 	prepared map[string]*sql.Stmt
 	known    *known
 	behind   bool   // balances are written at the end of the group
@@ -67,7 +68,7 @@ func newBooks(ctx context.Context, t *sql.Tx) *books {
 // write, and know what those before them in the group knew.
 func (db *DB) books(ctx context.Context, t *sql.Tx) *books {
 	b := newBooks(ctx, t)
-	b.seal, b.known = db.seal, db.known
+	b.seal, b.known, b.direct = db.seal, db.known, db.direct
 	return b
 }
 
@@ -85,6 +86,9 @@ func (b *books) stmt(query string) (*sql.Stmt, error) {
 
 // exec returns the number of rows that it changed.
 func (b *books) exec(query string, args ...any) (int64, error) {
+	if b.direct != nil {
+		return b.direct.exec(query, args)
+	}
 	r, err := b.t.ExecContext(b.ctx, query, args...)
 	if err != nil {
 		return 0, err
@@ -115,6 +119,9 @@ func insertRows(into, onConflict string) (statements [8]string) {
 
 // one scans a single row; false means that there is none.
 func (b *books) one(query string, args []any, into ...any) (bool, error) {
+	if b.direct != nil {
+		return b.direct.one(query, args, into)
+	}
 	err := b.t.QueryRowContext(b.ctx, query, args...).Scan(into...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
