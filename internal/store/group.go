@@ -114,10 +114,14 @@ func (db *DB) begin(m *member) bool {
 	return m.begun
 }
 
-// work carries out group after group until nobody waits.
+// work carries out group after group until nobody waits. In between, those who
+// were answered get to run: many ask again at once, and share the next sync.
 func (db *DB) work() {
 	for group := db.next(); len(group) > 0; group = db.next() {
 		db.carryOut(group)
+		for range group {
+			runtime.Gosched()
+		}
 	}
 }
 
