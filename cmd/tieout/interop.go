@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tieout/internal/config"
+	"tieout/internal/fault"
 	"tieout/internal/interop"
 	"tieout/internal/paycore"
 	"tieout/internal/signing"
@@ -26,7 +27,25 @@ func (s *site) newInterop(now func() time.Time, core *paycore.Core) (http.Handle
 	if err := k.err(); err != nil {
 		return nil, nil, err
 	}
-	return interop.NewServer(link, s.db, s.log), interop.NewTokens(link, interop.NewClient(link, conf.URL, transport), core, s.db), nil
+	limits, err := s.interopLimits()
+	if err != nil {
+		return nil, nil, err
+	}
+	return interop.NewServer(link, s.db, limits, s.log), interop.NewTokens(link, interop.NewClient(link, conf.URL, transport), core, s.db), nil
+}
+
+// interopLimits are what the configuration allows wallets; a day is one of the
+// settlement's zone.
+func (s *site) interopLimits() (interop.Limits, error) {
+	zone, err := time.LoadLocation(s.cfg.Settlement.Zone)
+	if err != nil {
+		return interop.Limits{}, fault.New("E-7897", fault.V{"merchant": "-", "reason": "no such zone"}, err)
+	}
+	limits := interop.Limits{Of: map[string]paycore.DebitLimit{}, Zone: zone}
+	for _, l := range s.cfg.Interop.Limits {
+		limits.Of[l.Currency] = paycore.DebitLimit{Each: l.DebitMinor, Day: l.DayMinor}
+	}
+	return limits, nil
 }
 
 // interop loads the keys of both sides, of the kind that the suite names.

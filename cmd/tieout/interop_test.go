@@ -111,6 +111,7 @@ func interopSite(t *testing.T) (dir string, deaf *atomic.Bool, ask *interop.Clie
   wrap_key_file: secrets/their-open.pub
   ca_file: secrets/organisation.pem
   allow_loopback: true
+  limits: [{currency: CNY, debit_minor: 8800, day_minor: 9000}]
   url: ` + organisation.URL + "\n"
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -165,6 +166,12 @@ func TestServe_Interop(t *testing.T) {
 	for range 2 {
 		if got := asks(interop.KindDebit, debit); got.Result != interop.Success {
 			t.Errorf("got %+v", got)
+		}
+	}
+	over := debit
+	for over.Number, over.AmountMinor = range map[string]int64{"T3": 8801, "T4": 201} {
+		if got := asks(interop.KindDebit, over); got.Result != interop.Failed || got.Reason != "LIMIT" {
+			t.Errorf("a debit of %d: %+v", over.AmountMinor, got)
 		}
 	}
 	if got := asks(interop.KindRefund, interop.Refund{Number: "R1", Debit: "T1", AmountMinor: 800, Currency: "CNY"}); got.Result != interop.Success {

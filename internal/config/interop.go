@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 
+	"tieout/internal/money"
 	"tieout/internal/signing"
 )
 
@@ -26,6 +27,15 @@ type Interop struct {
 	CAFile      string            `yaml:"ca_file"`       // trust this authority instead of the machine's
 	// AllowLoopback lets url be an address of this machine, for a trial.
 	AllowLoopback bool `yaml:"allow_loopback"`
+	// Limits bound what a wallet pays through it, by currency.
+	Limits []InteropLimit `yaml:"limits"`
+}
+
+// InteropLimit is in minor units; 0 is no bound.
+type InteropLimit struct {
+	Currency   string `yaml:"currency"`
+	DebitMinor int64  `yaml:"debit_minor"` // one debit
+	DayMinor   int64  `yaml:"day_minor"`   // all of a day of the settlement's zone
 }
 
 func (k *checker) interop(c *Config) {
@@ -60,11 +70,25 @@ func (k *checker) interop(c *Config) {
 		i.WrapKeyFile = k.regular("interop.wrap_key_file", i.WrapKeyFile, 0o777)
 	}
 	i.CAFile = k.optional("interop.ca_file", i.CAFile)
+	k.interopLimits(i.Limits)
 	if why := httpsOnly(i.URL, i.AllowLoopback); why != "" {
 		k.bad("interop.url", "%s", why)
 	}
 	if c.API.Listen == "" {
 		k.bad("interop", "api.listen is needed: the organisation calls us there")
+	}
+}
+
+func (k *checker) interopLimits(limits []InteropLimit) {
+	seen := map[string]bool{}
+	for n, l := range limits {
+		p := fmt.Sprintf("interop.limits[%d]", n)
+		if _, known := money.Currency(l.Currency).Exponent(); !known || seen[l.Currency] {
+			k.bad(p+".currency", "%q is no currency, or is there twice", l.Currency)
+		}
+		if seen[l.Currency] = true; l.DebitMinor < 0 || l.DayMinor < 0 {
+			k.bad(p, "a limit is not below zero")
+		}
 	}
 }
 

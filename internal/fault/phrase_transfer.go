@@ -38,6 +38,8 @@ var transferPhrases = []Text{
 	{"a token is named by the organisation", "令牌须由清算机构给出"},
 	{"the token stands for another wallet", "该令牌已对应另一钱包"},
 
+	{"{currency} is no currency, or is there twice", "{currency} 不是币种，或重复出现"},
+	{"a limit is not below zero", "限额不得为负"},
 	{"is our own name", "与我方名称相同"},
 	{"{address} is this machine: allow_loopback is needed", "{address} 是本机地址：须设置 allow_loopback"},
 	{"api.listen is needed: the organisation calls us there", "须设置 api.listen：清算机构经此地址调用我方"},

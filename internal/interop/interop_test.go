@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -133,6 +134,61 @@ func TestInterop_RacingDebitsAndRefunds(t *testing.T) {
 	w.holds(99_990)
 }
 
+// A debit above the limit, and one that the wallet's day has no room for, fail
+// for ever with a reason; the next day has room again. 64 at a time, no more
+// than the day takes.
+func TestInterop_Limits(t *testing.T) {
+	w := newWorld(t, signing.SuiteSM)
+	token := w.token()
+	zone := time.FixedZone("CST", 8*60*60)
+	w.clock.pass(6*time.Hour + 30*time.Minute) // 23:30 there
+	url, transport := w.serve(interop.NewServer(w.own, w.db, interop.Limits{Of: map[string]paycore.DebitLimit{"CNY": {Each: 500, Day: 1000}}, Zone: zone}, nil))
+	w.ask = interop.NewClient(w.other, url, transport)
+	debit := func(number string, minor int64) interop.Answer {
+		return w.asks(interop.KindDebit, interop.Debit{Number: number, Token: token, AmountMinor: minor, Currency: "CNY", Payee: "x"})
+	}
+	over := func(number string, minor int64) {
+		t.Helper()
+		if got := debit(number, minor); got.Result != interop.Failed || got.Reason != "LIMIT" {
+			t.Errorf("%s of %d: %+v", number, minor, got)
+		}
+	}
+	over("T0", 501)
+	if got := debit("T1", 500); got.Result != interop.Success {
+		t.Errorf("got %+v", got)
+	}
+	w.asks(interop.KindRefund, interop.Refund{Number: "R1", Debit: "T1", AmountMinor: 500, Currency: "CNY"})
+	over("T2", 501)
+	var group sync.WaitGroup
+	var took atomic.Int64
+	for i := range 64 {
+		group.Go(func() {
+			var a interop.Answer
+			if err := w.ask.Ask(t.Context(), interop.KindDebit, interop.Debit{Number: fmt.Sprint("P", i), Token: token, AmountMinor: 30, Currency: "CNY", Payee: "x"}, &a); err != nil {
+				t.Error(err)
+			}
+			if a.Result == interop.Success {
+				took.Add(1)
+			}
+		})
+	}
+	group.Wait()
+	if took.Load() != 16 {
+		t.Errorf("%d debits of 30 went through where 500 were left of the day", took.Load())
+	}
+	over("T3", 21)
+	w.clock.pass(time.Hour)
+	over("T3", 21) // it failed
+	if got := debit("T4", 500); got.Result != interop.Success {
+		t.Errorf("the next day: %+v", got)
+	}
+	w.holds(100_000 - 16*30 - 500)
+	list, err := w.db.Debits(t.Context(), "", 100)
+	if err != nil || !slices.ContainsFunc(list, func(d *paycore.Debit) bool { return d.Number == "T0" && d.Reason == paycore.OverLimit }) {
+		t.Errorf("what was refused is not on record: %v", err)
+	}
+}
+
 // forgetful books do what they are told, and the answer is lost.
 type forgetful struct {
 	interop.Books
@@ -168,7 +224,7 @@ func TestInterop_CrashBetweenSteps(t *testing.T) {
 		{forgetful{w.db, true, false}, interop.KindRefund, interop.Refund{Number: "T1", Debit: "T1", AmountMinor: 200, Currency: "CNY"}, interop.KindRefundQuery, interop.NotFound, 99_300},
 		{forgetful{w.db, false, true}, interop.KindRefund, interop.Refund{Number: "T1", Debit: "T1", AmountMinor: 200, Currency: "CNY"}, interop.KindRefundQuery, interop.Success, 99_500},
 	} {
-		url, transport := w.serve(interop.NewServer(w.own, step.books, nil))
+		url, transport := w.serve(interop.NewServer(w.own, step.books, interop.Limits{}, nil))
 		if err := interop.NewClient(w.other, url, transport).Ask(t.Context(), step.kind, step.part, new(interop.Answer)); err == nil {
 			t.Error("an answer that was lost came")
 		}

@@ -10,7 +10,9 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"time"
 
+	"tieout/internal/bizday"
 	"tieout/internal/fault"
 	"tieout/internal/paycore"
 	"tieout/internal/signing"
@@ -91,15 +93,36 @@ type Books interface {
 	AnswerMessage(ctx context.Context, m paycore.Message, c paycore.Command, answer func(paycore.Standing) (string, error)) (string, error)
 }
 
+// Limits bound what wallets pay, by currency; one that is not listed has no
+// bound.
+type Limits struct {
+	Of   map[string]paycore.DebitLimit
+	Zone *time.Location // where a day begins
+}
+
+// on returns the limit of a currency on the day of a time.
+func (l Limits) on(currency string, at time.Time) paycore.DebitLimit {
+	limit, ok := l.Of[currency]
+	if !ok {
+		return limit
+	}
+	day := bizday.Day{Zone: l.Zone}
+	limit.DayFrom = day.Of(bizday.Of(at, l.Zone)).From
+	return limit
+}
+
 // Server takes debits and refunds of a clearing organisation.
 type Server struct {
-	link  *Link
-	books Books
-	log   *slog.Logger
+	link   *Link
+	books  Books
+	limits Limits
+	log    *slog.Logger
 }
 
 // NewServer makes a server. log may be nil.
-func NewServer(link *Link, books Books, log *slog.Logger) *Server { return &Server{link, books, log} }
+func NewServer(link *Link, books Books, limits Limits, log *slog.Logger) *Server {
+	return &Server{link, books, limits, log}
+}
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -109,8 +132,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // answer carries a message out. What is wrong with the message itself is an
 // answer too, and kept; only one whose id was used before is not.
 func (s *Server) answer(ctx context.Context, h Heard) ([]byte, error) {
-	at := s.link.Now().UnixMicro()
-	m := paycore.Message{Organisation: s.link.Other, ID: h.ID, Digest: h.Digest, Kind: fault.Safe(h.Kind, 40), At: at}
+	m := paycore.Message{Organisation: s.link.Other, ID: h.ID, Digest: h.Digest, Kind: fault.Safe(h.Kind, 40), At: s.link.Now().UnixMicro()}
 	c, wrong := s.command(h, &m)
 	said, err := s.books.AnswerMessage(ctx, m, c, func(now paycore.Standing) (string, error) {
 		a := Answer{Result: Refused, Reason: wrong}
@@ -139,7 +161,8 @@ func (s *Server) command(h Heard, m *paycore.Message) (c paycore.Command, wrong 
 			return nil, "FIELDS"
 		}
 		m.Debit = d.Number
-		return paycore.DebitByToken{InteropKey: key(d.Number), Digest: digestOf(d), Token: d.Token, AmountMinor: d.AmountMinor, Currency: d.Currency, Payee: d.Payee, At: m.At}, ""
+		return paycore.DebitByToken{InteropKey: key(d.Number), Digest: digestOf(d), Token: d.Token, AmountMinor: d.AmountMinor, Currency: d.Currency, Payee: d.Payee,
+			Limit: s.limits.on(d.Currency, time.UnixMicro(m.At)), At: m.At}, ""
 	case KindRefund:
 		var r Refund
 		if errors.Join(read(h.Part, &r), r.check()) != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"tieout/internal/crashpoint"
 	"tieout/internal/paycore"
 )
 
@@ -73,6 +74,7 @@ func (t *Tokens) want(ctx context.Context, number string, c paycore.Command) (*p
 	if err != nil {
 		return nil, err
 	}
+	crashpoint.Hit("interop.token.wanted")
 	if results[0].Effect == paycore.Done {
 		err = t.ask(ctx, token)
 	} else {
@@ -121,6 +123,7 @@ func (t *Tokens) ask(ctx context.Context, token *paycore.Token) error {
 	if err := t.client.Ask(ctx, kind, wish, &a); err != nil {
 		return err
 	}
+	crashpoint.Hit("interop.token.asked")
 	return t.hear(ctx, token, a)
 }
 
@@ -155,6 +158,7 @@ func (t *Tokens) hear(ctx context.Context, token *paycore.Token, a TokenAnswer) 
 	if err != nil {
 		return &bookError{err}
 	}
+	crashpoint.Hit("interop.token.booked")
 	if r := results[0]; r.Effect == paycore.Refused {
 		return errors.New(r.Reason)
 	}

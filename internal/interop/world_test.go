@@ -8,6 +8,8 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -105,7 +107,7 @@ func newWorld(t *testing.T, suite signing.Suite) *world {
 	w.core = paycore.New(w.db, nil, w.clock.now)
 	w.fund("alice", 100_000)
 
-	w.url, w.http = w.serve(interop.NewServer(w.own, w.db, nil))
+	w.url, w.http = w.serve(interop.NewServer(w.own, w.db, interop.Limits{}, nil))
 	w.ask = interop.NewClient(w.other, w.url, w.http)
 	w.org = &organisation{tokens: map[string]string{}, states: map[string]paycore.State{}}
 	url, transport := w.serve(w.org.handler(w.other))
@@ -115,7 +117,9 @@ func newWorld(t *testing.T, suite signing.Suite) *world {
 
 // serve serves over HTTPS, to who trusts its certificate.
 func (w *world) serve(h http.Handler) (string, http.RoundTripper) {
-	s := httptest.NewTLSServer(h)
+	s := httptest.NewUnstartedServer(h)
+	s.Config.ErrorLog = log.New(io.Discard, "", 0) // the crashes that a test wants
+	s.StartTLS()
 	w.t.Cleanup(s.Close)
 	pool := x509.NewCertPool()
 	pool.AddCert(s.Certificate())

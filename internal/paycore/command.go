@@ -44,6 +44,7 @@ type Reads struct {
 
 	Debit       InteropKey // with its wallet
 	DebitRefund InteropKey
+	DebitedFrom int64  // what the token's wallet paid by debits since; 0 = not asked
 	Token       string // as the debit's organisation names it, with its wallet
 	TokenNumber string // as we name it
 	TokenTaken  string // which token of TokenNumber's organisation has this name
@@ -74,6 +75,7 @@ type View struct {
 
 	Debit       *Debit
 	DebitRefund *DebitRefund
+	Debited     int64
 	Token       *Token
 	TokenOwner  string // number of the token that has the name; "" if none
 }

@@ -47,9 +47,17 @@ const (
 	BadCurrency InteropReason = "CURRENCY" // another one than the wallet's, or the debit's
 	BadAccount  InteropReason = "ACCOUNT"  // closed, frozen, or not for payments
 	NoFunds     InteropReason = "FUNDS"
+	OverLimit   InteropReason = "LIMIT"  // of one debit, or of the wallet's day
 	BadDebit    InteropReason = "DEBIT"  // there is none, or it failed
 	BadAmount   InteropReason = "AMOUNT" // more than is left of the debit
 )
+
+// DebitLimit bounds what a wallet pays by tokens, in minor units; 0 is no bound.
+type DebitLimit struct {
+	Each    int64 // one debit
+	Day     int64 // all of a day, through all organisations; refunds give no room back
+	DayFrom int64 // when the day began, UTC microseconds
+}
 
 // interopClearing is what we owe a clearing organisation for debits, less refunds.
 func interopClearing(organisation string) string { return "interop_clearing:" + organisation }
@@ -63,11 +71,18 @@ type DebitByToken struct {
 	AmountMinor int64
 	Currency    string
 	Payee       string
+	Limit       DebitLimit
 	At          int64 // UTC microseconds; 0 = now
 }
 
 // Reads implements Command.
-func (c DebitByToken) Reads() Reads { return Reads{Debit: c.InteropKey, Token: c.Token} }
+func (c DebitByToken) Reads() Reads {
+	r := Reads{Debit: c.InteropKey, Token: c.Token}
+	if c.Limit.Day > 0 {
+		r.DebitedFrom = c.Limit.DayFrom
+	}
+	return r
+}
 
 func (c DebitByToken) Complete(now int64, _ Rates) (Command, error) {
 	c.At = cmp.Or(c.At, now)
@@ -117,6 +132,8 @@ func (c DebitByToken) fails(v View) InteropReason {
 	switch {
 	case a.refuses(t.AccountKey(), func(c Controls) bool { return c.Pay }) != "":
 		return BadAccount
+	case c.Limit.Each > 0 && c.AmountMinor > c.Limit.Each, c.Limit.Day > 0 && c.AmountMinor > c.Limit.Day-v.Debited:
+		return OverLimit
 	case a.short(c.AmountMinor) != "":
 		return NoFunds
 	}

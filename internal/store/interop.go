@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"tieout/internal/crashpoint"
 	"tieout/internal/paycore"
 )
 
@@ -107,6 +108,10 @@ func (b *books) interopView(r *paycore.Reads, v *paycore.View) (err error) {
 			r.Accounts = append(r.Accounts, v.Token.AccountKey())
 		}
 	}
+	if err == nil && v.Token != nil && r.DebitedFrom != 0 {
+		_, err = b.one(`SELECT COALESCE(SUM(amount_minor), 0) FROM interop_debit WHERE wallet = $1 AND currency = $2 AND state = 'SUCCESS' AND created_us >= $3`,
+			[]any{v.Token.Wallet, v.Token.Currency, r.DebitedFrom}, &v.Debited)
+	}
 	if err != nil || v.Token == nil || r.TokenTaken == "" {
 		return err
 	}
@@ -141,6 +146,7 @@ func (b *books) writeInterop(ch *paycore.Change) error {
 // under its id is paycore.ErrKeyTaken.
 func (db *DB) AnswerMessage(ctx context.Context, m paycore.Message, c paycore.Command, answer func(paycore.Standing) (string, error)) (said string, err error) {
 	err = db.commands(ctx, func(b *books) error {
+		crashpoint.Hit("interop.begin")
 		var digest string
 		known, err := b.one(`SELECT digest, answer FROM interop_message WHERE organisation = $1 AND id = $2`, []any{m.Organisation, m.ID}, &digest, &said)
 		switch {
@@ -156,6 +162,7 @@ func (db *DB) AnswerMessage(ctx context.Context, m paycore.Message, c paycore.Co
 			if s.Result, err = b.run(c); err != nil {
 				return wrap(err, "message %s", m.ID)
 			}
+			crashpoint.Hit("interop.command")
 		}
 		var err1, err2 error
 		if m.Debit != "" {
@@ -172,8 +179,10 @@ func (db *DB) AnswerMessage(ctx context.Context, m paycore.Message, c paycore.Co
 		}
 		_, err = b.exec(`INSERT INTO interop_message (organisation, id, digest, kind, about, answer, at_us) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 			m.Organisation, m.ID, m.Digest, m.Kind, m.Debit+m.Refund, said, m.At)
+		crashpoint.Hit("interop.commit")
 		return wrap(err, "keep message %s", m.ID)
 	})
+	crashpoint.Hit("interop.done")
 	return said, err
 }
 
