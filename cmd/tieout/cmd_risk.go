@@ -38,14 +38,22 @@ func (s *site) watch() (gateway.Risk, error) {
 	return watch{s.db, rules}, nil
 }
 
-// Judge implements gateway.Risk.
+// Judge implements gateway.Risk. A combined payment is judged by all of it.
 func (w watch) Judge(ctx context.Context, p *paycore.Payment, payer gateway.Payer) error {
+	whole := p.AmountMinor
+	if p.Parts > 0 {
+		o, err := w.db.Order(ctx, p.Merchant, p.OrderNo)
+		if err != nil {
+			return err
+		}
+		whole = o.AmountMinor
+	}
 	who := payer.ID
 	if who == "" {
 		who = payer.OpenID
 	}
 	now, err := w.db.JudgeRisk(ctx, w.rules, risk.Facts{PayNo: p.PayNo, Merchant: p.Merchant, Payer: who, IP: payer.ClientIP, CardBIN: payer.CardBIN,
-		AmountMinor: p.AmountMinor, Currency: p.Currency, Verified: payer.Verified})
+		AmountMinor: whole, Currency: p.Currency, Verified: payer.Verified})
 	switch {
 	case err != nil:
 		return err

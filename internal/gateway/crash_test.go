@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"tieout/internal/crashpoint"
 	"tieout/internal/gateway"
 	"tieout/internal/paycore"
+	"tieout/internal/risk"
 )
 
 // crashed is what the hook panics with.
@@ -163,6 +165,95 @@ func TestVoid_CrashBetweenAnyTwoSteps(t *testing.T) {
 				t.Errorf("stuck: %+v", s)
 			}
 			w.sound()
+		})
+	}
+}
+
+// Risk decides in a transaction of its own: wherever the process dies, what went
+// out or was paid had its decision, and what is blocked goes nowhere, whether a
+// channel has a part of it or not.
+func TestRisk_CrashBetweenAnyTwoSteps(t *testing.T) {
+	payers := []struct {
+		id   string
+		ends paycore.State
+	}{{"pass", paycore.Success}, {"review", paycore.Paying}, {"reject", paycore.Failed}}
+	parsed := must(risk.Parse([]byte("version: 1\nrules:\n  - {id: r1, decide: REVIEW, field: payer, in: [review]}\n  - {id: r2, decide: REJECT, field: payer, in: [reject]}\n")))(t)
+	numbers := func(payer string) (byChannel, own string) { return "PAY1" + payer, "PAY2" + payer }
+	begin := func(t *testing.T) *world {
+		w := newWorld(t, nil)
+		w.balance(3 * 12345)
+		return w
+	}
+	// judged has risk look into the books that are open now.
+	judged := func(w *world) {
+		must(0, w.db.Close())(w.t)
+		w.open()
+		w.opt.Risk = rules{w.db, parsed}
+		w.desk = must(gateway.NewDesk(w.db, w.core, w.db, w.accounts, w.opt))(w.t)
+	}
+	story := func(t *testing.T, w *world) {
+		for _, payer := range payers {
+			byChannel, own := numbers(payer.id)
+			must(w.core.Do(t.Context(), paycore.CreatePayment{Merchant: "M01", OrderNo: "O-" + byChannel, PayNo: byChannel, Channel: "wechat", Account: "wechat-main", AmountMinor: 12345, Currency: "CNY"}))(t)
+			w.own(own)
+			for _, no := range []string{byChannel, own} {
+				w.desk.Pay(t.Context(), no, gateway.Payer{ID: payer.id}) //nolint:errcheck // the books say what came of it
+			}
+			w.sim.PayNow(t.Context(), "wechat", byChannel, channelsim.Lost, time.Time{}) //nolint:errcheck // only what the channel knows
+		}
+		for range 2 {
+			w.clock.pass(time.Minute)
+			must(0, w.desk.WorkHere(t.Context()))(t)
+		}
+	}
+	lawful := func(t *testing.T, w *world, ended bool) {
+		t.Helper()
+		for _, payer := range payers {
+			byChannel, own := numbers(payer.id)
+			for _, no := range []string{byChannel, own} {
+				p := must(w.db.Payment(t.Context(), no))(t)
+				if p == nil { // it died before
+					continue
+				}
+				d, err := w.db.RiskDecision(t.Context(), no)
+				if p.State == paycore.Success && (err != nil || d.Now != risk.Pass) || p.State == paycore.Failed && (err != nil || d.Now != risk.Reject) {
+					t.Errorf("%s is %s, decided %s, %v", no, p.State, d.Now, err)
+				}
+				if ended && p.State != payer.ends {
+					t.Errorf("%s is %s, want %s", no, p.State, payer.ends)
+				}
+			}
+			if payer.id == "pass" {
+				continue
+			}
+			if _, err := w.sim.PayNow(t.Context(), "wechat", byChannel, channelsim.Lost, time.Time{}); err == nil {
+				t.Errorf("the channel knows %s", byChannel)
+			}
+		}
+		w.sound()
+	}
+	reference := begin(t)
+	judged(reference)
+	points, _ := until(-1, func() { story(t, reference) })
+	lawful(t, reference, true)
+	if !slices.Contains(points, "desk.judged") {
+		t.Error("the point desk.judged is not there")
+	}
+	for n := range points {
+		t.Run(fmt.Sprintf("%d-%s", n, points[n]), func(t *testing.T) {
+			w := begin(t)
+			judged(w)
+			until(n, func() { story(t, w) })
+			judged(w)
+			lawful(t, w, false)
+			story(t, w)
+			lawful(t, w, true)
+			w.clock.pass(time.Hour)
+			w.work(4, time.Minute)
+			for _, no := range []string{"PAY1review", "PAY2review"} {
+				w.payment(no, paycore.Closed) // nobody released it
+			}
+			w.holds(2*12345, 0)
 		})
 	}
 }

@@ -104,6 +104,9 @@ func NewDesk(books Books, core Core, tasks Tasks, accounts map[string]Account, o
 		a.PayWithin, a.Calls = otherwise(a.PayWithin, 30*time.Minute), otherwise(a.Calls, 16)
 		d.lines[name] = &line{Account: a, name: name, gate: newGate(a.Calls, opt.Lost, opt.Cool, opt.Now)}
 	}
+	// What accounts of ours pay alone waits here for risk; no call goes out.
+	own := Account{PayWithin: 30 * time.Minute, Calls: 16}
+	d.lines[paycore.OwnAccount] = &line{Account: own, name: paycore.OwnAccount, gate: newGate(own.Calls, opt.Lost, opt.Cool, opt.Now)}
 	return d, nil
 }
 

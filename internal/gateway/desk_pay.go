@@ -15,7 +15,8 @@ import (
 // Pay gives what the payer of a payment in the books needs to pay. The same
 // payment is given the same thing again. What was said of the payer when it was
 // first sent counts. Errors: a *Refusal (the payment has failed), ErrUnknown and
-// ErrBusy (ask again), ErrEnded, and what Risk says.
+// ErrBusy (ask again), ErrEnded, and what Risk says. Where accounts of ours pay
+// all of it he needs nothing, and it is paid.
 func (d *Desk) Pay(ctx context.Context, payNo string, payer Payer) (Prepaid, error) {
 	p, l, err := d.payment(ctx, payNo)
 	if err != nil {
@@ -39,11 +40,26 @@ func (d *Desk) Pay(ctx context.Context, payNo string, payer Payer) (Prepaid, err
 		return readPrepaid(t.Prepaid)
 	case p.State != paycore.Paying || t.State != Intent && t.State != Sent || !d.opt.Now().Before(time.UnixMicro(t.ExpiresAt)):
 		return Prepaid{}, ErrEnded
+	case p.Wallet != "":
+		return Prepaid{}, d.payOwn(ctx, p, &t)
 	}
 	if t.State == Intent {
 		t.Payer = text
 	}
 	return d.prepay(ctx, l, p, t)
+}
+
+// payOwn pays what no channel has a part of. An order that another payment has
+// paid meanwhile takes nothing: all is given back.
+func (d *Desk) payOwn(ctx context.Context, p *paycore.Payment, t *Task) error {
+	result, err := d.do(ctx, paycore.PayOwn{PayNo: p.PayNo})
+	switch {
+	case err != nil:
+		return err
+	case result.Effect == paycore.Refused:
+		return errors.Join(ErrEnded, notMoved(d.closeInBooks(ctx, t, result.Reason)))
+	}
+	return notMoved(d.finish(ctx, t, "accounts of ours have paid it"))
 }
 
 // payment reads a payment with the line that it goes over.

@@ -8,7 +8,8 @@ import (
 	"tieout/internal/paycore"
 )
 
-// Risk says whether a payment may go to its channel. Asked again about the same
+// Risk says whether a payment may go to its channel, or be paid by accounts of
+// ours alone. Asked again about the same
 // payment it says the same, but for a review that people have ended.
 type Risk interface {
 	// Judge returns nil if it may, or ErrReview, ErrChallenge or ErrRejected.
@@ -26,6 +27,9 @@ var (
 	ErrRejected = errors.New("risk refuses the payment")
 )
 
+// Judges tells whether risk is asked before a payment goes out.
+func (d *Desk) Judges() bool { return d.opt.Risk != nil }
+
 // mayGo asks risk about a payment that no channel knows of. What may never go
 // fails.
 func (d *Desk) mayGo(ctx context.Context, p *paycore.Payment, payer Payer, t *Task) error {
@@ -33,10 +37,10 @@ func (d *Desk) mayGo(ctx context.Context, p *paycore.Payment, payer Payer, t *Ta
 		return nil
 	}
 	no := d.opt.Risk.Judge(ctx, p, payer)
+	crashpoint.Hit("desk.judged")
 	if p.State != paycore.Paying || !errors.Is(no, ErrChallenge) && !errors.Is(no, ErrRejected) {
 		return no
 	}
-	crashpoint.Hit("desk.judged")
 	if _, err := d.do(ctx, paycore.FailPayment{PayNo: p.PayNo, By: paycore.ByAnswer, Detail: clip(no.Error())}); err != nil {
 		return err
 	}

@@ -9,6 +9,8 @@ import (
 	"tieout/internal/channelsim"
 	"tieout/internal/gateway"
 	"tieout/internal/paycore"
+	"tieout/internal/risk"
+	"tieout/internal/store"
 )
 
 // verdicts is risk as a test wants it, by payment.
@@ -46,4 +48,80 @@ func TestRisk_HoldsPaymentsBackFromTheChannel(t *testing.T) {
 	w.work(3, time.Minute)
 	w.payment("PAYTROUBLE", paycore.Closed) // its time was over
 	w.sound()
+}
+
+// own is a payment of 123.45 that alice pays by two balances, without a channel.
+func (w *world) own(payNo string) {
+	w.t.Helper()
+	alice := paycore.Part{Means: paycore.Balance, Wallet: paycore.Wallet("alice"), AmountMinor: 2345}
+	rest := alice
+	rest.AmountMinor = 10000
+	c := paycore.CreateCombined{CreatePayment: paycore.CreatePayment{Merchant: "M01", OrderNo: "O-" + payNo, PayNo: payNo, AmountMinor: 12345, Currency: "CNY"},
+		Parts: []paycore.Part{alice, rest}, Held: true}
+	if r := must(w.core.Do(context.Background(), c))(w.t)[0]; r.Effect != paycore.Done && r.Effect != paycore.Already {
+		w.t.Fatal(r)
+	}
+}
+
+// What accounts of ours pay alone waits for risk as well, and nothing of it is
+// spent before: what may not go is free again.
+func TestRisk_HoldsBackWhatNoChannelPays(t *testing.T) {
+	w := newWorld(t, nil)
+	w.balance(12345)
+	says := verdicts{"PAYREVIEW": gateway.ErrReview, "PAYREJECT": gateway.ErrRejected, "PAYLATE": gateway.ErrReview, "PAYCLOSE": gateway.ErrReview}
+	w.db.Close()
+	w.opt.Risk = says
+	w.open()
+	ask := func(no string, want error) {
+		t.Helper()
+		if _, err := w.desk.Pay(t.Context(), no, gateway.Payer{}); !errors.Is(err, want) || want == nil && err != nil {
+			t.Errorf("%s: %v", no, err)
+		}
+	}
+	w.own("PAYREJECT")
+	ask("PAYREJECT", gateway.ErrRejected)
+	ask("PAYREJECT", gateway.ErrRejected)
+	w.payment("PAYREJECT", paycore.Failed)
+	w.holds(12345, 0)
+
+	w.own("PAYCLOSE")
+	ask("PAYCLOSE", gateway.ErrReview)
+	w.holds(0, 12345)
+	must(0, w.desk.Close(t.Context(), "PAYCLOSE"))(t)
+	w.payment("PAYCLOSE", paycore.Closed)
+
+	w.own("PAYLATE")
+	ask("PAYLATE", gateway.ErrReview)
+	w.work(2, time.Hour)
+	w.payment("PAYLATE", paycore.Closed)
+	w.holds(12345, 0)
+
+	w.own("PAYREVIEW")
+	ask("PAYREVIEW", gateway.ErrReview)
+	w.work(1, time.Minute)
+	w.payment("PAYREVIEW", paycore.Paying)
+	delete(says, "PAYREVIEW") // people have released it
+	ask("PAYREVIEW", nil)
+	w.payment("PAYREVIEW", paycore.Success)
+	w.payment("PAYREVIEW~1", paycore.Success)
+	w.holds(0, 0)
+	w.work(2, time.Hour)
+	if s := w.stuck(); len(s) != 0 {
+		t.Errorf("stuck: %+v", s)
+	}
+	w.sound()
+}
+
+// rules is risk over the books, as cmd has it.
+type rules struct {
+	db *store.DB
+	*risk.Rules
+}
+
+func (r rules) Judge(ctx context.Context, p *paycore.Payment, payer gateway.Payer) error {
+	now, err := r.db.JudgeRisk(ctx, r.Rules, risk.Facts{PayNo: p.PayNo, Merchant: p.Merchant, Payer: payer.ID, AmountMinor: p.AmountMinor, Currency: p.Currency})
+	if err != nil {
+		return err
+	}
+	return map[risk.Outcome]error{risk.Review: gateway.ErrReview, risk.Challenge: gateway.ErrChallenge, risk.Reject: gateway.ErrRejected}[now]
 }

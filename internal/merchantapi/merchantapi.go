@@ -68,6 +68,9 @@ type Core interface {
 // call may be repeated; the state in the books says what came of it.
 type Desk interface {
 	Pay(ctx context.Context, payNo string, payer Payer) (Prepaid, error)
+	// Judges tells whether risk is asked before a payment goes out. Then Pay also
+	// pays what no channel has a part of.
+	Judges() bool
 	// Refund returns nil once the refund goes its way by itself.
 	Refund(ctx context.Context, refundNo string) error
 	Close(ctx context.Context, payNo string) error

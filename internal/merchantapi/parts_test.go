@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tieout/internal/merchantapi"
+	"tieout/internal/payclient"
 	"tieout/internal/paycore"
 )
 
@@ -88,6 +89,60 @@ func TestParts_WithoutARestNoChannelIsAsked(t *testing.T) {
 	free.AmountMinor = 0
 	if o, err := c.CreateOrder(ctx, "create-O0", free); err != nil || o.State != "PAID" {
 		t.Errorf("an order about nothing: %+v %v", o, err)
+	}
+}
+
+// What risk does not let go is said in its own words, the same each time, with a
+// channel's part or without; a review goes on when it was released.
+func TestRisk_SaysWhyAPaymentDoesNotGo(t *testing.T) {
+	for _, c := range []struct {
+		says  error
+		code  string
+		state string
+		free  int64 // of alice, who pays without a channel
+	}{
+		{merchantapi.ErrReview, "E-6432", "PAYING", 0},
+		{merchantapi.ErrChallenge, "E-6433", "FAILED", 5000},
+		{merchantapi.ErrRejected, "E-6434", "FAILED", 5000},
+	} {
+		w := newWorld(t)
+		w.balance("M01.alice")
+		w.desk.judge(c.says)
+		m := w.client("M01", func(o *payclient.Options) { o.Tries = 1 })
+		ctx := t.Context()
+		ways := map[string]merchantapi.NewPayment{"O1": {Channel: "wechat"},
+			"O2": {Parts: []merchantapi.NewPart{{Means: "balance", Holder: "M01.alice", AmountMinor: 5000}}}}
+		for orderNo, n := range ways {
+			o := newOrder(orderNo)
+			if orderNo == "O2" {
+				o.AmountMinor = 5000
+			}
+			if _, err := m.CreateOrder(ctx, "create-"+orderNo, o); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if _, err := m.Pay(ctx, "pay-for-"+orderNo, orderNo, n); code(err) != c.code {
+					t.Errorf("%s: %v, want %s", orderNo, err, c.code)
+				}
+			}
+			got, err := m.Order(ctx, orderNo)
+			if err != nil || len(got.Payments) != 1 || got.Payments[0].State != c.state || got.State != "PAYING" {
+				t.Errorf("%s: %+v, %v", orderNo, got, err)
+			}
+		}
+		if w.available("M01.alice") != c.free || len(w.desk.prepaid) != 0 {
+			t.Errorf("%s: %d left, channel %v", c.code, w.available("M01.alice"), w.desk.prepaid)
+		}
+		w.desk.judge(nil)
+		for orderNo, n := range ways {
+			p, err := m.Pay(ctx, "pay-for-"+orderNo, orderNo, n)
+			switch {
+			case c.says != merchantapi.ErrReview && code(err) != c.code:
+				t.Errorf("%s: its answer stands, got %+v, %v", orderNo, p, err)
+			case c.says == merchantapi.ErrReview && (err != nil || (p.State == "SUCCESS") != (orderNo == "O2") || (p.Prepaid != nil) != (orderNo == "O1")):
+				t.Errorf("%s: released, got %+v, %v", orderNo, p, err)
+			}
+		}
 	}
 }
 

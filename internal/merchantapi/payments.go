@@ -78,7 +78,7 @@ type Form struct {
 func (s *Server) registerPayments() {
 	huma.Register(s.api, operation("pay", http.MethodPost, "/v1/orders/{order_no}/payments", "Pay an order",
 		"Starts a payment of the order at a channel and returns what the payer needs. Parts that balances, coupons and red packets pay are set aside first; "+
-			"with the channel's part all of them are paid, or none. Without a rest for a channel the order is paid at once."), s.pay)
+			"with the channel's part all of them are paid, or none. Without a rest for a channel the order is paid at once, or as soon as risk lets it."), s.pay)
 	huma.Register(s.api, operation("query_payment", http.MethodGet, "/v1/payments/{pay_no}", "Query a payment", "Shows a payment."), s.queryPayment)
 }
 
@@ -117,7 +117,7 @@ func (s *Server) pay(ctx context.Context, in *struct {
 		Account: account.Name, AmountMinor: o.AmountMinor, Currency: o.Currency, TradeType: in.Body.Method, Route: why}
 	var command paycore.Command = create
 	if len(parts) > 0 {
-		command = paycore.CreateCombined{CreatePayment: create, Parts: parts}
+		command = paycore.CreateCombined{CreatePayment: create, Parts: parts, Held: s.desk.Judges()}
 	}
 	return do(ctx, s, c, work[Payment]{operation: Pay, key: in.Key, subject: payNo, commands: []paycore.Command{command},
 		finish: s.finishPay(c, in.Body.Payer)})
@@ -168,7 +168,7 @@ func (s *Server) finishPay(c *call, payer Payer) func(context.Context, string) (
 		if err != nil {
 			return Payment{}, err
 		}
-		if p.Wallet != "" {
+		if p.Wallet != "" && p.State == paycore.Success {
 			return paymentView(p), nil
 		}
 		prepaid, failure := s.desk.Pay(ctx, payNo, payer)
@@ -177,7 +177,7 @@ func (s *Server) finishPay(c *call, payer Payer) func(context.Context, string) (
 		}
 		out := paymentView(p)
 		switch {
-		case failure == nil:
+		case failure == nil && p.Wallet == "":
 			out.Prepaid = &prepaid
 		case errors.Is(failure, ErrReview):
 			return Payment{}, fault.New("E-6432", fault.V{"number": payNo}, nil)

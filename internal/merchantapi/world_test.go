@@ -184,11 +184,33 @@ type fakeDesk struct {
 	fail    error // of the next calls, after their effect
 	refuse  bool  // the channel says no
 	sick    bool  // no account takes anything
+	risk    error // what risk says of each payment, once it is asked
+	judges  bool
+}
+
+func (d *fakeDesk) Judges() bool { d.mu.Lock(); defer d.mu.Unlock(); return d.judges }
+
+// judge has risk say it.
+func (d *fakeDesk) judge(says error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.judges, d.risk = true, says
 }
 
 func (d *fakeDesk) Pay(ctx context.Context, payNo string, _ merchantapi.Payer) (merchantapi.Prepaid, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.risk != nil {
+		var err error
+		if d.risk != merchantapi.ErrReview {
+			_, err = d.w.core.Do(ctx, paycore.FailPayment{PayNo: payNo, By: paycore.ByAnswer})
+		}
+		return merchantapi.Prepaid{}, errors.Join(d.risk, err)
+	}
+	if p, err := d.w.db.Payment(ctx, payNo); err != nil || p.Wallet != "" {
+		_, perr := d.w.core.Do(ctx, paycore.PayOwn{PayNo: payNo})
+		return merchantapi.Prepaid{}, errors.Join(err, perr)
+	}
 	d.prepaid[payNo]++
 	if d.refuse {
 		_, err := d.w.core.Do(ctx, paycore.FailPayment{PayNo: payNo, By: paycore.ByAnswer})

@@ -37,10 +37,11 @@ const MaxParts = 10
 // CreateCombined starts a payment in parts: what the accounts of ours pay is set
 // aside now, the channel has the rest. AmountMinor is all of it. Where nothing
 // is left for the channel, the order is paid at once, and the channel and its
-// account are not looked at.
+// account are not looked at; Held, it is set aside until PayOwn.
 type CreateCombined struct {
 	CreatePayment
 	Parts []Part
+	Held  bool
 }
 
 // Reads implements Command.
@@ -104,7 +105,7 @@ func (c CreateCombined) Decide(v View) (*Change, Result) {
 	if why != "" {
 		return refuse(None, "%s", why)
 	}
-	lead := payments[0]
+	now := payments[0].Wallet != "" && !c.Held
 	for i, p := range payments {
 		part := ch
 		if i > 0 {
@@ -115,13 +116,13 @@ func (c CreateCombined) Decide(v View) (*Change, Result) {
 		part.Payment = p
 		part.move("PAYMENT", p.PayNo, None, Paying, p.PartOf)
 		switch {
-		case lead.Wallet != "":
+		case now:
 			part.take(p)
-		case i > 0:
+		case p.Wallet != "":
 			part.Holds = []Hold{{AccountKey{p.Wallet, p.Currency}, p.AmountMinor}}
 		}
 	}
-	if lead.Wallet == "" {
+	if !now {
 		return ch, Result{Done, Paying, ""}
 	}
 	ch.finish(order)
@@ -227,7 +228,7 @@ func sameParts(have, want []*Payment) bool {
 	for i, h := range have {
 		w := want[i]
 		if h.PayNo != w.PayNo || h.PartOf != w.PartOf || h.Merchant != w.Merchant || h.OrderNo != w.OrderNo || h.Channel != w.Channel || h.Account != w.Account ||
-			h.Wallet != w.Wallet || h.AmountMinor != w.AmountMinor || h.Currency != w.Currency || h.Wallet != "" && h.State != Closed && h.ChannelRef != w.ChannelRef {
+			h.Wallet != w.Wallet || h.AmountMinor != w.AmountMinor || h.Currency != w.Currency || (h.State == Paying || h.State == Success) && h.Wallet != "" && h.ChannelRef != w.ChannelRef {
 			return false
 		}
 	}
@@ -273,11 +274,61 @@ func (ch *Change) release(parts []*Payment) {
 			continue
 		}
 		next := *p
-		next.State, next.ChannelRef, next.UpdatedAt = Closed, "", ch.At
-		part := &Change{Payment: &next, Cause: ByCore, At: ch.At, Holds: []Hold{{AccountKey{p.Wallet, p.Currency}, -p.AmountMinor}}}
+		next.State, next.UpdatedAt = Closed, ch.At
+		part := &Change{Payment: &next, Cause: ByCore, At: ch.At}
 		part.move("PAYMENT", p.PayNo, Paying, Closed, p.ChannelRef)
+		part.free(&next)
 		ch.With = append(ch.With, part)
 	}
+}
+
+// free gives back what was set aside for a payment that an account of ours does
+// not pay after all.
+func (ch *Change) free(p *Payment) {
+	if p.Wallet == "" {
+		return
+	}
+	p.ChannelRef, ch.Holds = "", []Hold{{AccountKey{p.Wallet, p.Currency}, -p.AmountMinor}}
+}
+
+// PayOwn pays an order with what accounts of ours have set aside, where no
+// channel has a part.
+type PayOwn struct {
+	PayNo string
+	At    int64 // UTC microseconds; 0 = now
+}
+
+// Reads implements Command.
+func (c PayOwn) Reads() Reads { return Reads{PayNo: c.PayNo} }
+
+func (c PayOwn) Complete(now int64, _ Rates) (Command, error) {
+	c.At = cmp.Or(c.At, now)
+	return c, nil
+}
+
+// Decide implements Command.
+func (c PayOwn) Decide(v View) (*Change, Result) {
+	p := v.Payment
+	switch {
+	case p == nil:
+		return refuse(None, "no payment %s in the books", c.PayNo)
+	case p.Wallet == "" || p.PartOf != "":
+		return refuse(p.State, "accounts of ours do not pay payment %s alone", c.PayNo)
+	case p.State == Success:
+		return nil, Result{Already, Success, ""}
+	case !ownMoves.allows(p.State, Success, ByCore):
+		return refuse(p.State, "payment %s is %s", c.PayNo, p.State)
+	case v.Order.State != Paying:
+		return refuse(p.State, "the order is %s", v.Order.State)
+	}
+	ch := &Change{Cause: ByCore, At: c.At, Holds: []Hold{{AccountKey{p.Wallet, p.Currency}, -p.AmountMinor}}}
+	if !ch.capture(v.Parts) {
+		return refuse(p.State, "parts of payment %s were given back", c.PayNo)
+	}
+	ch.take(p)
+	ch.finish(v.Order)
+	ch.notify(v.Order, "payment.success", ch.Payment, nil)
+	return ch, Result{Done, Success, ""}
 }
 
 // captured tells whether parts of our own have paid with a payment.

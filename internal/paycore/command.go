@@ -345,7 +345,7 @@ func (c ClosePayment) Decide(v View) (*Change, Result) {
 		return refuse(None, "no payment %s in the books", c.PayNo)
 	case p.State == Closed:
 		return nil, Result{Already, Closed, ""}
-	case p.Wallet != "":
+	case p.PartOf != "":
 		return refuse(p.State, "%s", p.notChannels())
 	case !paymentMoves.allows(p.State, Closed, ByCore):
 		return refuse(p.State, "payment %s is %s", c.PayNo, p.State)
@@ -361,6 +361,7 @@ func (ch *Change) close(p *Payment, v View, detail string) {
 	next.State, next.UpdatedAt = Closed, ch.At
 	ch.Payment = &next
 	ch.move("PAYMENT", p.PayNo, p.State, Closed, detail)
+	ch.free(&next)
 	ch.release(v.Parts)
 	if v.LiveAttempt == 0 && orderMoves.allows(o.State, Closed, ch.Cause) {
 		order := *o
@@ -396,7 +397,7 @@ func (c FailPayment) Decide(v View) (*Change, Result) {
 		return nil, Result{Early, None, "no payment " + c.PayNo + " in the books"}
 	case p.State == Failed:
 		return nil, Result{Already, Failed, ""}
-	case p.Wallet != "":
+	case p.PartOf != "":
 		return refuse(p.State, "%s", p.notChannels())
 	case !paymentMoves.allows(p.State, Failed, c.By):
 		return refuse(p.State, "payment %s is %s", c.PayNo, p.State)
@@ -405,6 +406,7 @@ func (c FailPayment) Decide(v View) (*Change, Result) {
 	next.State, next.UpdatedAt = Failed, c.At
 	ch := &Change{Payment: &next, Cause: c.By, At: c.At}
 	ch.move("PAYMENT", p.PayNo, p.State, Failed, c.Detail)
+	ch.free(&next)
 	ch.release(v.Parts)
 	return ch, Result{Done, Failed, ""}
 }

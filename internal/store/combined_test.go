@@ -2,9 +2,11 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -340,4 +342,89 @@ func TestMigrate_OrdersKeepTheirPayments(t *testing.T) {
 			t.Errorf("an order of %s was taken", bad)
 		}
 	}
+}
+
+// held is a payment of 50.01 that U1 and a coupon of SHOP pay alone, as soon as
+// it may go.
+func held(no, order string) paycore.CreateCombined {
+	c := paycore.CreateCombined{CreatePayment: pay(no, 5001), Parts: combined(no).Parts, Held: true}
+	c.OrderNo = order
+	return c
+}
+
+// Without a part of a channel, what is held is set aside, and paid once; what
+// may not go gives all back, its coupon too.
+func TestCombined_HeldWithoutAChannelIsPaidOnceOrGivenBack(t *testing.T) {
+	db, core := combinedBooks(t)
+	do(t, core, paycore.Done, held("P1", "O1"))
+	do(t, core, paycore.Already, held("P1", "O1"))
+	checkWallet(t, db, "U1", 2000, 3000)
+	checkWallet(t, db, "SHOP", 2999, 2001)
+	checkOrder(t, db, "O1", paycore.Paying)
+	do(t, core, paycore.Refused, paidBy("P1", 3000), paycore.PayOwn{PayNo: "P1~1"}, paycore.PayOwn{PayNo: "P9"}, paycore.ClosePayment{PayNo: "P1~1"},
+		paycore.FailPayment{PayNo: "P1~1", By: paycore.ByAnswer}, held("P2", "O2")) // U1 has 20.00 left
+	do(t, core, paycore.Done, paycore.PayOwn{PayNo: "P1"})
+	do(t, core, paycore.Already, paycore.PayOwn{PayNo: "P1"}, held("P1", "O1"))
+	checkWallet(t, db, "U1", 2000, 0)
+	checkWallet(t, db, "SHOP", 2999, 0)
+	checkOrder(t, db, "O1", paycore.Paid)
+	do(t, core, paycore.Refused, paycore.ClosePayment{PayNo: "P1"}, paycore.FailPayment{PayNo: "P1", By: paycore.ByAnswer})
+	do(t, core, paycore.Done, paycore.CreateRefund{RefundNo: "R1", PayNo: "P1", AmountMinor: 5001, Currency: "CNY"})
+	checkWallet(t, db, "U1", 5000, 0)
+
+	for no, end := range map[string]paycore.Command{"P3": paycore.FailPayment{PayNo: "P3", By: paycore.ByAnswer}, "P4": paycore.ClosePayment{PayNo: "P4"}} {
+		c := held(no, "O-"+no)
+		c.Parts[1].Coupon = "C2" // of both
+		do(t, core, paycore.Done, c, end)
+		do(t, core, paycore.Already, end)
+		do(t, core, paycore.Refused, paycore.PayOwn{PayNo: no})
+		checkWallet(t, db, "U1", 5000, 0)
+		checkWallet(t, db, "SHOP", 5000, 0)
+	}
+	do(t, core, paycore.Refused, held("P5", "O5")) // a refund gives no coupon back
+}
+
+// An order that another payment paid meanwhile takes nothing of what is held.
+func TestCombined_HeldForAnOrderThatIsPaid(t *testing.T) {
+	db, core := combinedBooks(t)
+	other := pay("P2", 5001)
+	other.OrderNo = "O1"
+	do(t, core, paycore.Done, held("P1", "O1"), other, paidBy("P2", 5001))
+	do(t, core, paycore.Refused, paycore.PayOwn{PayNo: "P1"})
+	checkWallet(t, db, "U1", 2000, 3000)
+	do(t, core, paycore.Done, paycore.ClosePayment{PayNo: "P1"})
+	checkWallet(t, db, "U1", 5000, 0)
+	checkOrder(t, db, "O1", paycore.Paid)
+}
+
+// However many ask at once, what is held is paid once or given back once.
+func TestCombined_HeldEndsOnceUnderSixtyFourClients(t *testing.T) {
+	db, core := combinedBooks(t)
+	for round := range 4 {
+		no := fmt.Sprintf("P%d", round)
+		c := held(no, "O-"+no)
+		c.Parts[0].AmountMinor, c.Parts[1].AmountMinor, c.AmountMinor, c.Parts[1].Coupon = 100, 1, 101, no
+		do(t, core, paycore.Done, c)
+		var wait sync.WaitGroup
+		var done atomic.Int64
+		for i := range 64 {
+			wait.Go(func() {
+				r, err := core.Do(context.Background(), []paycore.Command{paycore.PayOwn{PayNo: no}, paycore.ClosePayment{PayNo: no}, paycore.FailPayment{PayNo: no, By: paycore.ByAnswer}}[i%3])
+				if err != nil {
+					t.Error(err)
+				} else if r[0].Effect == paycore.Done {
+					done.Add(1)
+				}
+			})
+		}
+		wait.Wait()
+		if done.Load() != 1 {
+			t.Errorf("%s ended %d times", no, done.Load())
+		}
+	}
+	paid, err := db.Account(context.Background(), wallet("U1"))
+	if err != nil || paid.FrozenMinor != 0 || paid.AvailableMinor%100 != 0 {
+		t.Errorf("%+v, %v", paid, err)
+	}
+	checkBooks(t, db)
 }

@@ -163,7 +163,7 @@ func (b *books) follow(account string, within time.Duration, from, through, at i
 		{insert + `SELECT 'PAYMENT', p.pay_no, p.account, 'INTENT', 0, p.deadline_us, p.deadline_us, '', '', '', '', 1, $2, $2
 			FROM order_event e JOIN (SELECT *, CASE WHEN expires_us > 0 AND expires_us < created_us + $1 THEN expires_us ELSE created_us + $1 END AS deadline_us FROM payment) p
 				ON p.pay_no = e.ref
-			WHERE e.seq > $3 AND e.seq <= $4 AND e.subject = 'PAYMENT' AND e.from_state = '' AND p.account = $5 AND p.state = 'PAYING'
+			WHERE e.seq > $3 AND e.seq <= $4 AND e.subject = 'PAYMENT' AND e.from_state = '' AND p.account = $5 AND p.state = 'PAYING' AND p.part_of = ''
 			ON CONFLICT (subject, number) DO NOTHING`, []any{within.Microseconds(), at, from, through, account}},
 		{insert + `SELECT 'REFUND', r.refund_no, r.account, 'INTENT', 0, $1, 0, '', '', '', '', 1, $1, $1
 			FROM order_event e JOIN refund r ON r.refund_no = e.ref
@@ -171,7 +171,7 @@ func (b *books) follow(account string, within time.Duration, from, through, at i
 			ON CONFLICT (subject, number) DO NOTHING`, []any{at, from, through, account}},
 		{insert + `SELECT 'EXTRA', p.pay_no, p.account, 'INTENT', 0, $1, 0, '', '', '', '', 1, $1, $1
 			FROM order_event e JOIN payment p ON p.pay_no = e.ref JOIN customer_order o ON o.merchant = p.merchant AND o.order_no = p.order_no
-			WHERE e.seq > $2 AND e.seq <= $3 AND e.subject = 'PAYMENT' AND p.account = $4
+			WHERE e.seq > $2 AND e.seq <= $3 AND e.subject = 'PAYMENT' AND p.account = $4 AND p.part_of = ''
 			AND ((e.from_state <> 'SUCCESS' AND e.to_state = 'SUCCESS' AND o.paid_by <> p.pay_no) OR e.detail LIKE 'LATE_SUCCESS:%')
 			ON CONFLICT (subject, number) DO NOTHING`, []any{at, from, through, account}},
 	} {
