@@ -252,7 +252,7 @@ func (b *block) line(at int) (line []byte, next int, err error) {
 			return b.buf[at:], len(b.buf), nil
 		}
 		from = len(b.buf)
-		if err := b.load(64 << 10); err != nil {
+		if err := b.load(max(4<<10, from-at)); err != nil { // a line is short, mostly
 			return nil, 0, err
 		}
 	}
