@@ -101,7 +101,8 @@ func TestAttack23to26_ChangedNotifications(t *testing.T) {
 		genuine := w.capture()
 		refused := func(what string, n heard) {
 			t.Helper()
-			if rec := w.tell(n); rec.Code < 400 {
+			// A form is decoded before its signature is found in it, and may be none.
+			if rec := w.tell(n); rec.Code != http.StatusUnauthorized && (channel == "wechat" || rec.Code != http.StatusBadRequest) {
 				t.Errorf("%s: %s is answered with %d", channel, what, rec.Code)
 			}
 		}

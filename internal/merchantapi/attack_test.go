@@ -346,6 +346,56 @@ func TestAttack33_FieldsThatAreOurs(t *testing.T) {
 	}
 }
 
+// No operation that there is takes a member that its document does not name.
+func TestAttack33_EveryBodyIsClosed(t *testing.T) {
+	r := newWorld(t).send(http.MethodGet, "/openapi.json", http.Header{}, "")
+	type schema struct {
+		Ref                  string `json:"$ref"`
+		Type                 any
+		AdditionalProperties any
+		Properties           map[string]*schema
+		Items                *schema
+	}
+	var doc struct {
+		Paths map[string]map[string]struct {
+			RequestBody struct {
+				Content map[string]struct{ Schema *schema }
+			}
+		}
+		Components struct{ Schemas map[string]*schema }
+	}
+	if err := json.NewDecoder(r.Body).Decode(&doc); err != nil {
+		t.Fatal(err)
+	}
+	bodies := 0
+	var closed func(where string, s *schema)
+	closed = func(where string, s *schema) {
+		if name, ok := strings.CutPrefix(s.Ref, "#/components/schemas/"); ok {
+			s = doc.Components.Schemas[name]
+		}
+		if s.Type == "object" && s.AdditionalProperties != false {
+			t.Errorf("%s takes anything", where)
+		}
+		for name, p := range s.Properties {
+			closed(where+"."+name, p)
+		}
+		if s.Items != nil {
+			closed(where+"[]", s.Items)
+		}
+	}
+	for path, methods := range doc.Paths {
+		for method, op := range methods {
+			for _, c := range op.RequestBody.Content {
+				bodies++
+				closed(method+" "+path, c.Schema)
+			}
+		}
+	}
+	if bodies < 8 {
+		t.Errorf("only %d operations take a body", bodies)
+	}
+}
+
 // An answer that was changed on its way, or belongs to another request, is no
 // answer.
 func TestAnswersAreSigned(t *testing.T) {

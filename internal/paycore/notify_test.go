@@ -196,14 +196,31 @@ func TestAttack23_ForgedNotification(t *testing.T) {
 	}
 }
 
+// A signed time is believed for five minutes to either side; within them a
+// second copy has no second effect.
 func TestAttack24_ReplayedNotification(t *testing.T) {
 	s := newShop(t, "wechat")
-	later := start.Add(6 * time.Minute)
-	core := paycore.New(s.db, nil, func() time.Time { return later })
+	var now time.Time
+	core := paycore.New(s.db, nil, func() time.Time { return now })
 	h := core.NotifyHandler(paycore.WeChatReceiver{Account: "wechat-main", MchID: "1900000109",
 		Keys: signing.PublicKeys{"SERIAL1": &platform().PublicKey}, APIv3Key: []byte(apiV3Key)}, nil)
-	if w := answer(h, weChatNote(t, "n-1", "TRANSACTION.SUCCESS", weChatPaid(nil), nil)); w.Code != http.StatusUnauthorized {
-		t.Errorf("got %d", w.Code)
+	for _, c := range []struct {
+		later time.Duration
+		want  int
+	}{
+		{6 * time.Minute, http.StatusUnauthorized}, {-6 * time.Minute, http.StatusUnauthorized}, {301 * time.Second, http.StatusUnauthorized},
+		{-301 * time.Second, http.StatusUnauthorized}, {299 * time.Second, http.StatusNoContent}, {-299 * time.Second, http.StatusNoContent},
+	} {
+		if c.want == http.StatusUnauthorized && s.payment(t, "P1") != paycore.Paying {
+			t.Fatal("an old notification had an effect")
+		}
+		now = start.Add(c.later)
+		if w := answer(h, weChatNote(t, "n-1", "TRANSACTION.SUCCESS", weChatPaid(nil), nil)); w.Code != c.want {
+			t.Errorf("%s later: got %d", c.later, w.Code)
+		}
+	}
+	if p, err := s.db.Payment(t.Context(), "P1"); err != nil || p.State != paycore.Success || p.Version != 2 {
+		t.Errorf("got %+v, %v", p, err)
 	}
 }
 
@@ -276,6 +293,58 @@ func TestAttack26_TamperedResource(t *testing.T) {
 		Keys: signing.PublicKeys{"SERIAL1": &platform().PublicKey}, APIv3Key: []byte(strings.Repeat("k", 32))}, nil)
 	if w := answer(other, weChatNote(t, "n-1", "TRANSACTION.SUCCESS", weChatPaid(nil), nil)); w.Code != http.StatusUnauthorized {
 		t.Errorf("another API v3 key: got %d", w.Code)
+	}
+	for _, part := range []string{"ciphertext", "nonce", "associated_data"} {
+		tampered := func(r *http.Request, body *[]byte) {
+			at := bytes.Index(*body, []byte(`"`+part+`":"`)) + len(part) + 4
+			(*body)[at] ^= 2 // still base64, and still JSON
+			stamp, err := signing.SignWeChatMessage(platform(), "SERIAL1", *body, start, "n1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			stamp.SetHeaders(r.Header)
+		}
+		if w := answer(s.wechat(), weChatNote(t, "n-1", "TRANSACTION.SUCCESS", weChatPaid(nil), tampered)); w.Code != http.StatusUnauthorized {
+			t.Errorf("another %s, well signed: got %d", part, w.Code)
+		}
+	}
+	if got := s.payment(t, "P1"); got != paycore.Paying {
+		t.Errorf("P1 is %s", got)
+	}
+}
+
+// While the channel changes its key, the old one and the new one are good; then
+// the old one is not.
+func TestAttack26_KeyRotation(t *testing.T) {
+	next, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	older, newer := &platform().PublicKey, &next.PublicKey
+	for name, c := range map[string]struct {
+		keys     signing.PublicKeys
+		old, new int
+	}{
+		"before": {signing.PublicKeys{"SERIAL1": older}, http.StatusNoContent, http.StatusUnauthorized},
+		"both":   {signing.PublicKeys{"SERIAL1": older, "SERIAL2": newer}, http.StatusNoContent, http.StatusNoContent},
+		"after":  {signing.PublicKeys{"SERIAL2": newer}, http.StatusUnauthorized, http.StatusNoContent},
+		"mixed":  {signing.PublicKeys{"SERIAL1": newer, "SERIAL2": older}, http.StatusUnauthorized, http.StatusUnauthorized},
+	} {
+		s := newShop(t, "wechat")
+		h := s.core.NotifyHandler(paycore.WeChatReceiver{Account: "wechat-main", MchID: "1900000109", Keys: c.keys, APIv3Key: []byte(apiV3Key)}, nil)
+		byNew := func(r *http.Request, body *[]byte) {
+			stamp, err := signing.SignWeChatMessage(next, "SERIAL2", *body, start, "n1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			stamp.SetHeaders(r.Header)
+		}
+		if w := answer(h, weChatNote(t, "n-1", "TRANSACTION.SUCCESS", weChatPaid(nil), nil)); w.Code != c.old {
+			t.Errorf("%s: signed with the old key: got %d", name, w.Code)
+		}
+		if w := answer(h, weChatNote(t, "n-2", "TRANSACTION.SUCCESS", weChatPaid(nil), byNew)); w.Code != c.new {
+			t.Errorf("%s: signed with the new key: got %d", name, w.Code)
+		}
 	}
 }
 
