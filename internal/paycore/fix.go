@@ -87,7 +87,7 @@ func (d *fixDecider) decide() string {
 	switch {
 	case f.Key == "" || f.RunID == "" || f.Maker == "":
 		return "a fix has a key, a run and a maker"
-	case f.Maker == f.Checker:
+	case SamePerson(f.Maker, f.Checker):
 		return "maker and checker are the same person"
 	case f.Channel == "" || f.Account == "":
 		return "a fix names its channel and account"

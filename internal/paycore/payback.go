@@ -140,7 +140,7 @@ func (c ProposePayback) Complete(now int64, _ Rates) (Command, error) {
 func (c ProposePayback) Decide(v View) (*Change, Result) {
 	b, r := v.Payback, v.Remittance
 	switch {
-	case c.Maker == "" || c.Payee.Name == "" || c.Payee.Account == "" || c.Payee.Bank == "":
+	case SamePerson(c.Maker, "") || c.Payee.Name == "" || c.Payee.Account == "" || c.Payee.Bank == "":
 		return refuse(None, "a payback has a maker, and a payee with name, account and bank")
 	case c.Remittance == (RemittanceKey{}) && b == nil:
 		return refuse(None, "no refund %s waits for a payee", c.Number)
@@ -201,9 +201,9 @@ func (c JudgePayback) Decide(v View) (*Change, Result) {
 		return refuse(None, "no payback %s in the books", c.Number)
 	case b.Version != c.Version:
 		return refuse(b.State, "payback %s changed since it was looked at", c.Number)
-	case c.Checker == "":
+	case SamePerson(c.Checker, ""):
 		return refuse(b.State, "a second person has a name")
-	case c.Approve && c.Checker == b.Maker:
+	case c.Approve && SamePerson(c.Checker, b.Maker):
 		return refuse(b.State, "%s proposed it; this is for a second person", c.Checker)
 	case c.Approve && b.Kind == RefundPayback && !v.Refund.owed():
 		return refuse(b.State, "refund %s is %s", v.Refund.RefundNo, v.Refund.State)

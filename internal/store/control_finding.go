@@ -7,6 +7,7 @@ import (
 
 	"tieout/internal/control"
 	"tieout/internal/fault"
+	"tieout/internal/paycore"
 )
 
 const controlColumns = `id, check_id, ref, detail, priority, state, first_run, last_run, maker, reason, checker, version, created_us`
@@ -66,7 +67,7 @@ func (db *DB) ApproveFinding(ctx context.Context, id, checker string) (control.F
 		switch {
 		case f.State != control.Proposed:
 			return fault.New("E-6486", fault.V{"finding": id, "state": f.State, "need": "somebody must propose it first"}, nil)
-		case f.Maker == checker:
+		case paycore.SamePerson(f.Maker, checker):
 			return fault.New("E-6470", fault.V{"case": id, "who": checker}, nil)
 		}
 		f.State, f.Checker = control.Resolved, checker

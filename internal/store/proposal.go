@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"tieout/internal/fault"
+	"tieout/internal/paycore"
 	"tieout/schemas"
 )
 
@@ -96,7 +97,7 @@ func (db *DB) Approve(ctx context.Context, a Answered) ([]schemas.Fix, error) {
 		if err != nil {
 			return err
 		}
-		if samePerson(p.Maker, a.Checker) {
+		if paycore.SamePerson(p.Maker, a.Checker) {
 			return fault.New("E-6470", fault.V{"case": c.ID, "who": p.Maker}, nil)
 		}
 		if p.Evidence != c.Evidence {
@@ -194,15 +195,10 @@ func required(field, text string, most int) error {
 	switch {
 	case strings.TrimSpace(text) == "" || n > most || !utf8.ValidString(text):
 		return fault.New("E-6474", fault.V{"field": field, "need": fmt.Sprintf("1 to %d characters", most)}, nil)
-	case most == maxName && (samePerson(text, Machine) || text != strings.TrimSpace(text)):
+	case most == maxName && (paycore.SamePerson(text, Machine) || text != strings.TrimSpace(text)):
 		return fault.New("E-6474", fault.V{"field": field, "need": "a person's name, without blanks around it"}, nil)
 	}
 	return nil
-}
-
-// samePerson compares names as people do: capitals make no other person.
-func samePerson(a, b string) bool {
-	return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b))
 }
 
 func wrongState(c schemas.Case, need string) error {

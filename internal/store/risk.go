@@ -5,6 +5,7 @@ import (
 	"database/sql"
 
 	"tieout/internal/fault"
+	"tieout/internal/paycore"
 	"tieout/internal/risk"
 )
 
@@ -130,7 +131,7 @@ func (db *DB) EndReview(ctx context.Context, payNo string, release bool, twoAbov
 				n, err := s.exec(`UPDATE risk_decision SET maker = $1, reason = $2, updated_us = $3, version = version + 1 WHERE pay_no = $4 AND outcome = 'REVIEW' AND maker = ''`,
 					who, reason, s.now, payNo)
 				return wrote(n, err, "review of", payNo)
-			case samePerson(d.Maker, who):
+			case paycore.SamePerson(d.Maker, who):
 				return fault.New("E-6490", fault.V{"subject": payNo, "who": d.Maker}, nil)
 			default:
 				maker, checker, why = d.Maker, who, d.Reason

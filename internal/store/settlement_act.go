@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"tieout/internal/fault"
+	"tieout/internal/paycore"
 	"tieout/internal/settlement"
 )
 
@@ -34,7 +35,7 @@ func (s *settler) twoPeople(what, subject, digest, reason string) (act int64, wh
 		n, err := s.exec(`INSERT INTO settlement_act (what, subject, digest, maker, reason, made_us) VALUES ($1, $2, $3, $4, $5, $6)`,
 			what, subject, digest, s.who, reason, s.now)
 		return 0, reason, wrote(n, err, "request for", subject)
-	case samePerson(maker, s.who):
+	case paycore.SamePerson(maker, s.who):
 		return 0, "", fault.New("E-6490", fault.V{"subject": subject, "who": maker}, nil)
 	}
 	n, err := s.exec(`UPDATE settlement_act SET checker = $1, answered_us = $2 WHERE id = $3 AND checker = ''`, s.who, s.now, act)

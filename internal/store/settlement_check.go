@@ -275,7 +275,7 @@ func (s *settler) approve(b *settlement.Batch, digest string, c *settlement.Coll
 	switch {
 	case b.State != settlement.Checked:
 		return fault.New("E-6492", fault.V{"batch": b.ID, "state": b.State, "need": "only a checked batch is approved"}, nil)
-	case samePerson(b.Maker, s.who):
+	case paycore.SamePerson(b.Maker, s.who):
 		return fault.New("E-6490", fault.V{"subject": b.ID, "who": b.Maker}, nil)
 	case digest != b.Digest:
 		return fault.New("E-4090", fault.V{"batch": b.ID, "reason": "the digest is another"}, nil)
