@@ -115,7 +115,7 @@ func TestAcceptReleasesSuspense(t *testing.T) {
 	}
 }
 
-func TestMakerIsNotChecker(t *testing.T) {
+func TestFaultW4_MakerIsNotChecker(t *testing.T) {
 	n := newNight(t)
 	n.run(day, nil, channelOnly("P1", 500))
 	n.apply()

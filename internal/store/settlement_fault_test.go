@@ -92,6 +92,27 @@ func TestFaultB3_RefundAfterSettlement(t *testing.T) {
 	checkBooks(t, db)
 }
 
+// What is owed after a refund is above zero and below what an approved batch
+// pays: the batch waits, and is not cut.
+func TestFaultB3_BatchIsNotPaidInParts(t *testing.T) {
+	db, core := testBooks(t)
+	do(t, core, paycore.Done, paidAt("P1", 10000)...)
+	paidOut(t, db)
+	do(t, core, paycore.Done, paidOn("P2", "M01", 3000, at(36, 0, 0))...)
+	c := night(t, db, billDay+1)
+	collectAll(t, db, c)
+	approved(t, db, "S20261121-M01-CNY", c)
+	do(t, core, paycore.Done, refundOf("R1", "P1", 1, at(60, 0, 0))...)
+	if files, blocked := started(t, db, billDay+10); len(files) != 0 || len(blocked) != 1 || blocked[0].Reason != "DEBT" {
+		t.Fatalf("got %+v %+v", files, blocked)
+	}
+	do(t, core, paycore.Done, paidOn("P3", "M01", 100, at(60, 0, 0))...) // earned back
+	if files, blocked := started(t, db, billDay+10); len(files) != 1 || files[0].TotalMinor != 2970 || len(blocked) != 0 {
+		t.Errorf("got %+v %+v", files, blocked)
+	}
+	checkBooks(t, db)
+}
+
 // An unknown answer is never taken for a failure, and nothing is sent twice.
 func TestFaultB5_UnknownPayoutIsNotSentAgain(t *testing.T) {
 	db, core := testBooks(t)
