@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"strconv"
-	"strings"
 	"time"
 
 	"tieout/internal/bizday"
@@ -196,9 +194,9 @@ func (s *site) provenDay(ctx context.Context, account string, d bizday.Date) (da
 	}
 	day.RunID = run.ID
 	if rep.Export != nil {
-		seq, isOurs := strings.CutPrefix(rep.Export.Watermark, "event:")
-		if day.Watermark, err = strconv.ParseInt(seq, 10, 64); err != nil || !isOurs {
-			return day, nil, fmt.Sprintf("%s has no run of %s", account, d), nil //nolint:nilerr // a run over other books proves nothing here
+		mark, ours := schemas.ParseLogMark(rep.Export.Watermark)
+		if day.Watermark = mark.Seq; !ours { // a run over other books proves nothing here
+			return day, nil, fmt.Sprintf("%s has no run of %s", account, d), nil
 		}
 	}
 	return day, rep, "", nil

@@ -107,6 +107,11 @@ func (p *Pipeline) verifyRun(ctx context.Context, r store.Run, data bool) (bad s
 		if err := failing(m.Proofs, "E-5080", fault.V{"account": r.Account, "date": r.BillDate}); err != nil {
 			return stage + ": " + fault.Of(err).Message(fault.English), files, nil
 		}
+		if stage == StageExport {
+			if bad, err := p.anchored(ctx, dir, m); bad != "" || err != nil {
+				return bad, files, err
+			}
+		}
 		for _, o := range m.Outputs {
 			if !data {
 				files++
@@ -132,4 +137,23 @@ func (p *Pipeline) verifyRun(ctx context.Context, r store.Run, data bool) (bad s
 		}
 	}
 	return "", files, nil
+}
+
+// anchored checks that the core's log still is what it was when the night saw
+// it. Whoever writes the log anew, hashes and all, cannot do so with what the
+// nights published.
+func (p *Pipeline) anchored(ctx context.Context, dir string, m *schemas.Manifest) (bad string, err error) {
+	export, err := readJSON[schemas.Export](dir, m, exportFile)
+	if err != nil {
+		return StageExport + "/" + exportFile + ": " + fault.Of(err).Message(fault.English), nil
+	}
+	mark, ours := schemas.ParseLogMark(export.Watermark)
+	if !ours {
+		return "", nil
+	}
+	holds, err := p.Store.HoldsMark(ctx, mark)
+	if err != nil || holds {
+		return "", err
+	}
+	return fmt.Sprintf("%s: the log of state moves is another up to line %d than the night saw", StageExport, mark.Seq), nil
 }

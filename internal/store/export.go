@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"tieout/internal/bizday"
 	"tieout/internal/money"
@@ -17,17 +16,17 @@ import (
 // lies in the query's interval, from one snapshot: payments first, each kind in
 // the order of time and number. The batch is reused after each call of give.
 //
-// The answer holds a watermark (the last line of the log of state moves), and
+// The answer holds a watermark (the mark of the log of state moves), and
 // totals that the database computed in the same snapshot, apart from the rows:
 // the caller compares them with what it was given.
 func (db *DB) ExportLocal(ctx context.Context, q schemas.LocalQuery, give func(*schemas.Batch) error) (schemas.Export, error) {
 	export := schemas.Export{Source: "core"}
 	err := db.snapshot(ctx, func(b *books) error {
-		var seq int64
-		if _, err := b.one(`SELECT COALESCE(MAX(seq), 0) FROM order_event`, nil, &seq); err != nil {
+		var mark schemas.LogMark
+		if _, err := b.one(`SELECT seq, hash FROM order_event ORDER BY seq DESC LIMIT 1`, nil, &mark.Seq, &mark.Hash); err != nil {
 			return wrap(err, "read the watermark")
 		}
-		export.Watermark = "event:" + strconv.FormatInt(seq, 10)
+		export.Watermark = mark.String()
 		sources, err := b.localSources(q.Account)
 		if err != nil {
 			return err

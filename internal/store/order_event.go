@@ -1,11 +1,13 @@
 package store
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 
 	"tieout/internal/paycore"
+	"tieout/schemas"
 )
 
 // logTail is the end of the hash chain.
@@ -37,6 +39,19 @@ func (b *books) log(at int64, moves ...paycore.Move) error {
 		tail.seq, tail.hash = seq, hash
 	}
 	return nil
+}
+
+// HoldsMark tells whether the log still is what it was up to a mark.
+func (db *DB) HoldsMark(ctx context.Context, m schemas.LogMark) (bool, error) {
+	if m.Seq == 0 || m.Hash == "" {
+		return true, nil
+	}
+	var hash string
+	err := db.snapshot(ctx, func(b *books) error {
+		_, err := b.one(`SELECT hash FROM order_event WHERE seq = $1`, []any{m.Seq}, &hash)
+		return wrap(err, "read line %d of the log", m.Seq)
+	})
+	return hash == m.Hash, err
 }
 
 // eventHash chains one line to the one before: sha256 over the hash before and
