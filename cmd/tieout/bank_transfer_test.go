@@ -120,7 +120,7 @@ func (w *transferWorld) open(do func(*site, *paycore.Core, desk)) {
 	}
 	defer s.close()
 	core := s.newCore(w.now)
-	d, err := s.newDesk(a, core)
+	d, err := s.newDesk(a, core, s.db)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -110,13 +110,15 @@ func (w *demoWorld) play(ctx context.Context, a *app) error {
 	if err := w.nights(ctx, w.plan.From.Add(w.plan.Days-1)); err != nil {
 		return err
 	}
-	return w.payRest(ctx)
+	if err := w.payRest(ctx); err != nil {
+		return err
+	}
+	return w.poll(ctx, w.clock.now())
 }
 
 // nightOf is when the statements of a bill date are read.
 func (w *demoWorld) nightOf(date bizday.Date) time.Time {
-	y, m, d := date.Add(1).YMD()
-	return time.Date(y, m, d, 0, 0, 0, 0, w.zone).Add(w.plan.NightAt)
+	return w.midnight(date).Add(w.plan.NightAt)
 }
 
 // nights takes all accounts through one bill date, as cron would: again at the
@@ -143,6 +145,9 @@ func (w *demoWorld) nights(ctx context.Context, date bizday.Date) error {
 		return err
 	}
 	if err := w.reissues(ctx, date); err != nil {
+		return err
+	}
+	if err := w.poll(ctx, w.midnight(date)); err != nil {
 		return err
 	}
 	if !w.settles {

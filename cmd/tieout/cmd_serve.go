@@ -87,7 +87,7 @@ func (s *site) corePart(a *app) ([]part, error) {
 		return nil, fault.New("E-7892", fault.V{"account": "-", "option": "api.listen", "reason": "the configuration has no api.listen"}, nil)
 	}
 	core := s.newCore(a.now)
-	desk, err := s.newDesk(a, core)
+	desk, err := s.newDesk(a, core, s.db)
 	if err != nil {
 		return nil, err
 	}

@@ -187,7 +187,7 @@ func (w *powerWorld) start() (err error) {
 		}
 	}
 	core := s.site.newCore(w.clock.now)
-	if s.desk, err = s.site.newDesk(w.app, core); err != nil {
+	if s.desk, err = s.site.newDesk(w.app, core, s.site.db); err != nil {
 		return err
 	}
 	merchants, err := s.site.newMerchantAPI(w.clock.now, core, s.desk)

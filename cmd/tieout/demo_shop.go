@@ -26,11 +26,12 @@ const demoClients = 16
 // serveShops opens the merchant API and the address for notifications on the
 // listener that the configuration names, and gives each shop its client.
 func (w *demoWorld) serveShops(l net.Listener) error {
-	desk, err := w.site.newDesk(w.app, w.core)
-	if err != nil {
+	w.tasks = &demoTasks{Tasks: w.site.db}
+	var err error
+	if w.desk, err = w.site.newDesk(w.app, w.core, w.tasks); err != nil {
 		return err
 	}
-	merchants, err := w.site.newMerchantAPI(w.clock.now, w.core, desk)
+	merchants, err := w.site.newMerchantAPI(w.clock.now, w.core, w.desk)
 	if err != nil {
 		return err
 	}

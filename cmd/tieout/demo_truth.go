@@ -211,7 +211,12 @@ func (w *demoWorld) summary(a *app) error {
 	}
 	shops, odd := judgePayouts(payouts, batches, w.bank.paid)
 	printPayouts(a, shops, odd)
-	wrong = wrong || len(odd) > 0
+	findings, err := w.watch(a.ctx, payouts)
+	if err != nil {
+		return err
+	}
+	printUnplanted(a, "findings not planted", findings)
+	wrong = wrong || len(odd)+len(findings) > 0
 	proofs, err := w.site.link.VerifyBooks(a.ctx)
 	if err != nil {
 		return err
@@ -257,11 +262,17 @@ func (w *demoWorld) printFaults(a *app) (wrong bool) {
 		}
 		fmt.Fprintf(a.out, "%-28s %9d %9d%s\n", l.fault, l.expected, l.found, mark)
 	}
-	fmt.Fprintf(a.out, "%-28s %9d %9d\n", "differences not planted", 0, len(unexpected))
-	for _, u := range unexpected[:min(len(unexpected), 20)] {
-		fmt.Fprintln(a.out, "  <-- "+u)
-	}
+	printUnplanted(a, "differences not planted", unexpected)
 	return wrong
+}
+
+// printUnplanted prints how much there is of what should not be, and the first
+// of it.
+func printUnplanted(a *app, what string, list []string) {
+	fmt.Fprintf(a.out, "%-28s %9d %9d\n", what, 0, len(list))
+	for _, line := range list[:min(len(list), 20)] {
+		fmt.Fprintln(a.out, "  <-- "+line)
+	}
 }
 
 func printPayouts(a *app, shops []shopPaid, wrong []string) {

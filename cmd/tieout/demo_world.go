@@ -32,6 +32,8 @@ type demoWorld struct {
 	core    *paycore.Core
 	plan    channelsim.Plan
 	days    *channelsim.Traffic
+	desk    desk
+	tasks   *demoTasks
 	server  *http.Server                 // what the shops and the channels call
 	shops   map[string]*payclient.Client // by merchant
 	browser *http.Client                 // of the payers

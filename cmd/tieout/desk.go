@@ -82,8 +82,9 @@ func route(conf config.Account, feePPM int64) (gateway.Route, error) {
 	return r, k.err()
 }
 
-// newDesk makes the desk of the accounts that merchants may pay over.
-func (s *site) newDesk(a *app, core *paycore.Core) (desk, error) {
+// newDesk makes the desk of the accounts that merchants may pay over, with the
+// tasks that it works on.
+func (s *site) newDesk(a *app, core *paycore.Core, tasks gateway.Tasks) (desk, error) {
 	used := map[string]bool{}
 	for _, m := range s.cfg.Merchants {
 		for _, name := range m.Accounts {
@@ -128,7 +129,7 @@ func (s *site) newDesk(a *app, core *paycore.Core) (desk, error) {
 	if err != nil {
 		return desk{}, err
 	}
-	d, err := gateway.NewDesk(s.db, core, s.db, lines, gateway.Options{Now: a.now, Log: s.log, RefundExtra: refund, Risk: watched})
+	d, err := gateway.NewDesk(s.db, core, tasks, lines, gateway.Options{Now: a.now, Log: s.log, RefundExtra: refund, Risk: watched})
 	return desk{d, routes}, err
 }
 
