@@ -266,6 +266,8 @@ var spoiled = []struct{ finding, plant string }{
 	{"transfer.payment V1", `DELETE FROM remittance_use WHERE bank_ref = '1001'`},
 	{"transfer.journal bank-va/1002", `DELETE FROM posting WHERE txn = 'remittance:bank-va:1002:1'`},
 	{"payback.journal B1", `DELETE FROM journal WHERE id = 'payback:B1:3'`},
+	{"payback.answer B1", `DELETE FROM payback_answer WHERE number = 'B1'`},
+	{"payback.returned B1", `UPDATE payback SET state = 'RETURNED' WHERE number = 'B1'`},
 	{"payback.approval R7", `UPDATE payback SET checker = '' WHERE number = 'R7'`},
 	{"payback.refund R7", `UPDATE refund SET amount_minor = 301 WHERE refund_no = 'R7'`},
 	{"payback.late R7", `UPDATE payback SET updated_us = 1 WHERE number = 'R7'`},
