@@ -67,6 +67,7 @@ var proofPhrases = []Text{
 	{"paid orders whose paying payment is not SUCCESS", "已支付订单的支付单状态不是 SUCCESS"},
 	{"payments and refunds whose state is not the last one in the log", "状态与日志末条不一致的支付与退款"},
 	{"debits and credits in minor units", "借方与贷方（最小货币单位）"},
+	{"{stage}: the log of state moves is another up to line {line} than the night saw", "{stage}：状态日志第 {line} 行及以前与当晚所见不一致"},
 	{"the log of state moves is a hash chain", "状态日志构成哈希链"},
 	{"{n} lines", "{n} 条"},
 	{"{n} files whole, manifests unbroken, every proof holds", "{n} 个文件完整，清单未被改动，各项核对通过"},
