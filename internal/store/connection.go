@@ -62,8 +62,12 @@ func (c *connection) PrepareContext(ctx context.Context, query string) (driver.S
 	return c.take(ctx, query)
 }
 
-// take takes the statement that is kept, unless it is in use, or makes one.
+// take takes the statement that is kept, unless it is in use, or makes one. Who
+// does not wait any more gets none.
 func (c *connection) take(ctx context.Context, query string) (*statement, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	kept := c.kept[query]
 	if kept != nil && !kept.used {
 		kept.used = true
@@ -178,5 +182,5 @@ func (s *statement) begin(ctx context.Context) context.Context {
 	if !s.plain {
 		s.conn.writes.Add(1)
 	}
-	return context.WithoutCancel(ctx)
+	return context.Background()
 }

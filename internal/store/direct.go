@@ -16,8 +16,8 @@ import (
 // payment takes.
 
 // exec returns the number of rows that it changed.
-func (c *connection) exec(query string, args []any) (int64, error) {
-	s, err := c.take(context.Background(), query)
+func (c *connection) exec(ctx context.Context, query string, args []any) (int64, error) {
+	s, err := c.take(ctx, query)
 	if err != nil {
 		return 0, err
 	}
@@ -26,7 +26,7 @@ func (c *connection) exec(query string, args []any) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	r, err := s.ExecContext(context.Background(), values)
+	r, err := s.ExecContext(ctx, values)
 	if err != nil {
 		return 0, err
 	}
@@ -34,8 +34,8 @@ func (c *connection) exec(query string, args []any) (int64, error) {
 }
 
 // one scans a single row; false means that there is none.
-func (c *connection) one(query string, args, into []any) (found bool, err error) {
-	s, err := c.take(context.Background(), query)
+func (c *connection) one(ctx context.Context, query string, args, into []any) (found bool, err error) {
+	s, err := c.take(ctx, query)
 	if err != nil {
 		return false, err
 	}
@@ -44,7 +44,7 @@ func (c *connection) one(query string, args, into []any) (found bool, err error)
 	if err != nil {
 		return false, err
 	}
-	rows, err := s.QueryContext(context.Background(), values)
+	rows, err := s.QueryContext(ctx, values)
 	if err != nil {
 		return false, err
 	}

@@ -105,6 +105,27 @@ func TestDirectDoesNotShareAStatementInUse(t *testing.T) {
 	}
 }
 
+// Whoever gave up in the middle of a transaction asks nothing more.
+func TestDirectEndsWithItsCaller(t *testing.T) {
+	db, _ := testBooks(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	err := db.tx(ctx, func(tx *sql.Tx) error {
+		b := db.books(ctx, tx)
+		if _, err := b.one(`SELECT 1`, nil, new(int)); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		if _, err := b.one(`SELECT 1`, nil, new(int)); !errors.Is(err, context.Canceled) {
+			t.Errorf("asked: %v", err)
+		}
+		_, err := b.exec(`INSERT INTO ledger_account (name, type) VALUES ('late', 'ASSET')`)
+		return err
+	})
+	if got := accounts(t, db); !errors.Is(err, context.Canceled) || len(got) != 0 {
+		t.Errorf("got %v, and %v is there", err, got)
+	}
+}
+
 func TestPositional(t *testing.T) {
 	for query, want := range map[string]string{
 		`SELECT 1`:                         `SELECT 1`,

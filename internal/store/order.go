@@ -87,7 +87,7 @@ func (b *books) stmt(query string) (*sql.Stmt, error) {
 // exec returns the number of rows that it changed.
 func (b *books) exec(query string, args ...any) (int64, error) {
 	if b.direct != nil {
-		return b.direct.exec(query, args)
+		return b.direct.exec(b.ctx, query, args)
 	}
 	r, err := b.t.ExecContext(b.ctx, query, args...)
 	if err != nil {
@@ -120,7 +120,7 @@ func insertRows(into, onConflict string) (statements [8]string) {
 // one scans a single row; false means that there is none.
 func (b *books) one(query string, args []any, into ...any) (bool, error) {
 	if b.direct != nil {
-		return b.direct.one(query, args, into)
+		return b.direct.one(b.ctx, query, args, into)
 	}
 	err := b.t.QueryRowContext(b.ctx, query, args...).Scan(into...)
 	if errors.Is(err, sql.ErrNoRows) {
