@@ -20,7 +20,7 @@ const SplitProofs = `SELECT h.merchant, h.order_no, h.state, p.amount_minor - p.
 		WHERE s.merchant = h.merchant AND s.order_no = h.order_no AND x.account || '' = 'payable:' || h.merchant), 0)
 	+ COALESCE((SELECT -SUM(x.amount_minor) FROM split_order s JOIN split_return r ON r.split = s.number JOIN posting x ON x.txn = 'split_return:' || r.number || ':1'
 		WHERE s.merchant = h.merchant AND s.order_no = h.order_no AND x.account || '' = 'payable:' || h.merchant), 0) AS owed,
-	COALESCE((SELECT SUM(e.fee_minor) FROM clearing_entry e WHERE e.pay_no = p.pay_no), 0) AS fee
+	COALESCE((SELECT SUM(e.fee_minor) FROM clearing_entry e WHERE e.pay_no = p.pay_no AND p.settled_in <> ''), 0) AS fee
 	FROM split_hold h JOIN customer_order o ON o.merchant = h.merchant AND o.order_no = h.order_no JOIN payment p ON p.pay_no = o.paid_by`
 
 var (

@@ -96,6 +96,7 @@ var bookPhrases = []Text{
 	{"no state at all", "无状态"},
 	{"order {order} was paid by {payment} meanwhile", "订单 {order} 已由 {payment} 支付"},
 	{"payment {payment} was settled to {merchant} in batch {batch}", "支付单 {payment} 已在批次 {batch} 结算给 {merchant}"},
+	{"refund {refund} was settled in batch {batch}: the customer is owed it still", "退款 {refund} 已在批次 {batch} 结算，仍应退给客户"},
 	{"{amount} of payment {payment} was refunded: {refunds}", "支付单 {payment} 已退款 {amount}：{refunds}"},
 	{"{fix} of a refund is not possible", "退款不能做 {fix}"},
 	{"it is {state}: no fee is booked", "状态为 {state}：没有入账的手续费"},

@@ -3,6 +3,8 @@ package fault
 // splitPhrases are what profit splits say.
 var splitPhrases = []Text{
 	{"receivers have {amount} of it, which they return first", "其中 {amount} 已分给接收方，须先回退"},
+	{"receivers have {amount} of payment {payment}: they return it first", "支付单 {payment} 中 {amount} 已分给接收方，须先回退"},
+	{"order {order} is or was held back for splits", "订单 {order} 为分账订单"},
 	{"profit split", "分账"},
 	{"profit split, returned", "分账回退"},
 	{"an order has at most {n} receivers", "一笔订单最多有 {n} 个分账接收方"},

@@ -143,7 +143,7 @@ type Deposit struct {
 // Reads implements Command. The account's currency is that of the payment,
 // which the reader looks up.
 func (c Deposit) Reads() Reads {
-	return Reads{Document: c.Number, PayNo: c.PayNo, Accounts: []AccountKey{{c.Account, ""}}}
+	return Reads{Document: c.Number, PayNo: c.PayNo, Accounts: []AccountKey{{c.Account, ""}}, Split: true}
 }
 
 func (c Deposit) Complete(now int64, _ Rates) (Command, error) {
@@ -174,6 +174,8 @@ func (c Deposit) Decide(v View) (*Change, Result) {
 		return refuse(None, "payment %s has refunds", p.PayNo)
 	case p.Parts > 0 || p.Wallet != "":
 		return refuse(None, "only what a channel alone paid becomes a balance")
+	case v.Split != nil:
+		return refuse(None, "order %s is or was held back for splits", p.OrderNo)
 	}
 	if why := v.Accounts[key].refuses(key, func(c Controls) bool { return c.TransferIn }); why != "" {
 		return refuse(None, "%s", why)

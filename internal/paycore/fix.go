@@ -41,7 +41,7 @@ type FixChange struct {
 
 // FixReads names the rows that a fix wants to see.
 func FixReads(f schemas.Fix) Reads {
-	r := Reads{Account: f.Account, Attempts: true}
+	r := Reads{Account: f.Account, Attempts: true, Split: true}
 	switch {
 	case f.RecordKind == schemas.Refund && f.RefundRef != "":
 		r.RefundNo = f.RefundRef
@@ -239,6 +239,8 @@ func (d *fixDecider) used() string {
 	case p.RefundedMinor != 0:
 		return fmt.Sprintf("%s of payment %s was refunded: %s", money.Both(p.RefundedMinor, money.Currency(p.Currency)), p.PayNo,
 			strings.Join(d.v.Refunds, ", "))
+	case d.v.Split != nil && d.v.Split.Minor > 0 && d.v.Order.PaidBy == p.PayNo:
+		return fmt.Sprintf("receivers have %s of payment %s: they return it first", money.Both(d.v.Split.Minor, money.Currency(p.Currency)), p.PayNo)
 	}
 	return ""
 }

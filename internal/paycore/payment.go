@@ -57,6 +57,7 @@ type Refund struct {
 	PartOf           string // first row of a refund in parts; "" = it is that, or alone
 	AskedMinor       int64  // of the first row: what all parts give back; 0 = it is alone
 	SentAs           string // see Number; "" = RefundNo
+	SettledIn        string // settlement batch that charged the merchant; "" = none yet
 	Version          int64
 	CreatedAt        int64
 	DoneAt           int64 // 0 unless SUCCESS

@@ -260,7 +260,8 @@ func (c RenumberRefund) Decide(v View) (*Change, Result) {
 }
 
 // CancelRefund gives a failed refund up: the money is the merchant's again and
-// may be refunded under another number.
+// may be refunded under another number. One that was settled is not given up: no
+// batch would pay the merchant again.
 type CancelRefund struct {
 	RefundNo string
 	At       int64
@@ -287,6 +288,8 @@ func (c CancelRefund) Decide(v View) (*Change, Result) {
 		return refuse(r.State, "refund %s is %s", c.RefundNo, r.State)
 	case v.Payback != nil && v.Payback.State == Paying:
 		return refuse(r.State, "payback %s is %s", v.Payback.Number, v.Payback.State) // the bank may have it
+	case r.SettledIn != "":
+		return refuse(r.State, "refund %s was settled in batch %s: the customer is owed it still", c.RefundNo, r.SettledIn)
 	}
 	ch := &Change{Cause: ByCore, At: c.At, Subject: r.RefundNo, Entries: Opposite(refundAsked(r, v.Payment.Merchant))}
 	next, payment := *r, *v.Payment

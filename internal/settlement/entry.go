@@ -55,18 +55,25 @@ func ClearPayment(c *Contract, p *paycore.Payment) (Entry, bool, error) {
 		NetMinor: p.AmountMinor - fee, FeeReturns: rate.Returns, Terms: rate.words(p.Currency), At: p.PaidAt}, true, nil
 }
 
+// Cleared is what the refunds of a payment that are in batches give back.
+type Cleared struct {
+	Minor    int64
+	FeeMinor int64 // of the fee, not below zero
+}
+
 // ClearRefund makes the entry of a refund by the entry of its payment: the
-// policy is the payment's, whatever the contract says today. before is what
-// refunds cleared earlier have given back of the payment.
-func ClearRefund(payment Entry, before int64, r *paycore.Refund) (Entry, error) {
-	after, err := money.Add(before, r.AmountMinor)
+// policy is the payment's, whatever the contract says today. It gives back what
+// of the fee the refunds, it and those before, have not given back yet: however
+// one of them left its batch and came again, all of them give back it once.
+func ClearRefund(payment Entry, before Cleared, r *paycore.Refund) (Entry, error) {
+	after, err := money.Add(before.Minor, r.AmountMinor)
 	if err != nil || after > payment.GrossMinor {
-		return Entry{}, fmt.Errorf("refund %s: payment %s of %d minor units cannot give back %d after %d", r.RefundNo, payment.Ref, payment.GrossMinor, r.AmountMinor, before)
+		return Entry{}, fmt.Errorf("refund %s: payment %s of %d minor units cannot give back %d after %d", r.RefundNo, payment.Ref, payment.GrossMinor, r.AmountMinor, before.Minor)
 	}
 	e := payment
 	e.Kind, e.Ref, e.GrossMinor, e.FeeMinor, e.ChannelFeeMinor, e.At = Refund, r.RefundNo, -r.AmountMinor, 0, known(r.Fee), r.DoneAt
 	if payment.FeeReturns {
-		e.FeeMinor = returned(payment.FeeMinor, before, payment.GrossMinor) - returned(payment.FeeMinor, after, payment.GrossMinor)
+		e.FeeMinor = min(0, before.FeeMinor-returned(payment.FeeMinor, after, payment.GrossMinor))
 	}
 	e.NetMinor = e.GrossMinor - e.FeeMinor
 	return e, nil

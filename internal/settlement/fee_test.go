@@ -119,7 +119,7 @@ func TestFaultB1_EntriesAddUp(t *testing.T) {
 			if n == 9 {
 				part = left
 			}
-			e, err := ClearRefund(paid, amount-left, &paycore.Refund{RefundNo: "R", AmountMinor: part})
+			e, err := ClearRefund(paid, Cleared{amount - left, paid.FeeMinor - fees}, &paycore.Refund{RefundNo: "R", AmountMinor: part})
 			if err != nil {
 				r.Fatal(err)
 			}
@@ -132,7 +132,7 @@ func TestFaultB1_EntriesAddUp(t *testing.T) {
 		if want := map[bool]int64{true: 0, false: paid.FeeMinor}[rate.Returns]; fees != want {
 			r.Fatalf("after all refunds a fee of %d is left, want %d", fees, want)
 		}
-		if _, err := ClearRefund(paid, amount, &paycore.Refund{RefundNo: "R", AmountMinor: 1}); err == nil {
+		if _, err := ClearRefund(paid, Cleared{amount, paid.FeeMinor - fees}, &paycore.Refund{RefundNo: "R", AmountMinor: 1}); err == nil {
 			r.Fatal("more than all was refunded")
 		}
 	})

@@ -3,9 +3,7 @@ package settlement
 import "math/bits"
 
 // returned is the part of a fee that goes back when so much of a payment has
-// been refunded, half a minor unit rounded up. One refund gives back the
-// difference of two such parts: all refunds of a payment together give back
-// exactly its fee, however many they are.
+// been refunded, half a minor unit rounded up.
 func returned(fee, refunded, paid int64) int64 {
 	hi, lo := bits.Mul64(uint64(fee), uint64(refunded))
 	part, rest := bits.Div64(hi, lo, uint64(paid)) // hi < paid, because refunded <= paid

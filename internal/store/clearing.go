@@ -44,12 +44,13 @@ func (s *settler) dropEntry(batch string, e settlement.Entry) error {
 	return s.markSettled(e, batch, "")
 }
 
-// markSettled moves the mark of an item by compare-and-set.
+// markSettled moves the mark of an item by compare-and-set. A refund that failed
+// since may leave its batch, and enters none.
 func (s *settler) markSettled(e settlement.Entry, from, to string) error {
 	query := `UPDATE payment SET settled_in = $1, version = version + 1 WHERE pay_no = $2 AND settled_in = $3 AND state = 'SUCCESS'`
 	switch e.Kind {
 	case settlement.Refund:
-		query = `UPDATE refund SET settled_in = $1, version = version + 1 WHERE refund_no = $2 AND settled_in = $3 AND state = 'SUCCESS'`
+		query = `UPDATE refund SET settled_in = $1, version = version + 1 WHERE refund_no = $2 AND settled_in = $3 AND (state = 'SUCCESS' OR $1 = '')`
 	case settlement.SplitOut:
 		query = `UPDATE split_order SET settled_in = $1, version = version + 1 WHERE number = $2 AND settled_in = $3 AND state = 'FINISHED'`
 	case settlement.SplitBackIn:

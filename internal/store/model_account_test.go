@@ -18,6 +18,7 @@ type purseDoc struct {
 	amount        int64
 	back          int64 // of a freeze
 	state         paycore.State
+	sent          bool // a withdrawal that stands in a file
 	wish          paycore.Command
 }
 
@@ -56,6 +57,7 @@ func (m *model) openWallets(t *testing.T) {
 		m.become(s, func() { m.succeed(s); s.parts[0].ref = "wx-" + s.no })
 		c := pay(s.no, 20_000)
 		c.Merchant = "M1"
+		s.wish = fmt.Sprintf("%+v", c)
 		deposit := paycore.Deposit{Number: m.fresh("D"), PayNo: s.no, Account: fmt.Sprintf("wallet:U%d", i+1)}
 		d := &purseDoc{wish: deposit}
 		m.docs[deposit.Number], s.taken = d, deposit.Number
@@ -185,6 +187,6 @@ func (m *model) deposit() act {
 		return m.command(c, paycore.Refused)
 	}
 	d := &purseDoc{kind: "D", who: c.Account[len("wallet:"):], to: s.order.merchant, amount: s.parts[0].amount, wish: c}
-	may := s.state() == paycore.Success && s.taken == "" && len(s.parts) == 1 && s.channel() != nil && s.parts[0].back == 0
+	may := s.state() == paycore.Success && s.taken == "" && len(s.parts) == 1 && s.channel() != nil && s.parts[0].back == 0 && s.parts[0].batch == nil && s.order.hold == nil
 	return m.open(c.Number, d, may, func() { s.taken = c.Number })
 }

@@ -54,6 +54,13 @@ func (c *modelCase) waits() (n int) {
 	return 2
 }
 
+// noted: the case knows what the books did. A write-off was the last thing.
+func (c *modelCase) noted() {
+	if c.unnoted = false; c.state == schemas.CaseProposed && c.open == 0 && c.held == 0 {
+		c.state = schemas.CaseResolved
+	}
+}
+
 const writeOff = string(schemas.FixWriteOff)
 
 func (m *model) drawBreak() act {
@@ -84,7 +91,7 @@ func (m *model) night() act {
 	var list []*schemas.Finding
 	for _, id := range m.ids {
 		c := m.cases[id]
-		c.unnoted = false // a run catches up with the books
+		c.noted() // a run catches up with the books
 		if c.date != date {
 			continue
 		}
@@ -95,7 +102,7 @@ func (m *model) night() act {
 	}
 	list = append(list, m.another(date))
 	run := fmt.Sprint("run-", m.op)
-	return call("night", fmt.Sprint(date, len(list)), "", false, func() (string, error) {
+	return m.call("night", fmt.Sprint(date, len(list)), "", false, func() (string, error) {
 		_, err := m.db.ApplyFindings(context.Background(), Lease{}, Findings{Account: "wechat-main", Date: date, RunID: run, Findings: each(list)})
 		return "", err
 	})
@@ -115,7 +122,7 @@ func (m *model) another(date bizday.Date) *schemas.Finding {
 
 // refound draws what a run finds of a break. What people decided stays.
 func (c *modelCase) refound(m *model) {
-	if c.state == schemas.CaseResolved || c.asked == writeOff && c.open == 0 && c.found != 0 {
+	if c.state == schemas.CaseResolved || c.state == schemas.CaseProposed && c.open == 0 {
 		return
 	}
 	before := c.found
@@ -171,7 +178,7 @@ func (m *model) applyFixes() act {
 		want = fmt.Sprintf("%d of %d", n, waiting)
 	}
 	noted := m.IntN(4) > 0 // else the process dies before the last one is noted
-	return call("fixes", fmt.Sprint(noted), want, n == 0, func() (string, error) {
+	return m.call("fixes", fmt.Sprint(noted), want, n == 0, func() (string, error) {
 		ctx := context.Background()
 		list, err := m.db.PendingFixes(ctx, "wechat-main")
 		if err != nil || len(list) != waiting || n == 0 {
@@ -194,6 +201,7 @@ func (m *model) applyFixes() act {
 			if _, err := m.db.MarkFixed(ctx, got); err != nil {
 				return "", err
 			}
+			c.noted()
 		}
 		return want, m.tied(n == waiting && noted)
 	})
@@ -210,7 +218,7 @@ func (m *model) follow(f schemas.Fix) string {
 		m.become(c, func() { c.held = c.open })
 	case f.Kind == schemas.FixWriteOff && c.asked == writeOff && f.AmountMinor == c.held:
 		m.become(c, func() { c.held, c.written = 0, c.written+c.held })
-		c.state, c.asked = schemas.CaseResolved, ""
+		c.asked = ""
 	default:
 		return fmt.Sprintf("%s of %d is not what %+v needs", f.Kind, f.AmountMinor, c)
 	}
@@ -260,7 +268,7 @@ func (m *model) propose() act {
 	default:
 		c.state, c.asked = schemas.CaseProposed, what
 	}
-	return call("propose", id+" "+what, want, want != "", func() (string, error) {
+	return m.call("propose", id+" "+what, want, want != "", func() (string, error) {
 		seen, err := m.db.Case(context.Background(), id)
 		if err != nil {
 			return "", err
@@ -290,7 +298,7 @@ func (m *model) judge() act {
 	switch {
 	case c == nil || c.state == "":
 		want = "E-6471"
-	case c.state != schemas.CaseProposed || c.asked == writeOff && c.open == 0:
+	case c.state != schemas.CaseProposed || c.open == 0:
 		want = "E-6472"
 	case no:
 		c.state, c.asked = schemas.CaseOpen, ""
@@ -303,7 +311,7 @@ func (m *model) judge() act {
 	default:
 		c.state, c.open, c.asked, c.unnoted = schemas.CaseResolved, 0, "", false
 	}
-	return call("judge", fmt.Sprint(id, who, no), want, want != "", func() (string, error) {
+	return m.call("judge", fmt.Sprint(id, who, no), want, want != "", func() (string, error) {
 		seen, err := m.db.Case(context.Background(), id)
 		if err != nil {
 			return "", err

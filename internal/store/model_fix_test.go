@@ -111,7 +111,7 @@ func (m *model) fixPayment(f *modelFix) bool {
 			s.order.state = paycore.Closed
 		}
 	case schemas.FixSetFailed:
-		if p.state != paycore.Paying && (p.state != paycore.Success || !approved || s.used()) {
+		if p.state != paycore.Paying && (p.state != paycore.Success || !approved || m.used(s)) {
 			return false
 		}
 		m.takeBack(s, paycore.Failed)
@@ -126,8 +126,8 @@ func (m *model) fixPayment(f *modelFix) bool {
 }
 
 // used tells whether something was done with the money of a payment.
-func (s *sale) used() bool {
-	return s.parts[0].back != 0 || s.taken != "" || slices.ContainsFunc(s.parts[1:], func(p *part) bool { return p.state == paycore.Success })
+func (m *model) used(s *sale) bool {
+	return s.parts[0].back != 0 || s.parts[0].batch != nil || s.order.paidBy == s && m.taken(s.order) > 0 || s.taken != "" || slices.ContainsFunc(s.parts[1:], func(p *part) bool { return p.state == paycore.Success })
 }
 
 // takeBack makes a payment one that did not succeed, and its order one that is
@@ -175,7 +175,7 @@ func (m *model) reverse(f *modelFix) act {
 	f.Reverses = m.prefer("K", func(no string) bool { e := m.fixes[no]; return e != nil && !e.reversed && e.Kind != schemas.FixReverse })
 	e := m.fixes[f.Reverses]
 	if e != nil {
-		f.AmountMinor, f.of = e.AmountMinor, e.of
+		f.RecordKind, f.MerchantRef, f.RefundRef, f.AmountMinor, f.of = e.RecordKind, e.MerchantRef, e.RefundRef, e.AmountMinor, e.of
 		if m.IntN(10) == 0 {
 			f.AmountMinor++
 		}
@@ -215,7 +215,7 @@ func (m *model) undoPayment(e *modelFix) bool {
 		}
 		m.become(s, func() { p.fee = e.feeWas })
 	case e.Kind == schemas.FixSetSuccess:
-		if s.used() || p.fee != e.feeThen {
+		if m.used(s) || p.fee != e.feeThen {
 			return false
 		}
 		m.takeBack(s, e.was)

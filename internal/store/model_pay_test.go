@@ -22,6 +22,7 @@ type modelOrder struct {
 	state        paycore.State
 	paidBy       *sale
 	attempts     []*sale
+	hold         *modelHold // for splits; nil = none
 }
 
 // sale is an attempt to pay an order, in parts. The channel's comes first.
@@ -48,6 +49,7 @@ type part struct {
 	paidAt  int64
 	paidOp  int
 	byFix   bool
+	batch   *modelBatch
 }
 
 func (s *sale) state() paycore.State { return s.parts[0].state }
@@ -97,6 +99,7 @@ type giftRow struct {
 	doneAt int64
 	doneOp int
 	byFix  bool
+	batch  *modelBatch
 	fee    int64 // that comes back, below zero
 }
 

@@ -33,7 +33,7 @@ func (m *model) refund() act {
 	switch before := m.gifts[no]; {
 	case before != nil && before.of == s && before.asked == x:
 		return m.command(c, paycore.Already)
-	case before != nil || s == nil || s.state() != paycore.Success || s.taken != "" || x <= 0 || x > s.left():
+	case before != nil || s == nil || s.state() != paycore.Success || s.taken != "" || x <= 0 || x > s.left(), m.returnedFirst(s, x):
 		return m.command(c, paycore.Refused)
 	}
 	g := &gift{no: no, of: s, asked: x}
@@ -48,6 +48,12 @@ func (m *model) refund() act {
 		})
 	})
 	return m.command(c, paycore.Done, of)
+}
+
+// returnedFirst tells whether a refund would use what receivers have, where the
+// contract wants it returned first.
+func (m *model) returnedFirst(s *sale, x int64) bool {
+	return s.order.merchant == "M2" && s.order.hold != nil && s.order.paidBy == s && x > s.left()-m.taken(s.order)
 }
 
 // shares divides a refund over the parts that paid, in proportion to what is
@@ -178,7 +184,7 @@ func (m *model) unrefunded() act {
 		return m.command(c, paycore.Refused)
 	case r.state == paycore.Closed:
 		return m.command(c, paycore.Already)
-	case r.state != paycore.Failed:
+	case r.state != paycore.Failed || r.batch != nil:
 		return m.command(c, paycore.Refused)
 	}
 	m.become(g, func() { r.state = paycore.Closed; r.of.back -= r.amount })

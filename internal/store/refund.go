@@ -28,9 +28,9 @@ func (b *books) refund(refundNo string) (*paycore.Refund, error) {
 func (b *books) refundWhere(where, number string) (*paycore.Refund, error) {
 	var r paycore.Refund
 	var fee, done sql.NullInt64
-	ok, err := b.one(`SELECT refund_no, pay_no, channel, account, amount_minor, currency, state, channel_refund_ref, fee_minor, part_of, asked_minor, sent_as, version,
+	ok, err := b.one(`SELECT refund_no, pay_no, channel, account, amount_minor, currency, state, channel_refund_ref, fee_minor, part_of, asked_minor, sent_as, settled_in, version,
 		created_us, done_us, updated_us FROM refund WHERE `+where, []any{number},
-		&r.RefundNo, &r.PayNo, &r.Channel, &r.Account, &r.AmountMinor, &r.Currency, &r.State, &r.ChannelRefundRef, &fee, &r.PartOf, &r.AskedMinor, &r.SentAs, &r.Version,
+		&r.RefundNo, &r.PayNo, &r.Channel, &r.Account, &r.AmountMinor, &r.Currency, &r.State, &r.ChannelRefundRef, &fee, &r.PartOf, &r.AskedMinor, &r.SentAs, &r.SettledIn, &r.Version,
 		&r.CreatedAt, &done, &r.UpdatedAt)
 	if !ok || err != nil {
 		return nil, err

@@ -98,8 +98,8 @@ type waitingEntry struct {
 	reason settlement.Reason
 }
 
-// mayNotSettle judges the entries of a batch anew, as a collection would. A
-// refund goes with its payment.
+// mayNotSettle judges the entries of a batch anew, as a collection would. What
+// is about a payment goes with it.
 func (s *settler) mayNotSettle(b *settlement.Batch, c *settlement.Collect) ([]waitingEntry, error) {
 	orders, err := s.disputed()
 	if err != nil {
@@ -108,14 +108,19 @@ func (s *settler) mayNotSettle(b *settlement.Batch, c *settlement.Collect) ([]wa
 	contract, gone := c.Contracts[b.Merchant], map[string]bool{}
 	var list []waitingEntry
 	err = s.eachEntry(b.ID, func(e settlement.Entry) (err error) {
+		p, err := s.payment(e.PayNo)
+		if err != nil {
+			return err
+		}
+		waits := e.Kind != settlement.Payment && (gone[e.PayNo] || p.SettledIn == "")
 		if e.Kind == settlement.SplitOut || e.Kind == settlement.SplitBackIn {
-			item := settlement.Item{Disputed: orders[orderKey{e.Merchant, e.OrderNo}], PaymentWaits: gone[e.PayNo]}
+			item := settlement.Item{Disputed: orders[orderKey{e.Merchant, e.OrderNo}], PaymentWaits: waits}
 			if reason := c.WaitsBeside(contract, item); reason != "" {
 				list = append(list, waitingEntry{e, reason})
 			}
 			return nil
 		}
-		item := settlement.Item{No: e.Ref, At: e.At, Disputed: orders[orderKey{e.Merchant, e.OrderNo}], Confirmed: true, PaymentWaits: e.Kind == settlement.Refund && gone[e.PayNo]}
+		item := settlement.Item{No: e.Ref, At: e.At, Disputed: orders[orderKey{e.Merchant, e.OrderNo}], Confirmed: true, PaymentWaits: waits}
 		if err := s.succeeded(string(e.Kind), &item); err != nil {
 			return err
 		}
@@ -123,13 +128,13 @@ func (s *settler) mayNotSettle(b *settlement.Batch, c *settlement.Collect) ([]wa
 			if item.RefundsOpen, err = s.refundsOpen(e.PayNo); err != nil {
 				return err
 			}
-		}
-		if e.Account == paycore.OwnAccount && e.Kind == settlement.Payment {
-			p, err := s.payment(e.PayNo)
+			item.No = cmp.Or(p.PartOf, item.No)
+		} else {
+			r, err := s.refund(e.Ref)
 			if err != nil {
 				return err
 			}
-			item.No = cmp.Or(p.PartOf, item.No)
+			item.RefundsOpen = r.State != paycore.Success // it failed since
 		}
 		account := c.Account(e.Account)
 		if account == nil {

@@ -256,8 +256,9 @@ func (s *settler) clearRefund(r *paycore.Refund) (settlement.Entry, error) {
 	if err != nil || !ok {
 		return paid, wrap(cmp.Or(err, errChanged), "clear refund %s", r.RefundNo)
 	}
-	var before int64
-	if _, err := s.one(`SELECT COALESCE(SUM(-gross_minor), 0) FROM clearing_entry WHERE pay_no = $1 AND kind = 'REFUND'`, []any{r.PayNo}, &before); err != nil {
+	var before settlement.Cleared
+	if _, err := s.one(`SELECT COALESCE(SUM(-gross_minor), 0), COALESCE(SUM(-fee_minor), 0) FROM clearing_entry WHERE pay_no = $1 AND kind = 'REFUND'`,
+		[]any{r.PayNo}, &before.Minor, &before.FeeMinor); err != nil {
 		return paid, wrap(err, "refunds cleared of payment %s", r.PayNo)
 	}
 	return settlement.ClearRefund(paid, before, r)

@@ -13,6 +13,7 @@ import (
 	"tieout/internal/fault"
 	"tieout/internal/paycore"
 	"tieout/internal/settlement"
+	"tieout/schemas"
 )
 
 func wantFault(t *testing.T, err error, id fault.ID) {
@@ -448,5 +449,88 @@ func quietly(r *rapid.T, do func() error) {
 	}
 	if err != nil {
 		r.Fatal(err)
+	}
+}
+
+// A refund that its channel takes back after it was settled is still owed to
+// the customer, out of the merchant's money: it is not given up, and goes out
+// again. Before the batch is approved it is let go.
+func TestFaultB3_RefundThatFailsAfterItWasCollected(t *testing.T) {
+	ctx := context.Background()
+	failed := schemas.Fix{Key: "K1", Kind: schemas.FixSetFailed, RunID: "run-2", Channel: "wechat", Account: "wechat-main", BillDate: billDay, RecordKind: schemas.Refund,
+		RefundRef: "R1", AmountMinor: 4000, Currency: "CNY", EventTime: schemas.NoTime, Expect: []schemas.Status{schemas.Success}, Maker: "lin", Checker: "mei"}
+	for _, settledBefore := range []bool{false, true} {
+		db, core := testBooks(t)
+		do(t, core, paycore.Done, paidAt("P1", 10000)...)
+		do(t, core, paycore.Done, refundOf("R1", "P1", 4000, at(13, 0, 0))...)
+		c := night(t, db, billDay)
+		collectAll(t, db, c)
+		b, _, err := db.CheckBatch(ctx, firstBatch, "chen", c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if settledBefore {
+			approved(t, db, firstBatch, c)
+		}
+		apply(t, db, failed, "APPLIED")
+		if settledBefore {
+			do(t, core, paycore.Refused, paycore.CancelRefund{RefundNo: "R1"})
+			again := refundOf("R1", "P1", 4000, at(20, 0, 0))[1]
+			do(t, core, paycore.Done, again)
+			if b := batchState(t, db, firstBatch, settlement.Approved); b.PayMinor != 5940 {
+				t.Errorf("got %+v", b)
+			}
+			checkBooks(t, db)
+			continue
+		}
+		_, err = db.ApproveBatch(ctx, firstBatch, b.Digest, "wang", c)
+		wantFault(t, err, "E-4090")
+		b, released, err := db.CheckBatch(ctx, firstBatch, "chen", c)
+		if err != nil || released != 2 || b.Items != 0 { // the payment waits for its refund
+			t.Errorf("%+v, %d, %v", b, released, err)
+		}
+		do(t, core, paycore.Done, paycore.CancelRefund{RefundNo: "R1"})
+		checkBooks(t, db)
+	}
+}
+
+// A refund that was collected with a later date than its payment goes when the
+// payment does.
+func TestSettlement_ARefundGoesWithItsPayment(t *testing.T) {
+	db, core := testBooks(t)
+	do(t, core, paycore.Done, paidAt("P1", 10000)...)
+	collectAll(t, db, night(t, db, billDay))
+	do(t, core, paycore.Done, refundOf("R1", "P1", 4000, at(36, 0, 0))...)
+	next := night(t, db, billDay+1)
+	collectAll(t, db, next)
+	if _, err := db.SendBack(context.Background(), firstBatch, "chen", "look again"); err != nil {
+		t.Fatal(err)
+	}
+	b, released, err := db.CheckBatch(context.Background(), settlement.BatchID("M01", "CNY", billDay+1), "chen", next)
+	if err != nil || released != 1 || b.Items != 0 {
+		t.Errorf("%+v, %d, %v", b, released, err)
+	}
+	checkBooks(t, db)
+}
+
+// Refunds of one payment give back exactly its fee, also when one of them left
+// its batch and came back.
+func TestSettlement_FeeComesBackOnce(t *testing.T) {
+	db, core := testBooks(t)
+	do(t, core, paycore.Done, paidAt("P1", 100)...) // a fee of 1
+	do(t, core, paycore.Done, refundOf("R1", "P1", 50, at(13, 0, 0))...)
+	do(t, core, paycore.Done, refundOf("R2", "P1", 50, at(14, 0, 0))...)
+	c := night(t, db, billDay)
+	collectAll(t, db, c)
+	c.Accounts[0].Carried["R1"] = true
+	if _, released, err := db.CheckBatch(context.Background(), firstBatch, "chen", c); err != nil || released != 1 {
+		t.Fatal(released, err)
+	}
+	delete(c.Accounts[0].Carried, "R1")
+	c.Date++
+	collectAll(t, db, c)
+	var fees int64
+	if err := db.sql.QueryRow(`SELECT SUM(fee_minor) FROM clearing_entry`).Scan(&fees); err != nil || fees != 0 {
+		t.Errorf("fees come to %d, %v", fees, err)
 	}
 }

@@ -154,14 +154,14 @@ func (s *settler) hold(o *paycore.Order, terms settlement.SplitTerms) (settlemen
 	case o.State == paycore.Closed:
 		return h, refusedSplit(o.OrderNo, "the order is %s", o.State)
 	}
-	if o.PaidBy != "" {
-		p, err := s.payment(o.PaidBy)
-		if err != nil {
-			return h, err
-		}
-		if p.SettledIn != "" {
-			return h, refusedSplit(o.OrderNo, "payment %s was settled to %s in batch %s", p.PayNo, p.Merchant, p.SettledIn)
-		}
+	var payNo, batch string
+	settled, err := s.one(`SELECT pay_no, settled_in FROM payment WHERE merchant = $1 AND order_no = $2 AND settled_in <> '' ORDER BY pay_no LIMIT 1`,
+		[]any{o.Merchant, o.OrderNo}, &payNo, &batch)
+	if err != nil {
+		return h, wrap(err, "payments of order %s", o.OrderNo)
+	}
+	if settled {
+		return h, refusedSplit(o.OrderNo, "payment %s was settled to %s in batch %s", payNo, o.Merchant, batch)
 	}
 	h = settlement.NewHold(o.Merchant, o.OrderNo, terms, s.now)
 	if err := s.putHold(&h); err != nil {

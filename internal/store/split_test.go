@@ -12,6 +12,7 @@ import (
 	"tieout/internal/fault"
 	"tieout/internal/paycore"
 	"tieout/internal/settlement"
+	"tieout/schemas"
 )
 
 // splitWorld is books with a clock that moves, receivers U1 to U3 of M01, and an
@@ -460,4 +461,54 @@ func BenchmarkSplit_20000Receivers(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// Money that receivers have, or may still get, becomes nobody's balance, and a
+// fix does not take its payment back.
+func TestSplit_ItsMoneyIsNotUsedTwice(t *testing.T) {
+	w := newSplitWorld(t)
+	w.must(w.split("S1", false, share("U1", 3000)))
+	deposit := paycore.Deposit{Number: "D1", PayNo: "P1", Account: "wallet:U2"}
+	do(t, w.core, paycore.Refused, deposit)
+	w.work()
+	takeBack := with(missed(), func(f *schemas.Fix) {
+		f.Kind, f.Expect, f.Maker, f.Checker = schemas.FixSetFailed, []schemas.Status{schemas.Success}, "lin", "mei"
+	})
+	if r := apply(t, w.db, takeBack, "REFUSED"); r.Reason != "receivers have CNY 30.00 (3000 minor units) of payment P1: they return it first" {
+		t.Errorf("got %q", r.Reason)
+	}
+	if r, err := w.db.ReturnSplit(context.Background(), "M01", "B1", "S1", "U1", 3000); err != nil || r.State != settlement.SplitSuccess {
+		t.Fatalf("got %+v, %v", r, err)
+	}
+	do(t, w.core, paycore.Refused, deposit)
+	apply(t, w.db, takeBack, "APPLIED")
+	checkBooks(t, w.db)
+}
+
+// An order of which anything is settled is not held back any more, though what
+// paid it is not.
+func TestSplit_NothingIsHeldOfWhatWasSettled(t *testing.T) {
+	w := newSplitWorld(t)
+	do(t, w.core, paycore.Done, pay("P2", 10000))
+	twice := paycore.CreatePayment{Merchant: "M01", OrderNo: "O-P2", PayNo: "P3", Channel: "wechat", Account: "wechat-main", AmountMinor: 10000, Currency: "CNY"}
+	do(t, w.core, paycore.Done, twice, paidBy("P2", 10000), paidBy("P3", 10000))
+	c := night(t, w.db, billDay)
+	c.Accounts[0].Carried["P2"] = true
+	collectAll(t, w.db, c)
+	_, err := w.db.HoldForSplit(context.Background(), "M01", "O-P2", w.terms["M01"].Split)
+	w.refused(err)
+}
+
+// A payment that left its batch before it was approved has no fee, though a
+// refund of it is in a later batch still.
+func TestSplit_HeldAfterItsBatchWasSentBack(t *testing.T) {
+	w := newSplitWorld(t)
+	collectAll(t, w.db, night(t, w.db, billDay))
+	do(t, w.core, paycore.Done, refundOf("R1", "P1", 4000, at(36, 0, 0))...)
+	collectAll(t, w.db, night(t, w.db, billDay+1))
+	if _, err := w.db.SendBack(context.Background(), firstBatch, "chen", "look again"); err != nil {
+		t.Fatal(err)
+	}
+	w.must(w.split("S1", false, share("U1", 1000)))
+	w.proof(settlement.SplitProof{PaidMinor: 6000, HeldMinor: 6000})
 }
