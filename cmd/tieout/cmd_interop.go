@@ -15,6 +15,8 @@ type interopCmd struct {
 	Debits interopDebitsCmd `cmd:"" help:"List what wallets paid by tokens, the newest first."`
 	Apply  interopApplyCmd  `cmd:"" help:"Apply for a token of a wallet."`
 	Unbind interopUnbindCmd `cmd:"" help:"End a token; from then on nothing is paid by it."`
+	Day    interopDayCmd    `cmd:"" help:"Show what a day's debits and refunds came to, and what we owe the organisation."`
+	Settle interopSettleCmd `cmd:"" help:"Propose to pay the organisation what we owe it at the end of a day; a second person approves by the same command."`
 }
 
 type interopListCmd struct {

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/smx509"
@@ -112,6 +113,8 @@ func interopSite(t *testing.T) (dir string, deaf *atomic.Bool, ask *interop.Clie
   ca_file: secrets/organisation.pem
   allow_loopback: true
   limits: [{currency: CNY, debit_minor: 8800, day_minor: 9000}]
+  bank: boc
+  payee: {name: Clearing Ltd, account: "6222000011114444", bank: "102100000021"}
   url: ` + organisation.URL + "\n"
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -192,14 +195,51 @@ func TestServe_Interop(t *testing.T) {
 		t.Errorf("got %s", said)
 	}
 	interopCommand(t, dir, 0, "verify")
+	clearOrganisation(t, dir)
 	interopCommand(t, dir, 0, "control", "run", "--whole")
+}
+
+// clearOrganisation pays what the day of the debits left us owing: two people,
+// one file, the bank's word.
+func clearOrganisation(t *testing.T, dir string) {
+	t.Helper()
+	date := serveClock().In(time.FixedZone("CST", 8*60*60)).Format(time.DateOnly)
+	interopCommand(t, dir, 64, "interop", "settle", "-d", date, "--by", "chen") // it is not over
+	next := serveClock().AddDate(0, 0, 1)
+	interopCommandAt(t, dir, next, 10, "interop", "settle", "-d", date, "--by", "chen")
+	interopCommandAt(t, dir, next, 64, "interop", "settle", "-d", date, "--by", "chen")
+	said := interopCommandAt(t, dir, next, 0, "interop", "settle", "-d", date, "--by", "wang")
+	number := "I" + strings.ReplaceAll(date, "-", "") + "-nucc-CNY-1"
+	if !strings.Contains(said, number+" APPROVED") || !strings.Contains(said, "80.00") || strings.Contains(said, "6222000011114444") {
+		t.Errorf("got %s", said)
+	}
+	if said := interopCommandAt(t, dir, next, 0, "settle", "payout", "--by", "chen"); !strings.Contains(said, "boc") || !strings.Contains(said, "80.00") {
+		t.Errorf("got %s", said)
+	}
+	result := filepath.Join(dir, "result.csv")
+	if err := os.WriteFile(result, []byte("number,result,amount,currency,bank_ref,reason\r\n"+number+",PAID,80.00,CNY,77,\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	interopCommandAt(t, dir, next, 0, "settle", "result", "--file", result, "--by", "chen")
+	said = interopCommandAt(t, dir, next, 0, "interop", "day", "-d", date)
+	for _, want := range []string{"1 debit", "88.00", "1 refund", "8.00", "80.00", "0.00", number, "PAID"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("%s is not in %s", want, said)
+		}
+	}
+	interopCommandAt(t, dir, next, 0, "verify")
 }
 
 // interopCommand runs the program on a site and demands its exit code.
 func interopCommand(t *testing.T, dir string, want int, args ...string) string {
 	t.Helper()
+	return interopCommandAt(t, dir, serveClock(), want, args...)
+}
+
+func interopCommandAt(t *testing.T, dir string, at time.Time, want int, args ...string) string {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "tieout", append([]string{"--config", filepath.Join(dir, "tieout.yaml")}, args...)...) //nolint:gosec // the program itself
-	cmd.Env = append(os.Environ(), clockVariable+"="+serveClock().Format("2006-01-02T15:04:05Z07:00"))
+	cmd.Env = append(os.Environ(), clockVariable+"="+at.Format("2006-01-02T15:04:05Z07:00"))
 	said, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != want {
 		t.Fatalf("%v ended with %v: %s", args, err, said)

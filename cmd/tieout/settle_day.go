@@ -55,11 +55,15 @@ func (s *site) payOut(ctx context.Context, banks []string, on bizday.Date, who s
 	return out, nil
 }
 
-// banks lists the banks that contracts are paid from, each once.
+// banks lists the banks that contracts and clearing organisations are paid from,
+// each once.
 func (s *site) banks() []string {
 	var list []string
 	for _, m := range s.cfg.Settlement.Merchants {
 		list = append(list, m.Bank)
+	}
+	if bank := s.cfg.Interop.Bank; bank != "" {
+		list = append(list, bank)
 	}
 	slices.Sort(list)
 	return slices.Compact(list)

@@ -29,6 +29,10 @@ type Interop struct {
 	AllowLoopback bool `yaml:"allow_loopback"`
 	// Limits bound what a wallet pays through it, by currency.
 	Limits []InteropLimit `yaml:"limits"`
+	// Bank of ours pays the organisation what we owe it, to Payee; "" = nobody
+	// pays by this program.
+	Bank  string `yaml:"bank"`
+	Payee Payee  `yaml:"payee"`
 }
 
 // InteropLimit is in minor units; 0 is no bound.
@@ -71,6 +75,12 @@ func (k *checker) interop(c *Config) {
 	}
 	i.CAFile = k.optional("interop.ca_file", i.CAFile)
 	k.interopLimits(i.Limits)
+	if i.Bank != "" && !bankShape.MatchString(i.Bank) {
+		k.bad("interop.bank", "%q is not of the form a-z 0-9 - (at most 20)", i.Bank)
+	}
+	if (i.Bank == "") != (i.Payee == Payee{}) || i.Bank != "" && (i.Payee.Name == "" || i.Payee.Account == "" || i.Payee.Bank == "") {
+		k.bad("interop.payee", "name, account and bank are all needed")
+	}
 	if why := httpsOnly(i.URL, i.AllowLoopback); why != "" {
 		k.bad("interop.url", "%s", why)
 	}

@@ -31,6 +31,31 @@ var interopChecks = []Check{
 		Hits: `SELECT x.organisation || '/' || x.number, 'kind=' || x.kind FROM (SELECT organisation, number, 'debit' AS kind FROM interop_debit
 			UNION ALL SELECT organisation, number, 'refund' FROM interop_refund) x
 			WHERE NOT EXISTS (SELECT 1 FROM interop_message m WHERE m.organisation = x.organisation AND m.about = x.number AND m.kind = x.kind)`},
+	{ID: "interop.balance", Kind: Correctness, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "the account of a clearing organisation is not its debits less refunds and what was paid", ZH: "应付清算机构款与扣款、退款及已付之差不符"},
+		Hits: `SELECT x.account, 'currency=' || x.currency || ' minor=' || x.minor FROM (SELECT account, currency, SUM(minor) AS minor FROM (
+			SELECT 'interop_clearing:' || organisation AS account, currency, SUM(amount_minor) AS minor FROM interop_debit WHERE state = 'SUCCESS' GROUP BY organisation, currency
+			UNION ALL SELECT 'interop_clearing:' || organisation, currency, -SUM(amount_minor) FROM interop_refund WHERE state = 'SUCCESS' GROUP BY organisation, currency
+			UNION ALL SELECT 'interop_clearing:' || organisation, currency, -SUM(amount_minor) FROM interop_payment WHERE state IN ('PAYING','UNKNOWN','PAID') GROUP BY organisation, currency
+			UNION ALL SELECT account, currency, SUM(amount_minor) FROM posting WHERE account > 'interop_clearing:' AND account < 'interop_clearing;' GROUP BY account, currency
+			) y GROUP BY account, currency) x WHERE x.minor <> 0`},
+	{ID: "interop.payment", Kind: Correctness, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "money goes to a clearing organisation without two people, its file or its journal", ZH: "付清算机构款缺少两人审批、出款文件或凭证"},
+		Hits: `SELECT p.number, 'state=' || p.state || ' amount=' || p.amount_minor FROM interop_payment p WHERE p.state NOT IN ('PROPOSED','CLOSED') AND (p.checker = '' OR p.checker = p.maker
+			OR p.state <> 'APPROVED' AND (NOT EXISTS (SELECT 1 FROM payout_file f WHERE f.id = p.file AND f.bank = p.bank AND f.currency = p.currency)
+				OR -p.amount_minor <> COALESCE((SELECT SUM(x.amount_minor) FROM posting x WHERE x.txn = 'interop_payment:' || p.number || ':sent' AND x.account = 'payout_clearing:' || p.bank AND x.currency = p.currency), 0))
+			OR (p.state IN ('PAID','RETURNED')) <> EXISTS (SELECT 1 FROM posting x WHERE x.txn = 'interop_payment:' || p.number || ':paid'
+				AND x.account = 'bank:' || p.bank AND x.currency = p.currency AND x.amount_minor = -p.amount_minor))`},
+	{ID: "interop.owed", Kind: Timeliness, Priority: 3, Do: fault.Text{EN: "Settlement: `tieout interop day`, then `tieout interop settle` by two people.", ZH: "结算：查看 `tieout interop day`，由两人执行 `tieout interop settle`。"},
+		Name: fault.Text{EN: "a clearing organisation is owed for debits of more than five days ago", ZH: "应付清算机构款超过五天未付"},
+		Hits: `SELECT x.organisation || '/' || x.currency, 'minor=' || x.minor FROM (SELECT organisation, currency, SUM(minor) AS minor FROM (
+			SELECT organisation, currency, SUM(amount_minor) AS minor FROM interop_debit WHERE state = 'SUCCESS' AND created_us < {now} - 432000000000 GROUP BY organisation, currency
+			UNION ALL SELECT organisation, currency, -SUM(amount_minor) FROM interop_refund WHERE state = 'SUCCESS' GROUP BY organisation, currency
+			UNION ALL SELECT organisation, currency, -SUM(amount_minor) FROM interop_payment WHERE state IN ('PAYING','UNKNOWN','PAID') GROUP BY organisation, currency
+			) y GROUP BY organisation, currency) x WHERE x.minor > 0`},
+	{ID: "interop.unknown", Kind: Timeliness, Priority: 2, Do: fault.Text{EN: "Settlement: ask the bank, with the number.", ZH: "结算：凭编号向银行查询。"}, Often: true,
+		Name: fault.Text{EN: "a bank has not said for two days what became of a payment to a clearing organisation", ZH: "付清算机构款超过两天无银行结果"},
+		Hits: `SELECT p.number, 'state=' || p.state || ' amount=' || p.amount_minor FROM interop_payment p WHERE p.state IN ('PAYING','UNKNOWN') AND p.updated_us < {now} - 172800000000`},
 	{ID: "interop.unanswered", Kind: Timeliness, Priority: 3, Do: askOrganisation, Often: true,
 		Name: fault.Text{EN: "a clearing organisation has not answered for a token for an hour", ZH: "清算机构超过一小时未答复令牌申请"},
 		Hits: `SELECT t.number, 'state=' || t.state FROM interop_token t WHERE t.state IN ('APPLYING','UNBINDING') AND t.updated_us < {now} - 3600000000`},

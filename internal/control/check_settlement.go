@@ -59,10 +59,11 @@ var settlementChecks = []Check{
 		Hits: `SELECT o.number, 'state=' || o.state || ' amount=' || o.amount_minor FROM payout o WHERE NOT EXISTS (SELECT 1 FROM journal j WHERE j.id = 'payout:' || o.number || ':sent')
 			OR o.state = 'PAID' AND NOT EXISTS (SELECT 1 FROM journal j WHERE j.id = 'payout:' || o.number || ':paid')`},
 	{ID: "payout.file", Kind: Consistency, Priority: 1, Do: holdBatch,
-		Name: fault.Text{EN: "a payout file holds other payouts or withdrawals than those it was made of", ZH: "出款文件与其出款及提现明细不符"},
+		Name: fault.Text{EN: "a payout file holds other payments than those it was made of", ZH: "出款文件与其付款明细不符"},
 		Hits: `SELECT f.id, 'payouts=' || f.payouts || ' total=' || f.total_minor || ' now=' || COALESCE(x.n, 0) || ' sum=' || COALESCE(x.minor, 0) FROM payout_file f
 			LEFT JOIN (SELECT file, COUNT(*) AS n, SUM(amount_minor) AS minor FROM (SELECT file, amount_minor FROM payout
-				UNION ALL SELECT w.file, d.amount_minor FROM withdrawal_sent w JOIN account_document d ON d.number = w.number) y GROUP BY file) x ON x.file = f.id
+				UNION ALL SELECT w.file, d.amount_minor FROM withdrawal_sent w JOIN account_document d ON d.number = w.number
+				UNION ALL SELECT file, amount_minor FROM interop_payment WHERE file IS NOT NULL) y GROUP BY file) x ON x.file = f.id
 			WHERE f.payouts <> COALESCE(x.n, 0) OR f.total_minor <> COALESCE(x.minor, 0)`},
 	{ID: "journal.payout", Kind: Consistency, Priority: 1, Do: stopPayouts,
 		Name: fault.Text{EN: "the journal books a payout that there is not", ZH: "凭证记了不存在的出款"},

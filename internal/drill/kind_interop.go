@@ -15,5 +15,14 @@ var interopKinds = []Kind{
 	{"interop-unasked", fault.Text{EN: "the message that asked for a debit is deleted", ZH: "删除扣款请求报文"}, steps(`DELETE FROM interop_message WHERE kind = 'debit'`), "interop.unasked", fault.Text{}},
 	{"interop-refund-raised", fault.Text{EN: "a refund of a debit is raised", ZH: "调高扣款的退款金额"}, steps(`UPDATE interop_refund SET amount_minor = amount_minor + 1 WHERE number = 'NR1'`), "interop.refund", fault.Text{}},
 	{"interop-refund-forgotten", fault.Text{EN: "a debit forgets its refunds, so that more can be refunded", ZH: "扣款清空已退金额"}, steps(`UPDATE interop_debit SET refunded_minor = 0 WHERE number = 'N1'`), "interop.sum", fault.Text{}},
+	{"interop-paid-alone", fault.Text{EN: "a payment to a clearing organisation is raised before it goes out", ZH: "付清算机构款在发出前被调高"}, steps(
+		`UPDATE interop_payment SET amount_minor = amount_minor + 100 WHERE number = '` + clearingPayment + `'`), "interop.payment", fault.Text{}},
+	{"interop-paid-unbooked", fault.Text{EN: "the journal of a payment to a clearing organisation is deleted", ZH: "删除付清算机构款凭证"}, steps(
+		`DELETE FROM posting WHERE txn = 'interop_payment:`+clearingPayment+`:sent'`, `DELETE FROM journal WHERE id = 'interop_payment:`+clearingPayment+`:sent'`), "interop.payment", fault.Text{}},
+	{"interop-paid-again", fault.Text{EN: "a payment to a clearing organisation counts as failed, to be paid again", ZH: "已付清算机构款被置为失败以重复付款"}, steps(
+		`UPDATE interop_payment SET state = 'FAILED' WHERE number = '` + clearingPayment + `'`), "interop.balance", fault.Text{}},
+	{"interop-owed-moved", fault.Text{EN: "a balanced transaction moves what we owe a clearing organisation to a merchant", ZH: "平衡凭证将应付清算机构款转至商户"}, steps(
+		`INSERT INTO posting VALUES ('adjust:2', 1, 'interop_clearing:nucc', 'CNY', 500), ('adjust:2', 2, 'payable:M01', 'CNY', -500)`,
+		`INSERT INTO journal VALUES ('adjust:2', 'core', 'adjust', '', NULL, NULL, 2, 1)`), "interop.balance", fault.Text{}},
 	{"interop-unanswered", fault.Text{EN: "a token that is being unbound is forgotten", ZH: "解绑中的令牌无人跟进"}, steps(`UPDATE interop_token SET state = 'UNBINDING', updated_us = 1 WHERE number = 'NT1'`), "interop.unanswered", fault.Text{}},
 }

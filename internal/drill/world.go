@@ -23,13 +23,15 @@ import (
 //	P7        paid since, not settled yet
 //	P8        paid since, held back: a share S8 went to U1, who gave a part back (B8)
 //	Q1        of another merchant, in a batch that is approved and not paid
-//	N1 N2     taken from the wallet of U2 through a clearing organisation, by token NT1: N2 failed, NR1 gave a part of N1 back
+//	N1 N2     taken from the wallet of U2 through a clearing organisation, by token NT1: N2 failed, NR1 gave a part of N1 back; the rest was paid to the organisation
 //	C1 C2     of the wallet of U3, a coupon (of U3, too) and the channel: C1 paid, CR1 a refund of it; C2 waits
 //	W1 W2     withdrawals of U3, told to the bank: W1 was paid; X1 a transfer of his to U2
 //	T1        paid by two bank transfers, 1 and 2, with 5.00 too much: B1 sends 2.00 of it back, B2 has sent 3.00, which B0 sent before to an account that was closed
 const (
 	paidBatch     = "S20261120-M01-CNY"
 	approvedBatch = "S20261120-M02-CNY"
+
+	clearingPayment = "I20261120-nucc-CNY-1"
 )
 
 var (
@@ -145,6 +147,23 @@ func (w *world) debited() {
 	w.answered("debit", paycore.DebitByToken{InteropKey: key("N1"), Digest: "n1", Token: "tok-1", AmountMinor: 900, Currency: "CNY", Payee: "Noodles", At: noon()})
 	w.answered("debit", paycore.DebitByToken{InteropKey: key("N2"), Digest: "n2", Token: "tok-1", AmountMinor: 200_000, Currency: "CNY", Payee: "Noodles", At: noon()})
 	w.answered("refund", paycore.RefundDebit{InteropKey: key("NR1"), Digest: "nr1", Debit: "N1", AmountMinor: 300, Currency: "CNY", At: noon()})
+	w.cleared()
+}
+
+// cleared plays the payment to the clearing organisation, by a bank of its own.
+func (w *world) cleared() {
+	to := settlement.Payee{Name: "Clearing Ltd", Account: "6222000011114444", Bank: "102"}
+	for _, who := range []string{"chen", "wang"} {
+		if w.err == nil {
+			_, w.err = w.db.PayInterop(w.ctx, "nucc", "CNY", billDate, bizday.Day{Zone: zone}.Of(billDate), "boc", to, who)
+		}
+	}
+	if w.err == nil {
+		_, _, w.err = w.db.StartPayouts(w.ctx, "boc", billDate+1, store.Machine)
+	}
+	if w.err == nil {
+		_, w.err = w.db.HearPayout(w.ctx, settlement.Answer{Number: clearingPayment, State: settlement.Paid, BankRef: "9", AmountMinor: 600, Currency: "CNY"}, "chen", nil)
+	}
 }
 
 // wallet opens the wallet of a user and fills it by a payment of its own.

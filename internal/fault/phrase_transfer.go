@@ -40,6 +40,13 @@ var transferPhrases = []Text{
 
 	{"{currency} is no currency, or is there twice", "{currency} 不是币种，或重复出现"},
 	{"a limit is not below zero", "限额不得为负"},
+	{"the day is not over", "该日尚未结束"},
+	{"nothing is owed", "没有应付款"},
+	{"clearing payment {number} is {state}", "清算付款 {number} 当前为 {state}"},
+	{"another one was proposed", "已另行发起"},
+	{"the bank says that {number} was paid after all", "银行称 {number} 实际已付"},
+	{"is needed, and payee", "须设置，payee 亦然"},
+	{"payments to clearing organisations", "付清算机构款"},
 	{"is our own name", "与我方名称相同"},
 	{"{address} is this machine: allow_loopback is needed", "{address} 是本机地址：须设置 allow_loopback"},
 	{"api.listen is needed: the organisation calls us there", "须设置 api.listen：清算机构经此地址调用我方"},

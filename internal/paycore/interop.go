@@ -59,8 +59,8 @@ type DebitLimit struct {
 	DayFrom int64 // when the day began, UTC microseconds
 }
 
-// interopClearing is what we owe a clearing organisation for debits, less refunds.
-func interopClearing(organisation string) string { return "interop_clearing:" + organisation }
+// InteropClearing names the account of what we owe a clearing organisation for debits, less refunds.
+func InteropClearing(organisation string) string { return "interop_clearing:" + organisation }
 
 // DebitByToken takes money of the wallet that a token stands for. The same
 // number with the same digest again is Already; with another one it is refused.
@@ -141,7 +141,7 @@ func (c DebitByToken) fails(v View) InteropReason {
 }
 
 func debited(wallet, organisation, currency string, minor int64) []Entry {
-	return []Entry{{wallet, currency, minor}, {interopClearing(organisation), currency, -minor}}
+	return []Entry{{wallet, currency, minor}, {InteropClearing(organisation), currency, -minor}}
 }
 
 // RefundDebit gives a debit back to its wallet, all of it or a part, never more

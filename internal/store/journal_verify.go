@@ -60,6 +60,9 @@ var bookChecks = []bookCheck{
 			UNION ALL SELECT wallet, currency, SUM(amount_minor - refunded_minor) FROM interop_debit WHERE state = 'SUCCESS' GROUP BY wallet, currency
 			UNION ALL SELECT 'interop_clearing:' || organisation, currency, -SUM(amount_minor) FROM interop_debit WHERE state = 'SUCCESS' GROUP BY organisation, currency
 			UNION ALL SELECT 'interop_clearing:' || organisation, currency, SUM(amount_minor) FROM interop_refund WHERE state = 'SUCCESS' GROUP BY organisation, currency
+			UNION ALL SELECT 'interop_clearing:' || organisation, currency, SUM(amount_minor) FROM interop_payment WHERE state IN ('PAYING','UNKNOWN','PAID') GROUP BY organisation, currency
+			UNION ALL SELECT 'payout_clearing:' || bank, currency, -SUM(amount_minor) FROM interop_payment WHERE state IN ('PAYING','UNKNOWN') GROUP BY bank, currency
+			UNION ALL SELECT 'bank:' || bank, currency, -SUM(amount_minor) FROM interop_payment WHERE state = 'PAID' GROUP BY bank, currency
 			UNION ALL SELECT 'remittance_received:' || channel || ':' || account, currency, -SUM(amount_minor) FROM payback WHERE kind = 'RETURN' AND state IN ('PROPOSED','PAYING') GROUP BY channel, account, currency
 			UNION ALL SELECT account, currency, -SUM(amount_minor) FROM posting WHERE account LIKE 'payable:%' OR account LIKE 'wallet:%' OR account LIKE 'refund_payable:%' OR account LIKE 'fee_expense:%'
 				OR account LIKE 'merchant_fee_income:%' OR account LIKE 'payout_clearing:%' OR account LIKE 'bank:%' OR account LIKE 'remittance_received:%' OR account LIKE 'interop_clearing:%' GROUP BY account, currency

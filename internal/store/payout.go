@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"tieout/internal/bizday"
@@ -46,7 +47,8 @@ type Blocked struct {
 // a currency. Nothing is sent here: the files are durable intents, and their
 // bytes can be made again at any time. A batch that the merchant's balance does
 // not cover, or that has a disputed order, stays where it is. The withdrawals of
-// wallets that the bank shall pay go the same way, in files of their own.
+// wallets that the bank shall pay go the same way, in files of their own, and so
+// does what two people approved for clearing organisations.
 func (db *DB) StartPayouts(ctx context.Context, bank string, on bizday.Date, who string) (files []settlement.File, blocked []Blocked, err error) {
 	if err := requiredActor(who); err != nil {
 		return nil, nil, err
@@ -77,7 +79,11 @@ func (db *DB) StartPayouts(ctx context.Context, bank string, on bizday.Date, who
 		if err != nil {
 			return err
 		}
-		files, blocked = append(files, withdrawn...), append(blocked, stay...)
+		cleared, uncleared, err := s.startInterop(bank, on)
+		if err != nil {
+			return err
+		}
+		files, blocked = slices.Concat(files, withdrawn, cleared), slices.Concat(blocked, stay, uncleared)
 		crashpoint.Hit("settle.payout.commit")
 		return nil
 	})
@@ -229,6 +235,11 @@ func (db *DB) PayoutFile(ctx context.Context, id string) (file settlement.File, 
 		if err == nil && len(list) == 0 {
 			list, err = s.withdrawals(`EXISTS (SELECT 1 FROM withdrawal_sent w WHERE w.number = d.number AND w.file = $1) ORDER BY d.number`, id)
 		}
+		if err == nil && len(list) == 0 {
+			var cleared []settlement.InteropPayment
+			cleared, err = s.interopPayments(`file = $1`, id)
+			list = inFile(cleared)
+		}
 		if err != nil {
 			return err
 		}
@@ -273,6 +284,14 @@ func (db *DB) HearPayoutByHand(ctx context.Context, a settlement.Answer, who str
 			return err
 		}
 		if p == nil {
+			i, err := s.interopPayment(a.Number)
+			if err != nil {
+				return err
+			}
+			if i != nil {
+				heard, done, err = s.hearInteropByHand(i, a, reason)
+				return err
+			}
 			heard, done, err = s.hearWithdrawalByHand(a, urls, reason)
 			return err
 		}
@@ -320,6 +339,13 @@ func (s *settler) hear(a settlement.Answer, urls map[string]string) (PayoutAnswe
 		w, err := s.withdrawal(a.Number)
 		if err == nil && w != nil && w.file != "" {
 			out.Heard, err = s.hearWithdrawal(w, a, urls)
+		}
+		if err != nil || w != nil {
+			return out, err
+		}
+		i, err := s.interopPayment(a.Number)
+		if err == nil && i != nil {
+			out.Heard, err = s.hearInterop(i, a, false)
 		}
 		return out, err
 	}
