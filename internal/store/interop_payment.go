@@ -160,7 +160,7 @@ func (s *settler) proposeInterop(d *settlement.InteropDay, bank string, payee se
 }
 
 func (s *settler) approveInterop(p *settlement.InteropPayment) error {
-	if samePerson(p.Maker, s.who) {
+	if paycore.SamePerson(p.Maker, s.who) {
 		return fault.New("E-6490", fault.V{"subject": p.Number, "who": p.Maker}, nil)
 	}
 	p.Checker = s.who
