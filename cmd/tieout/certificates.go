@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -12,36 +13,29 @@ import (
 )
 
 // endNotice is how long before its end a certificate is warned of.
-const endNotice = 14 * 24 * time.Hour
+const endNotice = 30 * 24 * time.Hour
 
 // certificates warns every day of certificates that end soon, and of those that
 // have ended.
 func (s *site) certificates(ctx context.Context, now func() time.Time) error {
 	return every(ctx, 24*time.Hour, func() {
-		for _, conf := range s.cfg.Accounts {
-			for _, e := range endings(conf, now()) {
-				s.log.Warn("a certificate ends", "account", conf.Name, "option", e.option, "serial", e.serial, "ends", e.at)
-			}
+		for _, e := range endings(s.cfg, now()) {
+			s.log.Warn("a certificate ends", "option", e.Option, "serial", e.Serial, "ends", e.Ends)
 		}
 	})
 }
 
 // ending is a certificate that ends soon, or has ended.
 type ending struct {
-	option, serial string
-	at             time.Time
+	Option string    `json:"option"` // of the configuration
+	Serial string    `json:"serial"`
+	Ends   time.Time `json:"ends"`
 }
 
-// endings looks through the files of an account, in the order of their options.
-// What is no certificate has no end.
-func endings(conf config.Account, now time.Time) []ending {
-	files := map[string]string{}
-	for prefix, f := range map[string]config.Fetch{"fetch.": conf.Fetch, "query.": conf.Query} {
-		files[prefix+"cert_file"], files[prefix+"ca_file"] = f.CertFile, f.CAFile
-		for id, file := range f.PlatformKeys {
-			files[prefix+"platform_keys."+id] = file
-		}
-	}
+// endings looks through the files that the configuration names, in the order of
+// their options. Keys have no end, but for those in certificates.
+func endings(cfg *config.Config, now time.Time) []ending {
+	files := certificateFiles(cfg)
 	var list []ending
 	for _, option := range slices.Sorted(maps.Keys(files)) {
 		text, err := os.ReadFile(files[option])
@@ -59,4 +53,30 @@ func endings(conf config.Account, now time.Time) []ending {
 		}
 	}
 	return list
+}
+
+// certificateFiles are the files that may hold certificates, by option.
+func certificateFiles(cfg *config.Config) map[string]string {
+	files := map[string]string{"api.cert_file": cfg.API.CertFile, "interop.ca_file": cfg.Interop.CAFile, "interop.wrap_key_file": cfg.Interop.WrapKeyFile}
+	for id, file := range cfg.Interop.VerifyKeys {
+		files["interop.verify_keys."+id] = file
+	}
+	for i, a := range cfg.Accounts {
+		for _, part := range []struct {
+			name string
+			config.Fetch
+		}{{"fetch", a.Fetch}, {"query", a.Query}} {
+			at := fmt.Sprintf("accounts.%d.%s.", i, part.name)
+			files[at+"cert_file"], files[at+"ca_file"] = part.CertFile, part.CAFile
+			for id, file := range part.PlatformKeys {
+				files[at+"platform_keys."+id] = file
+			}
+		}
+	}
+	for i, m := range cfg.Merchants {
+		for j, key := range m.Keys {
+			files[fmt.Sprintf("merchants.%d.keys.%d.public_key_file", i, j)] = key.PublicKeyFile
+		}
+	}
+	return files
 }

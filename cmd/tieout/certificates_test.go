@@ -63,8 +63,9 @@ func TestAlipayKeys(t *testing.T) {
 	}
 }
 
-// A certificate is warned of from 14 days before its end, and when it has ended;
-// keys and files that are not there have no end.
+// A certificate is warned of from 30 days before its end, and when it has ended,
+// wherever the configuration names it; keys and files that are not there have no
+// end.
 func TestEndings(t *testing.T) {
 	ends := time.Date(2026, 12, 4, 9, 0, 0, 0, time.UTC)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -79,23 +80,30 @@ func TestEndings(t *testing.T) {
 		}
 		return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 	}
-	conf := config.Account{
-		Fetch: config.Fetch{CertFile: keep(t, made(0x10, ends)), CAFile: keep(t, "-----BEGIN PUBLIC KEY-----"), PlatformKeys: map[string]string{"gone": "gone.pem"}},
-		Query: config.Fetch{PlatformKeys: map[string]string{"two": keep(t, made(0x20, ends.AddDate(1, 0, 0)), made(0x30, ends.Add(time.Second)))}},
+	later := ends.AddDate(1, 0, 0)
+	cfg := &config.Config{
+		Accounts: []config.Account{{
+			Fetch: config.Fetch{CertFile: keep(t, made(0x10, ends)), CAFile: keep(t, "-----BEGIN PUBLIC KEY-----"), PlatformKeys: map[string]string{"gone": "gone.pem"}},
+			Query: config.Fetch{PlatformKeys: map[string]string{"two": keep(t, made(0x20, later), made(0x30, ends.Add(time.Second)))}},
+		}},
+		API:       config.API{CertFile: keep(t, made(0x40, later))},
+		Merchants: []config.Merchant{{Keys: []config.MerchantKey{{}, {PublicKeyFile: keep(t, made(0x50, later))}}}},
+		Interop:   config.Interop{WrapKeyFile: keep(t, made(0x60, later)), VerifyKeys: map[string]string{"k1": keep(t, made(0x70, later))}},
 	}
+	const first, second = "accounts.0.fetch.cert_file=10", "accounts.0.query.platform_keys.two=30"
 	for _, c := range []struct {
 		at   time.Time
 		want string
 	}{
-		{ends.Add(-14*24*time.Hour - time.Second), ""},
-		{ends.Add(-14 * 24 * time.Hour), "fetch.cert_file=10"},
-		{ends.Add(-14*24*time.Hour + time.Second), "fetch.cert_file=10 query.platform_keys.two=30"},
-		{ends.AddDate(0, 6, 0), "fetch.cert_file=10 query.platform_keys.two=30"},
-		{ends.AddDate(1, 0, 0), "fetch.cert_file=10 query.platform_keys.two=20 query.platform_keys.two=30"},
+		{ends.Add(-30*24*time.Hour - time.Second), ""},
+		{ends.Add(-30 * 24 * time.Hour), first},
+		{ends.Add(-30*24*time.Hour + time.Second), first + " " + second},
+		{ends.AddDate(0, 6, 0), first + " " + second},
+		{later, first + " accounts.0.query.platform_keys.two=20 " + second + " api.cert_file=40 interop.verify_keys.k1=70 interop.wrap_key_file=60 merchants.0.keys.1.public_key_file=50"},
 	} {
 		var got []string
-		for _, e := range endings(conf, c.at) {
-			got = append(got, e.option+"="+e.serial)
+		for _, e := range endings(cfg, c.at) {
+			got = append(got, e.Option+"="+e.Serial)
 		}
 		if text := strings.Join(got, " "); text != c.want {
 			t.Errorf("at %s: %s, want %s", c.at, text, c.want)

@@ -30,7 +30,9 @@ func (t AlipayTrust) Response(r AlipayResponse) error {
 }
 
 // Notification checks the decoded fields of a notification. Not every one names
-// its certificate; such a one must fit one of the configured ones.
+// its certificate: Alipay's sandbox does not, and its own libraries ask for no
+// name there. Such a one must fit one of the configured ones; the name of one
+// that has it is signed, so nobody takes it out.
 func (t AlipayTrust) Notification(params map[string]string) error {
 	sn, named := params["alipay_cert_sn"]
 	if t.Key == nil && !named {
