@@ -36,20 +36,21 @@ type sale struct {
 
 // part is one row of a payment.
 type part struct {
-	no      string
-	sale    *sale
-	wallet  string // who pays; "" = the channel
-	channel string
-	account string
-	amount  int64
-	fee     int64 // of the channel
-	back    int64 // that refunds give
-	state   paycore.State
-	ref     string // the channel's number
-	paidAt  int64
-	paidOp  int
-	byFix   bool
-	batch   *modelBatch
+	no       string
+	sale     *sale
+	wallet   string // who pays; "" = the channel
+	channel  string
+	account  string
+	amount   int64
+	fee      int64 // of the channel
+	back     int64 // that refunds give
+	state    paycore.State
+	ref      string // the channel's number
+	paidAt   int64
+	paidOp   int
+	byFix    bool
+	transfer bool // transfers paid it: the bank has their money
+	batch    *modelBatch
 }
 
 func (s *sale) state() paycore.State { return s.parts[0].state }
@@ -72,6 +73,8 @@ func (s *sale) stands(add, hold func(string, int64)) {
 		case p.state != paycore.Success:
 		case p.wallet != "":
 			add(paycore.Wallet(p.wallet), p.amount)
+			add("payable:"+s.order.merchant, -p.amount)
+		case p.transfer:
 			add("payable:"+s.order.merchant, -p.amount)
 		default:
 			add("clearing:"+p.channel+":"+p.account, p.amount-p.fee)
@@ -252,8 +255,11 @@ func (m *model) heard() act {
 		return m.command(c, paycore.Early)
 	}
 	p := s.channel()
-	if p == nil {
+	switch {
+	case p == nil:
 		return m.command(c, paycore.Refused)
+	case p.channel != "wechat":
+		return m.remit() // its word is the statement
 	}
 	if c.AmountMinor = p.amount; m.IntN(10) == 0 {
 		c.AmountMinor++
@@ -276,7 +282,7 @@ func (m *model) heard() act {
 // owns tells whether another payment has the channel's number.
 func (m *model) owns(ref string, p *part) bool {
 	for _, s := range m.sales {
-		if c := s.channel(); c != nil && c != p && c.ref == ref {
+		if c := s.channel(); c != nil && c != p && c.account == p.account && c.ref == ref {
 			return true
 		}
 	}

@@ -81,9 +81,10 @@ func (g *gift) draw(m *model, p *part, share int64) {
 	if len(g.rows) > 0 {
 		r.no = fmt.Sprintf("%s~%d", g.no, len(g.rows))
 	}
-	if p.wallet == "" {
+	switch {
+	case p.channel == "wechat":
 		r.fee = -channelFee(share)
-	} else {
+	case p.wallet != "":
 		r.state, r.doneAt, r.doneOp = paycore.Success, m.at.UnixMicro(), m.op
 	}
 	p.back += share
@@ -103,6 +104,9 @@ func (m *model) late() act {
 		return m.command(c, paycore.Refused)
 	}
 	p := s.channel()
+	if p.channel != "wechat" {
+		return m.remit() // what comes late stays with the payer's number
+	}
 	if c.AmountMinor = p.amount; m.IntN(10) == 0 {
 		c.AmountMinor--
 	}

@@ -38,6 +38,7 @@ type model struct {
 	modelBreaks
 	modelSettlement
 	modelSplits
+	modelBank
 }
 
 // standing is a document: what it stands for in the ledger as it is now.
@@ -73,7 +74,7 @@ type act struct {
 }
 
 // The answers that change nothing and refuse nothing.
-var quiet = []string{string(paycore.Already), string(paycore.Early), string(paycore.Ignored), alreadyApplied, "KNOWN", "NOTHING", ""}
+var quiet = []string{string(paycore.Already), string(paycore.Early), string(paycore.Ignored), alreadyApplied, "KNOWN", "NOTHING", "ALREADY ALREADY", "IGNORED IGNORED", ""}
 
 // outcome is how an operation is counted.
 func (a *act) outcome() string {
@@ -161,7 +162,7 @@ func (m *model) draw() act {
 	kinds := []struct {
 		weight int
 		draw   func() act
-	}{{45, m.drawPayment}, {20, m.drawWallet}, {8, m.drawInterop}, {8, m.fix}, {4, m.drawBreak}, {12, m.drawSettlement}, {10, m.drawSplit}, {2, m.day}, {6, m.repeat}}
+	}{{45, m.drawPayment}, {20, m.drawWallet}, {8, m.drawInterop}, {8, m.fix}, {4, m.drawBreak}, {12, m.drawSettlement}, {10, m.drawSplit}, {9, m.drawBank}, {2, m.day}, {6, m.repeat}}
 	total := 0
 	for _, k := range kinds {
 		total += k.weight
@@ -306,11 +307,12 @@ func newModel(t *testing.T, seed uint64) *model {
 	now := func() time.Time { return m.at }
 	m.db = OpenNew(t, now)
 	m.db.SealWith([]byte("key"))
-	m.core = paycore.New(m.db, paycore.Rates{"wechat": {"wechat-main": {PPM: 6000, RefundsReturn: true}}}, now)
+	m.core = paycore.New(m.db, paycore.Rates{"wechat": {"wechat-main": {PPM: 6000, RefundsReturn: true}}, "bankdemo": {"bank-va": {PPM: 1000}}}, now)
 	m.openPayments()
 	m.openWallets(t)
 	m.openInterop(t)
 	m.openSettlement()
+	m.modelBank = modelBank{remits: map[string]*modelRemit{}, paybacks: map[string]*modelPayback{}}
 	m.openSplits(t)
 	m.modelFixes, m.modelBreaks = modelFixes{map[string]*modelFix{}}, modelBreaks{map[string]*modelCase{}, nil}
 	return m
@@ -354,7 +356,7 @@ func TestMoneyAgreesWithModel(t *testing.T) {
 }
 
 // neverRefused are the operations that at most find nothing to do.
-var neverRefused = []string{"night", "fixes", "collect", "pay out", "work", "receipt"}
+var neverRefused = []string{"night", "fixes", "collect", "pay out", "work", "receipt", "await"}
 
 // step carries out one operation.
 func (m *model) step(t *testing.T, w *watch, counts map[string]map[string]int) {
