@@ -3,6 +3,7 @@ package match
 import (
 	"context"
 	"encoding/binary"
+	"slices"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -193,7 +194,8 @@ func (p *pairRows) unpack(b []byte) []byte {
 }
 
 // eachBlock gives the pairs of blocks of local rows: mate and rule by row, none
-// where no pair is. It is called once with each block in order.
+// where no pair is. It is called once with each block in order. The parts fill a
+// block side by side: no two have the same row.
 func (a *agreed) eachBlock(rows int32, fn func(from int32, mates []int32, rules []rule) error) error {
 	const block = 1 << 18
 	cursors := make([]pairCursor, len(a.parts))
@@ -209,10 +211,20 @@ func (a *agreed) eachBlock(rows int32, fn func(from int32, mates []int32, rules 
 		for i := range n {
 			mates[i] = none
 		}
-		for i := range cursors {
-			if err := cursors[i].fill(from, n, mates, rules); err != nil {
-				return err
-			}
+		var g errgroup.Group
+		for part := range slices.Chunk(cursors, len(cursors)/max(1, a.e.in.Workers)+1) {
+			g.Go(func() (err error) {
+				defer recovered(&err)
+				for i := range part {
+					if err := part[i].fill(from, n, mates, rules); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+		if err := g.Wait(); err != nil {
+			return err
 		}
 		if err := fn(from, mates[:n], rules[:n]); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"slices"
+	"sync"
 
 	"github.com/zeebo/xxh3"
 	"golang.org/x/sync/errgroup"
@@ -166,25 +167,31 @@ func shownRows(s *side) []int32 {
 	return rowsOf(s, func(row int32) bool { return row < s.fresh && (s.class[row] == 0 || different(s.class[row])) })
 }
 
-// keepOpen reads the whole rows that are shown, as many as are kept.
+// keepOpen reads the whole rows that are shown, as many as are kept: each side's
+// in two halves, so that nobody waits for the side with the longer rows.
 func (e *engine) keepOpen(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, e.in.Workers))
+	var mu sync.Mutex
+	kept := map[*side]map[int32]*schemas.Record{e.local: {}, e.channel: {}}
 	for _, s := range []*side{e.local, e.channel} {
-		g.Go(func() (err error) {
-			defer recovered(&err)
-			rows := shownRows(s)
-			rows = rows[:min(len(rows), keptRows)]
-			kept := make(map[int32]*schemas.Record, len(rows))
-			err = s.eachRecord(ctx, rows, func(row int32, r *schemas.Record) error {
-				kept[row] = r
-				return nil
+		rows := shownRows(s)
+		rows = rows[:min(len(rows), keptRows)]
+		for half := range slices.Chunk(rows, len(rows)/2+1) {
+			g.Go(func() (err error) {
+				defer recovered(&err)
+				return s.eachRecord(ctx, half, func(row int32, r *schemas.Record) error {
+					mu.Lock()
+					defer mu.Unlock()
+					kept[s][row] = r
+					return nil
+				})
 			})
-			s.whole = kept
-			return err
-		})
+		}
 	}
-	return g.Wait()
+	err := g.Wait()
+	e.local.whole, e.channel.whole = kept[e.local], kept[e.channel]
+	return err
 }
 
 // eachRecord calls fn with the whole rows, in the order of rows, which must be

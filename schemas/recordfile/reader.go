@@ -72,6 +72,7 @@ func (r *Reader) Read(ctx context.Context, cols Columns, fn func(first int64, b 
 
 // Fetch returns whole rows by their numbers, which must be sorted. It unpacks
 // only the pages that hold them, and of these only the values of such rows.
+// Several calls may run at once.
 func (r *Reader) Fetch(ctx context.Context, idx []int64) ([]schemas.Record, error) {
 	records := make([]schemas.Record, 0, len(idx))
 	err := r.readRows(ctx, All, idx, func(_ int, b *schemas.Batch) error {
