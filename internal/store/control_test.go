@@ -93,12 +93,14 @@ func debited(t *testing.T, db *DB, core *paycore.Core) {
 	openWallets(t, core, 1000, "alice")
 	do(t, core, paycore.Done, paycore.ApplyToken{Number: "A1", Organisation: org, AccountKey: wallet("alice")},
 		paycore.AnswerToken{Number: "A1", State: paycore.TokenActive, Token: "tok-1"})
+	first, second := debit("N1", 900), debit("N2", 900)
+	first.At, second.At = testStart.UnixMicro(), testStart.UnixMicro()
 	for _, x := range []struct {
 		m paycore.Message
 		c paycore.Command
 	}{
-		{paycore.Message{ID: "m1", Kind: "debit", Debit: "N1"}, debit("N1", 900)},
-		{paycore.Message{ID: "m2", Kind: "debit", Debit: "N2"}, debit("N2", 900)},
+		{paycore.Message{ID: "m1", Kind: "debit", Debit: "N1"}, first},
+		{paycore.Message{ID: "m2", Kind: "debit", Debit: "N2"}, second},
 		{paycore.Message{ID: "m3", Kind: "refund", Refund: "NR1"}, debitRefund("NR1", "N1", 300)},
 	} {
 		x.m.Organisation = org
@@ -278,6 +280,10 @@ var spoiled = []struct{ finding, plant string }{
 	{"interop.invented interop_debit:nucc:N9", `UPDATE journal SET id = 'interop_debit:nucc:N9' WHERE id = 'interop_debit:nucc:N1'`},
 	{"interop.token nucc/N1", `UPDATE interop_token SET wallet = 'wallet:U1' WHERE number = 'A1'`},
 	{"interop.unasked nucc/NR1", `DELETE FROM interop_message WHERE kind = 'refund'`},
+	{"interop.balance interop_clearing:nucc", `UPDATE posting SET amount_minor = amount_minor - 1 WHERE txn = 'interop_debit:nucc:N1' AND account = 'interop_clearing:nucc'`},
+	{"interop.payment I1", anInteropPayment + `'APPROVED', 'chen', '', NULL, '', '', 1, 0, 0)`},
+	{"interop.owed nucc/CNY", `UPDATE interop_debit SET created_us = 1 WHERE number = 'N1'`},
+	{"interop.unknown I1", anInteropPayment + `'UNKNOWN', 'chen', 'wang', 'F1', '', '', 1, 0, 1)`},
 	{"interop.unanswered A1", `UPDATE interop_token SET state = 'UNBINDING', updated_us = 1 WHERE number = 'A1'`},
 	{"request.open M01/k1", `INSERT INTO api_request VALUES ('M01', 'k1', '', 'pay', 'P5', 'OPEN', 0, '', 1, 1)`},
 }
@@ -300,7 +306,9 @@ const (
 		INSERT INTO posting VALUES ('payout:B1-1:sent', 1, 'payable:M01', 'CNY', 5940), ('payout:B1-1:sent', 2, 'payout_clearing:icbc', 'CNY', -5940),
 			('payout:B1-1:paid', 1, 'payout_clearing:icbc', 'CNY', 5940), ('payout:B1-1:paid', 2, 'bank:icbc', 'CNY', -5940);
 		UPDATE account_balance SET available_minor = available_minor - 5940 WHERE account = 'payable:M01'`
-	aCase = `INSERT INTO recon_case VALUES ('C-1', 'wechat', 'wechat-main', 'PAYMENT', 'P9', 'CNY', 'OPEN', '', '', '', 1, '', '2026-10-01', '2026-10-01', '2026-10-02', 0, 0, 0, '', '', 1)`
+	aCase            = `INSERT INTO recon_case VALUES ('C-1', 'wechat', 'wechat-main', 'PAYMENT', 'P9', 'CNY', 'OPEN', '', '', '', 1, '', '2026-10-01', '2026-10-01', '2026-10-02', 0, 0, 0, '', '', 1)`
+	anInteropPayment = `INSERT INTO interop_payment VALUES ('I1', 'nucc', 'CNY', '2026-11-19', 1, 600, 'icbc', 'N', '1', '102', `
+
 	aTask = `INSERT INTO channel_task (subject, number, account, state, tries, next_us, expires_us, payer, prepaid, note, version, created_us, updated_us) VALUES (`
 )
 
