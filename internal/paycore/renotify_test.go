@@ -135,6 +135,10 @@ func TestFaultA3_MerchantDownForThreeDays(t *testing.T) {
 		if sent, err := sender.SendDue(context.Background()); err != nil || sent.Sent != 1 {
 			t.Errorf("after resend: %+v, %v", sent, err)
 		}
+		counts, err = db.OutboxCounts(context.Background())
+		if err != nil || counts["SENT"] != 1 || counts["DEAD"] != 0 || counts["PENDING"] != 0 || len(m.bad) != 0 {
+			t.Errorf("at the end: %v, %v; badly signed %v", counts, err, m.bad)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
@@ -85,5 +86,36 @@ func TestAttack28_SlowClients(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// One address gets no more of the server than its share, whatever it asks for;
+// the others are served.
+func TestAttack28_EveryPathHasItsLimit(t *testing.T) {
+	_, w, _ := playedWorld(t)
+	merchants, err := w.site.newMerchantAPI(w.clock.now, w.core, w.desk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/notify/wechat-main", "/notify/alipay-main", "/notify/unionpay-main", "/v1/orders", "/docs", "/openapi.json", "/nothing"} {
+		w.site.cfg.API.SourceRate = 1 // and two at once
+		h, err := w.site.handler(w.core, merchants, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		send := func(from string) int {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader("not signed"))
+			r.RemoteAddr = from
+			answer := httptest.NewRecorder()
+			h.ServeHTTP(answer, r)
+			return answer.Code
+		}
+		limited := false
+		for range 100 { // as fast as they come: the share grows by one a second
+			limited = limited || send("203.0.113.9:1024") == http.StatusTooManyRequests
+		}
+		if !limited || send("203.0.113.10:1024") == http.StatusTooManyRequests {
+			t.Errorf("%s: nothing was refused, or another address was", path)
+		}
 	}
 }
