@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -130,6 +131,35 @@ func TestVerifyBooksFiresOnEachDefect(t *testing.T) {
 			if !strings.Contains(failing(t, db), check) {
 				t.Errorf("%s: not noticed by %s, only by %q", defect, check, failing(t, db))
 			}
+		}
+	}
+}
+
+// The first line of the log that breaks the chain is named: one that was edited,
+// one that is missing, and one whose hash is right for itself alone.
+func TestAttack38_FirstBadLineOfTheLogIsNamed(t *testing.T) {
+	for defect, line := range map[string]string{
+		`UPDATE order_event SET detail = 'x' WHERE seq > 2`:     "line 3:",
+		`UPDATE order_event SET hash = 'x' WHERE seq = 1`:       "line 1:",
+		`UPDATE order_event SET hash = '{alone}' WHERE seq = 3`: "line 3:",
+		`DELETE FROM order_event WHERE seq = 2`:                 "line 2:",
+	} {
+		db, core := testBooks(t)
+		do(t, core, paycore.Done, pay("P1", 10000), paidBy("P1", 10000))
+		var m paycore.Move
+		var at int64
+		if err := db.sql.QueryRowContext(t.Context(), `SELECT at_us, subject, ref, from_state, to_state, cause, detail FROM order_event WHERE seq = 3`).
+			Scan(&at, &m.Subject, &m.Ref, &m.From, &m.To, &m.Cause, &m.Detail); err != nil {
+			t.Fatal(err)
+		}
+		plant(t, db, strings.ReplaceAll(defect, "{alone}", eventHash("", 3, at, m)))
+		proofs, err := db.VerifyBooks(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(proofs, func(p schemas.Proof) bool { return p.Name == "core.chain" })
+		if p := proofs[i]; p.OK || !strings.HasPrefix(p.Want, line) {
+			t.Errorf("%s: %+v", defect, p)
 		}
 	}
 }
