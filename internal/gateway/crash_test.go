@@ -3,6 +3,7 @@
 package gateway_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"tieout/internal/gateway"
 	"tieout/internal/paycore"
 	"tieout/internal/risk"
+	"tieout/internal/store"
 )
 
 // crashed is what the hook panics with.
@@ -167,6 +169,20 @@ func TestVoid_CrashBetweenAnyTwoSteps(t *testing.T) {
 			w.sound()
 		})
 	}
+}
+
+// rules is risk over the books, as cmd has it.
+type rules struct {
+	db *store.DB
+	*risk.Rules
+}
+
+func (r rules) Judge(ctx context.Context, p *paycore.Payment, payer gateway.Payer) error {
+	now, err := r.db.JudgeRisk(ctx, r.Rules, risk.Facts{PayNo: p.PayNo, Merchant: p.Merchant, Payer: payer.ID, AmountMinor: p.AmountMinor, Currency: p.Currency})
+	if err != nil {
+		return err
+	}
+	return map[risk.Outcome]error{risk.Review: gateway.ErrReview, risk.Challenge: gateway.ErrChallenge, risk.Reject: gateway.ErrRejected}[now]
 }
 
 // Risk decides in a transaction of its own: wherever the process dies, what went

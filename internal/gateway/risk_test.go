@@ -9,8 +9,6 @@ import (
 	"tieout/internal/channelsim"
 	"tieout/internal/gateway"
 	"tieout/internal/paycore"
-	"tieout/internal/risk"
-	"tieout/internal/store"
 )
 
 // verdicts is risk as a test wants it, by payment.
@@ -110,18 +108,4 @@ func TestRisk_HoldsBackWhatNoChannelPays(t *testing.T) {
 		t.Errorf("stuck: %+v", s)
 	}
 	w.sound()
-}
-
-// rules is risk over the books, as cmd has it.
-type rules struct {
-	db *store.DB
-	*risk.Rules
-}
-
-func (r rules) Judge(ctx context.Context, p *paycore.Payment, payer gateway.Payer) error {
-	now, err := r.db.JudgeRisk(ctx, r.Rules, risk.Facts{PayNo: p.PayNo, Merchant: p.Merchant, Payer: payer.ID, AmountMinor: p.AmountMinor, Currency: p.Currency})
-	if err != nil {
-		return err
-	}
-	return map[risk.Outcome]error{risk.Review: gateway.ErrReview, risk.Challenge: gateway.ErrChallenge, risk.Reject: gateway.ErrRejected}[now]
 }
