@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 
 	"tieout/internal/fault"
 	"tieout/internal/interop"
@@ -112,9 +113,10 @@ func (c *interopDebitsCmd) Run(a *app) error {
 }
 
 type interopApplyCmd struct {
-	Holder   string `arg:"" help:"Holder of the wallet."`
-	Currency string `default:"CNY" help:"Currency of the wallet."`
-	Number   string `placeholder:"TEXT" help:"Number of the application, to carry one on; default a new one."`
+	Holder       string `arg:"" help:"Holder of the wallet."`
+	Currency     string `default:"CNY" help:"Currency of the wallet."`
+	Organisation string `placeholder:"NAME" help:"Clearing organisation; default the only one."`
+	Number       string `placeholder:"TEXT" help:"Number of the application, to carry one on; default a new one."`
 	person
 }
 
@@ -123,7 +125,7 @@ func (c *interopApplyCmd) Run(a *app) error {
 	if c.Number == "" {
 		c.Number = "TK" + signing.Nonce()
 	}
-	return a.onToken(c.person, c.Number, func(t *interop.Tokens) (*paycore.Token, error) {
+	return a.onToken(c.person, c.Number, c.Organisation, func(t *interop.Tokens) (*paycore.Token, error) {
 		return t.Apply(a.ctx, c.Number, paycore.AccountKey{Name: paycore.Wallet(c.Holder), Currency: c.Currency})
 	})
 }
@@ -135,21 +137,31 @@ type interopUnbindCmd struct {
 
 // Run is called by kong.
 func (c *interopUnbindCmd) Run(a *app) error {
-	return a.onToken(c.person, c.Number, func(t *interop.Tokens) (*paycore.Token, error) { return t.Unbind(a.ctx, c.Number) })
+	return a.onToken(c.person, c.Number, "", func(t *interop.Tokens) (*paycore.Token, error) { return t.Unbind(a.ctx, c.Number) })
 }
 
-// onToken does something with a token. What the organisation has not answered
+// onToken does something with a token, at the organisation that it is of, or
+// that is named for a new one. What the organisation has not answered
 // stands in the books, and the server asks again.
-func (a *app) onToken(p person, number string, do func(*interop.Tokens) (*paycore.Token, error)) error {
+func (a *app) onToken(p person, number, organisation string, do func(*interop.Tokens) (*paycore.Token, error)) error {
 	return a.asPerson(p, func(s *site, who string) error {
-		_, tokens, err := s.newInterop(a.now, s.newCore(a.now))
+		known, err := s.db.Token(a.ctx, number)
 		if err != nil {
 			return err
 		}
-		if tokens == nil {
-			return fault.New("E-7892", fault.V{"account": "-", "option": "interop", "reason": "the configuration has no interop"}, nil)
+		if known != nil && organisation == "" {
+			organisation = known.Organisation
 		}
-		token, err := do(tokens)
+		conf, err := s.interopWith(organisation)
+		if err != nil {
+			return err
+		}
+		all, err := s.newInterop(a.now, s.newCore(a.now))
+		if err != nil {
+			return err
+		}
+		with := all[slices.IndexFunc(all, func(x agreement) bool { return x.Organisation == conf.Organisation })]
+		token, err := do(with.tokens)
 		var unwanted *interop.Unwanted
 		var unanswered *interop.Unanswered
 		switch {

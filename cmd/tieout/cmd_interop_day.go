@@ -62,15 +62,19 @@ func (a *app) interopDay(s *site, flag string) (bizday.Date, bizday.Interval, er
 }
 
 type interopSettleCmd struct {
-	Date     string `short:"d" placeholder:"DATE" help:"Day, in the zone of the settlement; default yesterday."`
-	Currency string `default:"CNY" help:"Currency."`
+	Date         string `short:"d" placeholder:"DATE" help:"Day, in the zone of the settlement; default yesterday."`
+	Organisation string `placeholder:"NAME" help:"Clearing organisation; default the only one."`
+	Currency     string `default:"CNY" help:"Currency."`
 	person
 }
 
 // Run is called by kong. What is approved goes out with `settle payout`.
 func (c *interopSettleCmd) Run(a *app) error {
 	return a.asPerson(c.person, func(s *site, who string) error {
-		conf := s.cfg.Interop
+		conf, err := s.interopWith(c.Organisation)
+		if err != nil {
+			return err
+		}
 		if conf.Bank == "" {
 			return fault.New("E-7892", fault.V{"account": "-", "option": "interop.bank", "reason": "is needed, and payee"}, nil)
 		}

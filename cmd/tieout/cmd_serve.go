@@ -99,11 +99,11 @@ func (s *site) corePart(a *app) ([]part, error) {
 	if err != nil {
 		return nil, err
 	}
-	messages, tokens, err := s.newInterop(a.now, core)
+	agreed, err := s.newInterop(a.now, core)
 	if err != nil {
 		return nil, err
 	}
-	handler, err := s.handler(core, merchants, messages)
+	handler, err := s.handler(core, merchants, agreed)
 	if err != nil {
 		return nil, err
 	}
@@ -132,11 +132,11 @@ func (s *site) corePart(a *app) ([]part, error) {
 			})
 		}},
 	}
-	if tokens != nil {
+	for _, with := range agreed {
 		parts = append(parts, part{"tokens", func(ctx context.Context) error {
 			return every(ctx, tokenPause, func() {
-				if err := tokens.Work(ctx); err != nil && ctx.Err() == nil {
-					s.log.Error("tokens not answered", "error", err)
+				if err := with.tokens.Work(ctx); err != nil && ctx.Err() == nil {
+					s.log.Error("tokens not answered", "organisation", with.Organisation, "error", err)
 				}
 			})
 		}})

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/tls"
 	"net/http"
+	"strings"
 	"time"
 
 	"tieout/internal/config"
@@ -12,37 +13,61 @@ import (
 	"tieout/internal/signing"
 )
 
-// newInterop makes both ways of the agreement with a clearing organisation: what
-// it asks us for, and the tokens that we apply for. Both are nil without one.
-func (s *site) newInterop(now func() time.Time, core *paycore.Core) (http.Handler, *interop.Tokens, error) {
-	conf := s.cfg.Interop
-	if conf.Own == "" {
-		return nil, nil, nil
+// agreement is one with a clearing organisation, both ways: what it asks us for,
+// and the tokens that we apply for.
+type agreement struct {
+	config.Interop
+	messages http.Handler
+	tokens   *interop.Tokens
+}
+
+// newInterop makes the agreements of the configuration, each with keys of its
+// own.
+func (s *site) newInterop(now func() time.Time, core *paycore.Core) ([]agreement, error) {
+	all := make([]agreement, len(s.cfg.Interop))
+	for i, conf := range s.cfg.Interop {
+		k := &keys{account: "interop " + conf.Organisation}
+		link := &interop.Link{Own: conf.Own, Other: conf.Organisation, Suite: signing.Suite(conf.Suite), Key: conf.Key, Verify: map[string]signing.Verifier{}, Now: now}
+		k.interop(conf, link)
+		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: k.roots(conf.CAFile), MinVersion: tls.VersionTLS12},
+			TLSHandshakeTimeout: 5 * time.Second, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true}
+		if err := k.err(); err != nil {
+			return nil, err
+		}
+		limits, err := s.interopLimits(conf)
+		if err != nil {
+			return nil, err
+		}
+		all[i] = agreement{conf, interop.NewServer(link, s.db, limits, s.log), interop.NewTokens(link, interop.NewClient(link, conf.URL, transport), core, s.db)}
 	}
-	k := &keys{account: "interop"}
-	link := &interop.Link{Own: conf.Own, Other: conf.Organisation, Suite: signing.Suite(conf.Suite), Key: conf.Key, Verify: map[string]signing.Verifier{}, Now: now}
-	k.interop(conf, link)
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: k.roots(conf.CAFile), MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout: 5 * time.Second, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true}
-	if err := k.err(); err != nil {
-		return nil, nil, err
+	return all, nil
+}
+
+// interopWith is the agreement with an organisation; with "" the only one.
+func (s *site) interopWith(organisation string) (config.Interop, error) {
+	var known []string
+	for _, conf := range s.cfg.Interop {
+		if conf.Organisation == organisation || organisation == "" && len(s.cfg.Interop) == 1 {
+			return conf, nil
+		}
+		known = append(known, conf.Organisation)
 	}
-	limits, err := s.interopLimits()
-	if err != nil {
-		return nil, nil, err
+	reason := "the configuration has no interop"
+	if len(known) > 0 {
+		reason = "name one of the organisations: " + strings.Join(known, ", ")
 	}
-	return interop.NewServer(link, s.db, limits, s.log), interop.NewTokens(link, interop.NewClient(link, conf.URL, transport), core, s.db), nil
+	return config.Interop{}, fault.New("E-7892", fault.V{"account": "-", "option": "interop", "reason": reason}, nil)
 }
 
 // interopLimits are what the configuration allows wallets; a day is one of the
 // settlement's zone.
-func (s *site) interopLimits() (interop.Limits, error) {
+func (s *site) interopLimits(conf config.Interop) (interop.Limits, error) {
 	zone, err := time.LoadLocation(s.cfg.Settlement.Zone)
 	if err != nil {
 		return interop.Limits{}, fault.New("E-7897", fault.V{"merchant": "-", "reason": "no such zone"}, err)
 	}
 	limits := interop.Limits{Of: map[string]paycore.DebitLimit{}, Zone: zone}
-	for _, l := range s.cfg.Interop.Limits {
+	for _, l := range conf.Limits {
 		limits.Of[l.Currency] = paycore.DebitLimit{Each: l.DebitMinor, Day: l.DayMinor}
 	}
 	return limits, nil

@@ -101,27 +101,33 @@ func interopSite(t *testing.T) (dir string, deaf *atomic.Bool, ask *interop.Clie
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.Replace(string(yaml), "\napi:\n", "\napi:\n  cert_file: secrets/server.pem\n  key_file: secrets/server-key.pem\n", 1) + `interop:
-  own: tieout-0001
-  organisation: nucc
-  suite: SM2_SM4_GCM
-  key: k1
-  sign_key_file: secrets/our-sign.pem
-  open_key_file: secrets/our-open.pem
-  verify_keys: {o1: secrets/their-sign.pub}
-  wrap_key_file: secrets/their-open.pub
-  ca_file: secrets/organisation.pem
-  allow_loopback: true
-  limits: [{currency: CNY, debit_minor: 8800, day_minor: 9000}]
-  bank: boc
-  payee: {name: Clearing Ltd, account: "6222000011114444", bank: "102100000021"}
-  url: ` + organisation.URL + "\n"
+	text := strings.Replace(string(yaml), "\napi:\n", "\napi:\n  cert_file: secrets/server.pem\n  key_file: secrets/server-key.pem\n", 1) + "interop:\n" + agreementYAML("nucc", organisation.URL, "secrets/their-sign.pub", "secrets/their-open.pub") +
+		agreementYAML("other", organisation.URL, "secrets/our-sign.pub", "secrets/our-open.pub")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: certPool(string(cert)), MinVersion: tls.VersionTLS12}}
 	t.Cleanup(transport.CloseIdleConnections)
-	return dir, deaf, interop.NewClient(link, "https://"+address+"/interop", transport)
+	return dir, deaf, interop.NewClient(link, "https://"+address+"/interop/nucc", transport)
+}
+
+// agreementYAML is one agreement of the configuration.
+func agreementYAML(organisation, url, verify, wrap string) string {
+	return `
+  - own: tieout-0001
+    organisation: ` + organisation + `
+    suite: SM2_SM4_GCM
+    key: k1
+    sign_key_file: secrets/our-sign.pem
+    open_key_file: secrets/our-open.pem
+    verify_keys: {o1: ` + verify + `}
+    wrap_key_file: ` + wrap + `
+    ca_file: secrets/organisation.pem
+    allow_loopback: true
+    limits: [{currency: CNY, debit_minor: 8800, day_minor: 9000}]
+    bank: boc
+    payee: {name: Clearing Ltd, account: "6222000011114444", bank: "102100000021"}
+    url: ` + url + "\n"
 }
 
 // tokenGiver gives and ends every token that it is asked for.
@@ -154,10 +160,12 @@ func TestServe_Interop(t *testing.T) {
 	fundWallet(t, dir, "alice", 10_000)
 	defer startServer(t, dir)()
 
-	if said := interopCommand(t, dir, 0, "interop", "apply", "alice", "--number", "A1", "--by", "chen"); !strings.Contains(said, "A1 ACTIVE") {
+	if said := interopCommand(t, dir, 0, "interop", "apply", "alice", "--number", "A1", "--organisation", "nucc", "--by", "chen"); !strings.Contains(said, "A1 ACTIVE") {
 		t.Errorf("got %s", said)
 	}
-	interopCommand(t, dir, 64, "interop", "apply", "nobody", "--by", "chen")
+	interopCommand(t, dir, 64, "interop", "apply", "nobody", "--organisation", "nucc", "--by", "chen")
+	interopCommand(t, dir, 78, "interop", "apply", "alice", "--by", "chen") // at which one?
+	interopCommand(t, dir, 78, "interop", "apply", "alice", "--organisation", "none", "--by", "chen")
 	asks := func(kind string, part any) (a interop.Answer) {
 		t.Helper()
 		if err := ask.Ask(t.Context(), kind, part, &a); err != nil {
@@ -204,11 +212,11 @@ func TestServe_Interop(t *testing.T) {
 func clearOrganisation(t *testing.T, dir string) {
 	t.Helper()
 	date := serveClock().In(time.FixedZone("CST", 8*60*60)).Format(time.DateOnly)
-	interopCommand(t, dir, 64, "interop", "settle", "-d", date, "--by", "chen") // it is not over
+	interopCommand(t, dir, 64, "interop", "settle", "-d", date, "--organisation", "nucc", "--by", "chen") // it is not over
 	next := serveClock().AddDate(0, 0, 1)
-	interopCommandAt(t, dir, next, 10, "interop", "settle", "-d", date, "--by", "chen")
-	interopCommandAt(t, dir, next, 64, "interop", "settle", "-d", date, "--by", "chen")
-	said := interopCommandAt(t, dir, next, 0, "interop", "settle", "-d", date, "--by", "wang")
+	interopCommandAt(t, dir, next, 10, "interop", "settle", "-d", date, "--organisation", "nucc", "--by", "chen")
+	interopCommandAt(t, dir, next, 64, "interop", "settle", "-d", date, "--organisation", "nucc", "--by", "chen")
+	said := interopCommandAt(t, dir, next, 0, "interop", "settle", "-d", date, "--organisation", "nucc", "--by", "wang")
 	number := "I" + strings.ReplaceAll(date, "-", "") + "-nucc-CNY-1"
 	if !strings.Contains(said, number+" APPROVED") || !strings.Contains(said, "80.00") || strings.Contains(said, "6222000011114444") {
 		t.Errorf("got %s", said)

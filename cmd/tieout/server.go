@@ -121,9 +121,8 @@ func publicOnly(_, address string, _ syscall.RawConn) error {
 }
 
 // handler is everything that is served: the merchant API, the notifications of
-// each account's channel, and the messages of a clearing organisation (nil: there
-// is none).
-func (s *site) handler(core *paycore.Core, merchants *merchantapi.Server, messages http.Handler) (http.Handler, error) {
+// each account's channel, and the messages of each clearing organisation.
+func (s *site) handler(core *paycore.Core, merchants *merchantapi.Server, agreed []agreement) (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/", merchants.Handler())
 	var wrong []error
@@ -133,8 +132,8 @@ func (s *site) handler(core *paycore.Core, merchants *merchantapi.Server, messag
 			mux.Handle("/notify/"+conf.Name, core.NotifyHandler(receiver, s.log))
 		}
 	}
-	if messages != nil {
-		mux.Handle("/interop", messages)
+	for _, with := range agreed {
+		mux.Handle("/interop/"+with.Organisation, with.messages)
 	}
 	return merchantapi.LimitSources(mux, float64(s.cfg.API.SourceRate), 2*s.cfg.API.SourceRate), errors.Join(wrong...)
 }

@@ -62,8 +62,10 @@ func (s *site) banks() []string {
 	for _, m := range s.cfg.Settlement.Merchants {
 		list = append(list, m.Bank)
 	}
-	if bank := s.cfg.Interop.Bank; bank != "" {
-		list = append(list, bank)
+	for _, conf := range s.cfg.Interop {
+		if conf.Bank != "" {
+			list = append(list, conf.Bank)
+		}
 	}
 	slices.Sort(list)
 	return slices.Compact(list)

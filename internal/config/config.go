@@ -29,7 +29,7 @@ type Config struct {
 	API       API        `yaml:"api"`       // of the server for merchants and channels
 	Web       Web        `yaml:"web"`       // of the server for people
 	Merchants []Merchant `yaml:"merchants"` // who may call it
-	Interop   Interop    `yaml:"interop"`   // the agreement with a clearing organisation
+	Interop   []Interop  `yaml:"interop"`   // the agreements with clearing organisations
 
 	file string
 	dir  string

@@ -10,9 +10,9 @@ import (
 )
 
 // Interop is the agreement with a clearing organisation: payers of ours pay at
-// merchants of others. Its messages come to <api.listen>/interop.
+// merchants of others. Its messages come to <api.listen>/interop/<organisation>.
 type Interop struct {
-	Own          string `yaml:"own"`          // our name in messages; "" = there is no agreement
+	Own          string `yaml:"own"`          // our name in messages
 	Organisation string `yaml:"organisation"` // theirs
 	// Suite is agreed; what a message says of itself decides nothing.
 	Suite       string `yaml:"suite"`         // RSA_AES256_GCM, SM2_SM4_GCM, SM2_SM4_CBC
@@ -43,56 +43,64 @@ type InteropLimit struct {
 }
 
 func (k *checker) interop(c *Config) {
-	i := &c.Interop
-	if i.Own == "" && i.Organisation == "" && i.Suite == "" && len(i.VerifyKeys) == 0 && i.URL == "" {
-		return
+	seen := map[string]bool{}
+	for n := range c.Interop {
+		p, i := fmt.Sprintf("interop.%d.", n), &c.Interop[n]
+		if seen[i.Organisation] {
+			k.bad(p+"organisation", "%q is used twice", i.Organisation)
+		}
+		seen[i.Organisation] = true
+		k.agreement(p, i)
 	}
+	if len(c.Interop) > 0 && c.API.Listen == "" {
+		k.bad("interop", "api.listen is needed: the organisation calls us there")
+	}
+}
+
+func (k *checker) agreement(p string, i *Interop) {
 	for path, id := range map[string]string{"own": i.Own, "organisation": i.Organisation, "key": i.Key} {
 		if !idShape.MatchString(id) {
-			k.bad("interop."+path, "%q holds more than letters, digits, _ and - (at most 40)", id)
+			k.bad(p+path, "%q holds more than letters, digits, _ and - (at most 40)", id)
 		}
 	}
 	if i.Own == i.Organisation {
-		k.bad("interop.organisation", "is our own name")
+		k.bad(p+"organisation", "is our own name")
 	}
 	suites := make([]string, 0, len(signing.Suites()))
 	for _, s := range signing.Suites() {
 		suites = append(suites, string(s))
 	}
-	k.oneOf("interop.suite", i.Suite, suites)
-	i.SignKeyFile = k.secret("interop.sign_key_file", i.SignKeyFile, true)
-	i.OpenKeyFile = k.secret("interop.open_key_file", i.OpenKeyFile, true)
+	k.oneOf(p+"suite", i.Suite, suites)
+	i.SignKeyFile = k.secret(p+"sign_key_file", i.SignKeyFile, true)
+	i.OpenKeyFile = k.secret(p+"open_key_file", i.OpenKeyFile, true)
 	if len(i.VerifyKeys) == 0 {
-		k.bad("interop.verify_keys", "at least one key is needed")
+		k.bad(p+"verify_keys", "at least one key is needed")
 	}
 	for id, file := range i.VerifyKeys {
-		i.VerifyKeys[id] = k.regular("interop.verify_keys."+id, file, 0o777)
+		i.VerifyKeys[id] = k.regular(p+"verify_keys."+id, file, 0o777)
 	}
 	if i.WrapKeyFile == "" {
-		k.bad("interop.wrap_key_file", "is needed")
+		k.bad(p+"wrap_key_file", "is needed")
 	} else {
-		i.WrapKeyFile = k.regular("interop.wrap_key_file", i.WrapKeyFile, 0o777)
+		i.WrapKeyFile = k.regular(p+"wrap_key_file", i.WrapKeyFile, 0o777)
 	}
-	i.CAFile = k.optional("interop.ca_file", i.CAFile)
-	k.interopLimits(i.Limits)
+	i.CAFile = k.optional(p+"ca_file", i.CAFile)
+	k.interopLimits(p, i.Limits)
 	if i.Bank != "" && !bankShape.MatchString(i.Bank) {
-		k.bad("interop.bank", "%q is not of the form a-z 0-9 - (at most 20)", i.Bank)
+		k.bad(p+"bank", "%q is not of the form a-z 0-9 - (at most 20)", i.Bank)
 	}
 	if (i.Bank == "") != (i.Payee == Payee{}) || i.Bank != "" && (i.Payee.Name == "" || i.Payee.Account == "" || i.Payee.Bank == "") {
-		k.bad("interop.payee", "name, account and bank are all needed")
+		k.bad(p+"payee", "name, account and bank are all needed")
 	}
 	if why := httpsOnly(i.URL, i.AllowLoopback); why != "" {
-		k.bad("interop.url", "%s", why)
-	}
-	if c.API.Listen == "" {
-		k.bad("interop", "api.listen is needed: the organisation calls us there")
+		k.bad(p+"url", "%s", why)
 	}
 }
 
-func (k *checker) interopLimits(limits []InteropLimit) {
+func (k *checker) interopLimits(path string, limits []InteropLimit) {
 	seen := map[string]bool{}
 	for n, l := range limits {
-		p := fmt.Sprintf("interop.limits[%d]", n)
+		p := fmt.Sprintf("%slimits.%d", path, n)
 		if _, known := money.Currency(l.Currency).Exponent(); !known || seen[l.Currency] {
 			k.bad(p+".currency", "%q is no currency, or is there twice", l.Currency)
 		}

@@ -47,6 +47,8 @@ var transferPhrases = []Text{
 	{"the bank says that {number} was paid after all", "银行称 {number} 实际已付"},
 	{"is needed, and payee", "须设置，payee 亦然"},
 	{"payments to clearing organisations", "付清算机构款"},
+	{"token {number} is of {organisation}", "令牌 {number} 属于 {organisation}"},
+	{"name one of the organisations: {names}", "请指明清算机构之一：{names}"},
 	{"is our own name", "与我方名称相同"},
 	{"{address} is this machine: allow_loopback is needed", "{address} 是本机地址：须设置 allow_loopback"},
 	{"api.listen is needed: the organisation calls us there", "须设置 api.listen：清算机构经此地址调用我方"},

@@ -13,9 +13,9 @@ import (
 type TokenBooks interface {
 	// Token returns nil if there is none.
 	Token(ctx context.Context, number string) (*paycore.Token, error)
-	// UnansweredTokens lists those that were asked about and not answered since a
-	// time (UTC microseconds), the oldest first.
-	UnansweredTokens(ctx context.Context, before int64, limit int) ([]*paycore.Token, error)
+	// UnansweredTokens lists those that an organisation was asked about and has
+	// not answered since a time (UTC microseconds), the oldest first.
+	UnansweredTokens(ctx context.Context, organisation string, before int64, limit int) ([]*paycore.Token, error)
 }
 
 // Core runs commands; *paycore.Core does.
@@ -46,6 +46,13 @@ func (t *Tokens) Apply(ctx context.Context, number string, wallet paycore.Accoun
 // Unbind ends a token. No debit is taken by it from then on, whether or not the
 // organisation has answered.
 func (t *Tokens) Unbind(ctx context.Context, number string) (*paycore.Token, error) {
+	token, err := t.books.Token(ctx, number)
+	if err != nil {
+		return nil, err
+	}
+	if token != nil && token.Organisation != t.link.Other {
+		return nil, &Unwanted{"token " + number + " is of " + token.Organisation}
+	}
 	return t.want(ctx, number, paycore.UnbindToken{Number: number})
 }
 
@@ -100,7 +107,7 @@ const unansweredMost = 1000
 // Work asks about all tokens that the organisation has not answered for. One
 // that goes wrong does not stop the others.
 func (t *Tokens) Work(ctx context.Context) error {
-	list, err := t.books.UnansweredTokens(ctx, t.link.Now().UnixMicro(), unansweredMost)
+	list, err := t.books.UnansweredTokens(ctx, t.link.Other, t.link.Now().UnixMicro(), unansweredMost)
 	if err != nil {
 		return err
 	}

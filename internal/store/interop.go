@@ -203,9 +203,9 @@ func (db *DB) Tokens(ctx context.Context, wallet string, limit int) ([]*paycore.
 
 // UnansweredTokens lists those that an organisation was asked about, and has not
 // answered since a time.
-func (db *DB) UnansweredTokens(ctx context.Context, before int64, limit int) ([]*paycore.Token, error) {
-	rows, err := db.sql.QueryContext(ctx, `SELECT `+tokenColumns+` FROM interop_token WHERE state IN ('APPLYING','UNBINDING') AND updated_us <= $1
-		ORDER BY updated_us, number LIMIT $2`, before, limit)
+func (db *DB) UnansweredTokens(ctx context.Context, organisation string, before int64, limit int) ([]*paycore.Token, error) {
+	rows, err := db.sql.QueryContext(ctx, `SELECT `+tokenColumns+` FROM interop_token WHERE state IN ('APPLYING','UNBINDING') AND organisation = $1 AND updated_us <= $2
+		ORDER BY updated_us, number LIMIT $3`, organisation, before, limit)
 	return scanAll(rows, err, scanToken, "look for tokens without an answer")
 }
 
