@@ -57,9 +57,13 @@ func endings(cfg *config.Config, now time.Time) []ending {
 
 // certificateFiles are the files that may hold certificates, by option.
 func certificateFiles(cfg *config.Config) map[string]string {
-	files := map[string]string{"api.cert_file": cfg.API.CertFile, "interop.ca_file": cfg.Interop.CAFile, "interop.wrap_key_file": cfg.Interop.WrapKeyFile}
-	for id, file := range cfg.Interop.VerifyKeys {
-		files["interop.verify_keys."+id] = file
+	files := map[string]string{"api.cert_file": cfg.API.CertFile}
+	for i, conf := range cfg.Interop {
+		at := fmt.Sprintf("interop.%d.", i)
+		files[at+"ca_file"], files[at+"wrap_key_file"] = conf.CAFile, conf.WrapKeyFile
+		for id, file := range conf.VerifyKeys {
+			files[at+"verify_keys."+id] = file
+		}
 	}
 	for i, a := range cfg.Accounts {
 		for _, part := range []struct {

@@ -88,7 +88,7 @@ func TestEndings(t *testing.T) {
 		}},
 		API:       config.API{CertFile: keep(t, made(0x40, later))},
 		Merchants: []config.Merchant{{Keys: []config.MerchantKey{{}, {PublicKeyFile: keep(t, made(0x50, later))}}}},
-		Interop:   config.Interop{WrapKeyFile: keep(t, made(0x60, later)), VerifyKeys: map[string]string{"k1": keep(t, made(0x70, later))}},
+		Interop:   []config.Interop{{WrapKeyFile: keep(t, made(0x60, later)), VerifyKeys: map[string]string{"k1": keep(t, made(0x70, later))}}},
 	}
 	const first, second = "accounts.0.fetch.cert_file=10", "accounts.0.query.platform_keys.two=30"
 	for _, c := range []struct {
@@ -99,7 +99,7 @@ func TestEndings(t *testing.T) {
 		{ends.Add(-30 * 24 * time.Hour), first},
 		{ends.Add(-30*24*time.Hour + time.Second), first + " " + second},
 		{ends.AddDate(0, 6, 0), first + " " + second},
-		{later, first + " accounts.0.query.platform_keys.two=20 " + second + " api.cert_file=40 interop.verify_keys.k1=70 interop.wrap_key_file=60 merchants.0.keys.1.public_key_file=50"},
+		{later, first + " accounts.0.query.platform_keys.two=20 " + second + " api.cert_file=40 interop.0.verify_keys.k1=70 interop.0.wrap_key_file=60 merchants.0.keys.1.public_key_file=50"},
 	} {
 		var got []string
 		for _, e := range endings(cfg, c.at) {
