@@ -33,7 +33,7 @@ type DB struct {
 	seal   []byte // key of the checksums of balances; empty: none
 
 	known   *known       // to the group at work; only who has the turn looks
-	direct  *connection  // that the group at work has to itself
+	direct  *sql.Conn    // of the group at work
 	writes  atomic.Int64 // statements of the writer that are not a plain SELECT
 	mu      sync.Mutex
 	waiting []*member // of the next group, first come first

@@ -10,10 +10,10 @@ import (
 	"reflect"
 )
 
-// What follows asks the driver itself, for the group that has the connection.
-// Between two statements of one transaction, database/sql locks what nobody else
-// has, copies each argument and starts a goroutine a query: a fifth of what a
-// payment takes.
+// What follows asks the driver itself, by sql.Conn.Raw, for the group that has
+// the connection. A statement by sql.Tx has its arguments copied and converted
+// one by one, and a goroutine started for each query: a fifth of what a payment
+// takes.
 
 // exec returns the number of rows that it changed.
 func (c *connection) exec(ctx context.Context, query string, args []any) (int64, error) {

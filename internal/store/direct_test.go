@@ -126,6 +126,38 @@ func TestDirectEndsWithItsCaller(t *testing.T) {
 	}
 }
 
+// A query whose caller gives up is closed by a goroutine of database/sql: not in
+// the middle of a statement that is asked directly.
+func TestDirectBesideAQueryThatIsGivenUp(t *testing.T) {
+	db, _ := testBooks(t)
+	for range 500 {
+		err := db.tx(context.Background(), func(tx *sql.Tx) error {
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			rows, err := tx.QueryContext(ctx, `SELECT 1 UNION ALL SELECT 2`)
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			cancel()
+			b := db.books(context.Background(), tx)
+			for want := range 100 {
+				var got int
+				if _, err := b.one(`SELECT $1 + 0`, []any{want}, &got); err != nil || got != want {
+					t.Errorf("got %d, %v, want %d", got, err, want)
+				}
+			}
+			if err := rows.Err(); err != nil && !errors.Is(err, context.Canceled) {
+				return err
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestPositional(t *testing.T) {
 	for query, want := range map[string]string{
 		`SELECT 1`:                         `SELECT 1`,

@@ -195,10 +195,7 @@ func (db *DB) commit(group []*member, savepoints bool) error {
 		return err
 	}
 	defer t.Rollback() // after Commit it does nothing
-	if err := c.Raw(func(inner any) error { db.direct = inner.(*connection); return nil }); err != nil {
-		return err // nobody else gets it until c is closed
-	}
-	db.known = newKnown()
+	db.direct, db.known = c, newKnown()
 	db.known.behind = !savepoints
 	for _, m := range group {
 		if !db.begin(m) {

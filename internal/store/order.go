@@ -52,7 +52,7 @@ func (db *DB) commands(ctx context.Context, do func(b *books) error) error {
 type books struct {
 	ctx      context.Context
 	t        *sql.Tx
-	direct   *connection // that t is on, in the turn of a transaction; nil: t has to be asked
+	direct   *sql.Conn // that t is on, in the turn of a transaction; nil: t has to be asked
 	prepared map[string]*sql.Stmt
 	known    *known
 	behind   bool   // balances are written at the end of the group
@@ -85,9 +85,13 @@ func (b *books) stmt(query string) (*sql.Stmt, error) {
 }
 
 // exec returns the number of rows that it changed.
-func (b *books) exec(query string, args ...any) (int64, error) {
+func (b *books) exec(query string, args ...any) (n int64, err error) {
 	if b.direct != nil {
-		return b.direct.exec(b.ctx, query, args)
+		err = b.direct.Raw(func(c any) error {
+			n, err = c.(*connection).exec(b.ctx, query, args)
+			return err
+		})
+		return n, err
 	}
 	r, err := b.t.ExecContext(b.ctx, query, args...)
 	if err != nil {
@@ -118,11 +122,15 @@ func insertRows(into, onConflict string) (statements [8]string) {
 }
 
 // one scans a single row; false means that there is none.
-func (b *books) one(query string, args []any, into ...any) (bool, error) {
+func (b *books) one(query string, args []any, into ...any) (found bool, err error) {
 	if b.direct != nil {
-		return b.direct.one(b.ctx, query, args, into)
+		err = b.direct.Raw(func(c any) error {
+			found, err = c.(*connection).one(b.ctx, query, args, into)
+			return err
+		})
+		return found, err
 	}
-	err := b.t.QueryRowContext(b.ctx, query, args...).Scan(into...)
+	err = b.t.QueryRowContext(b.ctx, query, args...).Scan(into...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
