@@ -17,7 +17,7 @@ import (
 // until they have nothing left to do.
 func (w *clearingWorld) clearOnce() {
 	w.pays("chen") //nolint:errcheck // said again after a crash, it is refused
-	w.pays("wang") //nolint:errcheck
+	w.pays("wang") //nolint:errcheck // so is this
 	if _, _, err := w.db.StartPayouts(context.Background(), "icbc", clearingDate+1, Machine); err != nil {
 		w.Fatal(err)
 	}
