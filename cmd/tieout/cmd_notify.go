@@ -33,6 +33,14 @@ type noticeLine struct {
 	Body     json.RawMessage     `json:"body"`
 }
 
+func lineOf(n paycore.NoticeStanding) noticeLine {
+	l := noticeLine{n.ID, n.Merchant, n.State, n.Tries, "", moment(n.UpdatedAt), n.LastError, json.RawMessage(n.Payload)}
+	if n.State == paycore.NoticePending {
+		l.Next = moment(n.Next)
+	}
+	return l
+}
+
 // Run is called by kong.
 func (c *notifyListCmd) Run(a *app) error {
 	site, err := a.open()
@@ -46,10 +54,7 @@ func (c *notifyListCmd) Run(a *app) error {
 	}
 	lines := make([]noticeLine, len(list))
 	for i, n := range list {
-		lines[i] = noticeLine{n.ID, n.Merchant, n.State, n.Tries, "", moment(n.UpdatedAt), n.LastError, json.RawMessage(n.Payload)}
-		if n.State == paycore.NoticePending {
-			lines[i].Next = moment(n.Next)
-		}
+		lines[i] = lineOf(n)
 	}
 	if a.cli.JSON {
 		return a.printJSON(lines)

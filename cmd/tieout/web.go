@@ -16,8 +16,9 @@ import (
 	"tieout/internal/merchantapi"
 )
 
-// webPart makes what people look at in a browser: the published reports and the
-// pages about the merchant API. Nothing can be changed by it.
+// webPart makes what people look at in a browser: the published reports, the
+// pages about the merchant API, and the notices to merchants. All that can be
+// done by it is to send a notice again.
 func (s *site) webPart(a *app) ([]part, error) {
 	if s.cfg.Web.Listen == "" {
 		return nil, fault.New("E-7892", fault.V{"account": "-", "option": "web.listen", "reason": "the configuration has no web.listen"}, nil)
@@ -41,18 +42,27 @@ func (s *site) webPart(a *app) ([]part, error) {
 		return nil, fault.New("E-7898", fault.V{"address": s.cfg.Web.Listen, "reason": err.Error()}, nil)
 	}
 	a.say(fmt.Sprintf("reports on %s; stop with Ctrl-C", l.Addr()), fmt.Sprintf("报告地址 %s；按 Ctrl-C 停止", l.Addr()))
-	handler := webHandler(root.FS(), api, token)
+	who, err := person{}.name()
+	if err != nil {
+		return nil, err
+	}
+	notices := &noticeDesk{s.db, a.tr, a.lang, who, s.log}
+	handler := webHandler(root.FS(), api, notices, token)
 	return []part{{"web", func(ctx context.Context) error { return s.serve(ctx, l, handler) }}}, nil
 }
 
-// webHandler serves reports and the API's pages for reading, behind the token
-// if there is one, and /healthz to all.
-func webHandler(reports fs.FS, api http.Handler, token string) http.Handler {
+// webHandler serves reports and the API's pages for reading, and the notices,
+// behind the token if there is one, and /healthz to all. Another site's page may
+// not press a button here; without a token, it may not even call this machine by
+// a name of its own to read what is shown.
+func webHandler(reports fs.FS, api http.Handler, notices *noticeDesk, token string) http.Handler {
 	inner := http.NewServeMux()
 	inner.Handle("GET /reports/", http.StripPrefix("/reports/", http.FileServerFS(visible{reports})))
 	inner.Handle("GET /openapi.json", api)
 	inner.Handle("GET /docs", api)
 	inner.Handle("GET /{$}", http.RedirectHandler("/reports/", http.StatusFound))
+	notices.register(inner)
+	guarded := http.NewCrossOriginProtection().Handler(inner)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -66,9 +76,21 @@ func webHandler(reports fs.FS, api http.Handler, token string) http.Handler {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
-		inner.ServeHTTP(w, r)
+		if token == "" && !ofThisMachine(r.Host) {
+			w.WriteHeader(http.StatusMisdirectedRequest)
+			return
+		}
+		guarded.ServeHTTP(w, r)
 	})
 	return mux
+}
+
+// ofThisMachine tells whether a request names this machine as only it can.
+func ofThisMachine(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return host == "localhost" || net.ParseIP(strings.Trim(host, "[]")).IsLoopback()
 }
 
 // visible is a folder without what begins with a dot.

@@ -13,7 +13,8 @@ import (
 func TestWeb_ReportsForReading(t *testing.T) {
 	files := fstest.MapFS{"shop/2025-11-20/day.en.html": {Data: []byte("<html>day</html>")}, "shop/.part": {Data: []byte("half")}, ".secret/x": {Data: []byte("half")}}
 	api := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("api")) })
-	h := webHandler(files, api, "the token")
+	notices := &noticeDesk{books: &outbox{}}
+	h := webHandler(files, api, notices, "the token")
 	for _, c := range []struct {
 		method, path, token string
 		status              int
@@ -42,8 +43,9 @@ func TestWeb_ReportsForReading(t *testing.T) {
 		}
 	}
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/reports/", nil)
+	r.Host = "[::1]:8080"
 	w := httptest.NewRecorder()
-	webHandler(files, api, "").ServeHTTP(w, r)
+	webHandler(files, api, notices, "").ServeHTTP(w, r)
 	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "shop/") || strings.Contains(w.Body.String(), "secret") || !strings.Contains(w.Header().Get("Content-Security-Policy"), "frame-ancestors 'none'") {
 		t.Errorf("the list: HTTP %d %s %v", w.Code, w.Body, w.Header())
 	}
