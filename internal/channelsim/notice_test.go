@@ -28,7 +28,7 @@ func (h *heard) Execute(context.Context, []paycore.Command) ([]paycore.Result, e
 func (h *heard) Receive(_ context.Context, _ paycore.Notification, command paycore.Command) (paycore.Result, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.commands = append(h.commands, command)
+	h.commands = append(h.commands, command.(paycore.Told).Command)
 	if h.refuse {
 		return paycore.Result{Effect: paycore.Refused}, nil
 	}

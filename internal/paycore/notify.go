@@ -103,19 +103,19 @@ func reason(err error) string {
 	return "it cannot be read"
 }
 
-// told is a command that a channel's notification asks for. What a channel says
+// Told is a command that a channel's notification asks for. What a channel says
 // of another account's numbers is refused, however well it is signed.
-type told struct {
+type Told struct {
 	Command
-	account string
+	Account string // whose notification it is
 }
 
 // Decide implements Command.
-func (c told) Decide(v View) (*Change, Result) {
-	if p := v.Payment; p != nil && p.Account != c.account {
+func (c Told) Decide(v View) (*Change, Result) {
+	if p := v.Payment; p != nil && p.Account != c.Account {
 		return refuse(p.State, "payment %s is of account %s", p.PayNo, p.Account)
 	}
-	if r := v.Refund; r != nil && r.Account != c.account {
+	if r := v.Refund; r != nil && r.Account != c.Account {
 		return refuse(r.State, "refund %s is of account %s", r.RefundNo, r.Account)
 	}
 	return c.Command.Decide(v)

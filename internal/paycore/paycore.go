@@ -71,7 +71,7 @@ func (c *Core) Receive(ctx context.Context, n Notification, command Command) (Re
 	if err != nil {
 		return Result{}, err
 	}
-	return c.book.Receive(ctx, n, told{complete, n.Account})
+	return c.book.Receive(ctx, n, Told{complete, n.Account})
 }
 
 // Rate is what an account's channel charges, in millionths of the amount.
