@@ -151,7 +151,7 @@ func texts(file *ast.File, errors bool) []sourceText {
 }
 
 // unseen are calls whose texts do not get into a result.
-var unseen = map[string]bool{"panic": true, "a.tr": true, "a.say": true, "regexp.MustCompile": true, "strings.Contains": true, "strings.HasPrefix": true,
+var unseen = map[string]bool{"panic": true, "a.tr": true, "a.say": true, "d.tr": true, "regexp.MustCompile": true, "strings.Contains": true, "strings.HasPrefix": true,
 	"strings.TrimPrefix": true, "Info": true, "Warn": true, "Error": true, "log.Warn": true, "says": true, "template.HTML": true}
 
 func called(c *ast.CallExpr) string {
