@@ -25,6 +25,31 @@ func Arm(f func(name string)) {
 	clear(seen)
 }
 
+// died is what Until panics with.
+type died struct{}
+
+// Until runs do and dies at its n-th point (-1: nowhere), as a process would: what
+// stands behind is not done. It reports the points that were passed and whether it
+// died. For simulations in one process; any other panic goes on.
+func Until(n int, do func()) (points []string, dead bool) {
+	Arm(func(name string) {
+		points = append(points, name)
+		if len(points)-1 == n {
+			panic(died{})
+		}
+	})
+	defer Arm(nil)
+	defer func() {
+		if r := recover(); r != nil {
+			if _, dead = r.(died); !dead {
+				panic(r)
+			}
+		}
+	}()
+	do()
+	return points, false
+}
+
 // Hit counts the point; it kills the process with SIGKILL when TIEOUT_CRASH is
 // "name:n" and this is the n-th time. TIEOUT_CRASH_LOG names a file to which
 // every point is appended, so that a test can learn them all.

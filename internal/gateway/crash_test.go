@@ -19,31 +19,6 @@ import (
 	"tieout/internal/store"
 )
 
-// crashed is what the hook panics with.
-type crashed struct{ point string }
-
-// until runs do and dies at the n-th crash point (-1: nowhere). It reports the
-// points that were passed and whether it died.
-func until(n int, do func()) (points []string, died bool) {
-	crashpoint.Arm(func(name string) {
-		points = append(points, name)
-		if len(points)-1 == n {
-			panic(crashed{name})
-		}
-	})
-	defer crashpoint.Arm(nil)
-	defer func() {
-		if r := recover(); r != nil {
-			if _, ok := r.(crashed); !ok {
-				panic(r)
-			}
-			died = true
-		}
-	}()
-	do()
-	return points, false
-}
-
 // business is a merchant's: one payment, paid, partly refunded, and one that is
 // closed. Every step may be asked for again, as after a lost answer.
 func business(t *testing.T, w *world, channel string) {
@@ -89,7 +64,7 @@ func business(t *testing.T, w *world, channel string) {
 func TestCrashBetweenAnyTwoSteps(t *testing.T) {
 	for _, channel := range channels {
 		reference := newWorld(t, nil)
-		points, _ := until(-1, func() { business(t, reference, channel) })
+		points, _ := crashpoint.Until(-1, func() { business(t, reference, channel) })
 		seen := map[string]bool{}
 		for _, p := range points {
 			seen[p] = true
@@ -102,7 +77,7 @@ func TestCrashBetweenAnyTwoSteps(t *testing.T) {
 		for n := range points {
 			t.Run(fmt.Sprintf("%s/%d-%s", channel, n, points[n]), func(t *testing.T) {
 				w := newWorld(t, nil)
-				if _, died := until(n, func() { business(t, w, channel) }); !died {
+				if _, died := crashpoint.Until(n, func() { business(t, w, channel) }); !died {
 					t.Fatal("no crash")
 				}
 				must(0, w.db.Close())(t)
@@ -148,14 +123,14 @@ func TestVoid_CrashBetweenAnyTwoSteps(t *testing.T) {
 		return w
 	}
 	reference := begin(t)
-	points, _ := until(-1, func() { story(t, reference) })
+	points, _ := crashpoint.Until(-1, func() { story(t, reference) })
 	if r := reference.refund("REFVOID01", paycore.Success); r.SentAs == "" {
 		t.Fatalf("the void was not refused: %+v", r)
 	}
 	for n := range points {
 		t.Run(fmt.Sprintf("%d-%s", n, points[n]), func(t *testing.T) {
 			w := begin(t)
-			if _, died := until(n, func() { story(t, w) }); !died {
+			if _, died := crashpoint.Until(n, func() { story(t, w) }); !died {
 				t.Fatal("no crash")
 			}
 			must(0, w.db.Close())(t)
@@ -250,7 +225,7 @@ func TestRisk_CrashBetweenAnyTwoSteps(t *testing.T) {
 	}
 	reference := begin(t)
 	judged(reference)
-	points, _ := until(-1, func() { story(t, reference) })
+	points, _ := crashpoint.Until(-1, func() { story(t, reference) })
 	lawful(t, reference, true)
 	if !slices.Contains(points, "desk.judged") {
 		t.Error("the point desk.judged is not there")
@@ -259,7 +234,7 @@ func TestRisk_CrashBetweenAnyTwoSteps(t *testing.T) {
 		t.Run(fmt.Sprintf("%d-%s", n, points[n]), func(t *testing.T) {
 			w := begin(t)
 			judged(w)
-			until(n, func() { story(t, w) })
+			crashpoint.Until(n, func() { story(t, w) })
 			judged(w)
 			lawful(t, w, false)
 			story(t, w)

@@ -14,32 +14,15 @@ import (
 	"tieout/schemas"
 )
 
-// crashed is what the hook panics with.
-type crashed struct{ point string }
-
 // tryFix applies a fix and dies at the n-th crash point (-1: nowhere). It
 // reports the points that it passed and whether it died.
 func tryFix(t *testing.T, db *DB, f schemas.Fix, n int) (points []string, died bool) {
 	t.Helper()
-	crashpoint.Arm(func(name string) {
-		points = append(points, name)
-		if len(points)-1 == n {
-			panic(crashed{name})
+	return crashpoint.Until(n, func() {
+		if _, err := db.ApplyFix(context.Background(), f); err != nil {
+			t.Fatal(err)
 		}
 	})
-	defer crashpoint.Arm(nil)
-	defer func() {
-		if r := recover(); r != nil {
-			if _, ok := r.(crashed); !ok {
-				panic(r)
-			}
-			died = true
-		}
-	}()
-	if _, err := db.ApplyFix(context.Background(), f); err != nil {
-		t.Fatal(err)
-	}
-	return points, false
 }
 
 func TestFaultL1_CrashBeforeAndAfterEachStepOfAFix(t *testing.T) {

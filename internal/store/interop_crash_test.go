@@ -30,23 +30,9 @@ func (w *clearingWorld) clearOnce() {
 
 // tryClear dies at the n-th crash point (-1: nowhere).
 func (w *clearingWorld) tryClear(n int) (points []string, died bool) {
-	crashpoint.Arm(func(name string) {
-		points = append(points, name)
-		if len(points)-1 == n {
-			panic(crashed{name})
-		}
+	return crashpoint.Until(n, func() {
+		w.clearOnce()
 	})
-	defer crashpoint.Arm(nil)
-	defer func() {
-		if r := recover(); r != nil {
-			if _, ok := r.(crashed); !ok {
-				panic(r)
-			}
-			died = true
-		}
-	}()
-	w.clearOnce()
-	return points, false
 }
 
 func TestInteropPayment_CrashAtEveryStep(t *testing.T) {

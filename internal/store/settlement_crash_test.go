@@ -42,23 +42,9 @@ func settleOnce(t *testing.T, db *DB) {
 // trySettle dies at the n-th crash point (-1: nowhere).
 func trySettle(t *testing.T, db *DB, n int) (points []string, died bool) {
 	t.Helper()
-	crashpoint.Arm(func(name string) {
-		points = append(points, name)
-		if len(points)-1 == n {
-			panic(crashed{name})
-		}
+	return crashpoint.Until(n, func() {
+		settleOnce(t, db)
 	})
-	defer crashpoint.Arm(nil)
-	defer func() {
-		if r := recover(); r != nil {
-			if _, ok := r.(crashed); !ok {
-				panic(r)
-			}
-			died = true
-		}
-	}()
-	settleOnce(t, db)
-	return points, false
 }
 
 // settled is what a settlement leaves behind.

@@ -28,23 +28,9 @@ func splitOnce(w *splitWorld, shares []settlement.SplitShare) {
 }
 
 func trySplit(w *splitWorld, shares []settlement.SplitShare, n int) (points []string, died bool) {
-	crashpoint.Arm(func(name string) {
-		points = append(points, name)
-		if len(points)-1 == n {
-			panic(crashed{name})
-		}
+	return crashpoint.Until(n, func() {
+		splitOnce(w, shares)
 	})
-	defer crashpoint.Arm(nil)
-	defer func() {
-		if r := recover(); r != nil {
-			if _, ok := r.(crashed); !ok {
-				panic(r)
-			}
-			died = true
-		}
-	}()
-	splitOnce(w, shares)
-	return points, false
 }
 
 // left is what a split leaves behind.
