@@ -25,8 +25,8 @@ const (
 	Limit       Kind = "LIMIT"       // no more than allowed
 )
 
-// Check is one rule. Hits selects what breaks it, ref TEXT, and
-// detail TEXT as name=value.
+// Check is one rule. Hits selects what breaks it: ref TEXT, and detail TEXT as
+// name=value. Rows of one ref, in two currencies, say, are one hit.
 type Check struct {
 	ID       string
 	Kind     Kind
