@@ -176,11 +176,17 @@ func (o *operator) once(ctx context.Context, db *store.DB) (wrong []string) {
 	}
 	for _, b := range o.done {
 		f, err := db.Batch(ctx, b.ID)
-		if err != nil || len(f.Payouts) != 1 || paid[f.Payouts[0].Number] != b.PayMinor || f.State != settlement.Paid {
-			wrong = append(wrong, fmt.Sprintf("batch %s over %d: payouts %+v, the bank %v, %v", b.ID, b.PayMinor, f.Payouts, paid, err))
+		payouts := min(b.PayMinor, 1) // refunds since it was collected may leave nothing to pay
+		if err != nil || int64(len(f.Payouts)) != payouts || f.State != settlement.Paid {
+			wrong = append(wrong, fmt.Sprintf("batch %s over %d is %s: payouts %+v, the bank %v, %v", b.ID, b.PayMinor, f.State, f.Payouts, paid, err))
 			continue
 		}
-		delete(paid, f.Payouts[0].Number)
+		for _, p := range f.Payouts {
+			if paid[p.Number] != b.PayMinor {
+				wrong = append(wrong, fmt.Sprintf("batch %s over %d: the bank paid %d for %s", b.ID, b.PayMinor, paid[p.Number], p.Number))
+			}
+			delete(paid, p.Number)
+		}
 	}
 	if len(paid) > 1 || len(paid) == 1 && o.batch.State != settlement.Paying && o.batch.State != settlement.Paid {
 		wrong = append(wrong, fmt.Sprintf("the bank paid %v beside the batches", paid))
