@@ -22,8 +22,17 @@ type watch struct {
 	rules *risk.Rules
 }
 
-// watch loads the rules of the configuration; nil: there are none.
+// watch is risk by the rules of the configuration; nil: there are none.
 func (s *site) watch() (gateway.Risk, error) {
+	rules, err := s.riskRules()
+	if rules == nil || err != nil {
+		return nil, err
+	}
+	return watch{s.db, rules}, nil
+}
+
+// riskRules loads the rules of the configuration; nil: there are none.
+func (s *site) riskRules() (*risk.Rules, error) {
 	if s.cfg.Risk.RulesFile == "" {
 		return nil, nil
 	}
@@ -35,7 +44,7 @@ func (s *site) watch() (gateway.Risk, error) {
 	if err != nil {
 		return nil, fault.New("E-7892", fault.V{"account": "-", "option": "risk.rules_file", "reason": err.Error()}, err)
 	}
-	return watch{s.db, rules}, nil
+	return rules, nil
 }
 
 // Judge implements gateway.Risk. A combined payment is judged by all of it.
@@ -82,7 +91,7 @@ func held(err error) error {
 // riskCmd is the queue of payments that risk holds for people.
 type riskCmd struct {
 	List   riskListCmd   `cmd:"" help:"List payments that wait for a person; with --all every decision."`
-	Show   riskShowCmd   `cmd:"" help:"Show what was decided about a payment, by which rule and from what."`
+	Show   riskShowCmd   `cmd:"" help:"Show what was decided about a payment or a debit, by which rule and from what."`
 	Decide riskDecideCmd `cmd:"" help:"Release or reject a payment that waits; a large release needs two people."`
 }
 
@@ -129,14 +138,14 @@ func (a *app) printRisk(list []store.RiskDecision) error {
 		if d.Rule != "" {
 			rule = fmt.Sprintf("%s v%d", fault.Safe(d.Rule, 64), d.Version)
 		}
-		t.add(d.PayNo, d.Merchant, a.amount(d.AmountMinor, d.Currency), string(d.Outcome), string(d.Now), rule, strconv.FormatInt(d.Measured, 10), strconv.FormatInt(d.Limit, 10),
+		t.add(d.PayNo, fault.Safe(d.Merchant, 60), a.amount(d.AmountMinor, d.Currency), string(d.Outcome), string(d.Now), rule, strconv.FormatInt(d.Measured, 10), strconv.FormatInt(d.Limit, 10),
 			time.UnixMicro(d.At).UTC().Format("2006-01-02 15:04 UTC"), fault.Safe(d.Maker+"/"+d.Checker, 80))
 	}
 	return t.print(a.out, "")
 }
 
 type riskShowCmd struct {
-	Payment string `arg:"" help:"Payment number."`
+	Payment string `arg:"" help:"Payment number; of a debit nucc/T1, with its organisation."`
 }
 
 // Run is called by kong.

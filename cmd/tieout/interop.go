@@ -24,6 +24,10 @@ type agreement struct {
 // newInterop makes the agreements of the configuration, each with keys of its
 // own.
 func (s *site) newInterop(now func() time.Time, core *paycore.Core) ([]agreement, error) {
+	rules, err := s.riskRules()
+	if err != nil {
+		return nil, err
+	}
 	all := make([]agreement, len(s.cfg.Interop))
 	for i, conf := range s.cfg.Interop {
 		k := &keys{account: "interop " + conf.Organisation}
@@ -38,7 +42,7 @@ func (s *site) newInterop(now func() time.Time, core *paycore.Core) ([]agreement
 		if err != nil {
 			return nil, err
 		}
-		all[i] = agreement{conf, interop.NewServer(link, s.db, limits, s.log), interop.NewTokens(link, interop.NewClient(link, conf.URL, transport), core, s.db)}
+		all[i] = agreement{conf, interop.NewServer(link, s.db, limits, rules, s.log), interop.NewTokens(link, interop.NewClient(link, conf.URL, transport), core, s.db)}
 	}
 	return all, nil
 }

@@ -101,9 +101,13 @@ func interopSite(t *testing.T) (dir string, deaf *atomic.Bool, ask *interop.Clie
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.Replace(string(yaml), "\napi:\n", "\napi:\n  cert_file: secrets/server.pem\n  key_file: secrets/server-key.pem\n", 1) + "interop:\n" + agreementYAML("nucc", organisation.URL, "secrets/their-sign.pub", "secrets/their-open.pub") +
+	text := strings.Replace(string(yaml), "\napi:\n", "\napi:\n  cert_file: secrets/server.pem\n  key_file: secrets/server-key.pem\n", 1) + "risk: {rules_file: risk.yaml}\ninterop:\n" + agreementYAML("nucc", organisation.URL, "secrets/their-sign.pub", "secrets/their-open.pub") +
 		agreementYAML("other", organisation.URL, "secrets/our-sign.pub", "secrets/our-open.pub")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rules := "version: 1\nrules:\n  - {id: gambling, decide: REVIEW, field: merchant, match: \"nucc/.*Casino.*\"}\n"
+	if err := os.WriteFile(filepath.Join(dir, "risk.yaml"), []byte(rules), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: certPool(string(cert)), MinVersion: tls.VersionTLS12}}
@@ -185,6 +189,17 @@ func TestServe_Interop(t *testing.T) {
 			t.Errorf("a debit of %d: %+v", over.AmountMinor, got)
 		}
 	}
+	risky := interop.Debit{Number: "T5", Token: "tok-A1", AmountMinor: 1, Currency: "CNY", Payee: "Grand Casino"}
+	for range 2 {
+		if got := asks(interop.KindDebit, risky); got.Result != interop.Failed || got.Reason != "RISK" {
+			t.Errorf("got %+v", got)
+		}
+	}
+	if said := interopCommand(t, dir, 0, "risk", "show", "nucc/T5"); !strings.Contains(said, "gambling v1") || !strings.Contains(said, "nucc/Grand Casino") || !strings.Contains(said, "REVIEW") || !strings.Contains(said, "REJECT") {
+		t.Errorf("got %s", said)
+	}
+	interopCommand(t, dir, 0, "risk", "list") // nobody waits for a person
+	interopCommand(t, dir, 64, "risk", "decide", "nucc/T5", "--release", "--reason", "known", "--by", "chen")
 	if got := asks(interop.KindRefund, interop.Refund{Number: "R1", Debit: "T1", AmountMinor: 800, Currency: "CNY"}); got.Result != interop.Success {
 		t.Errorf("got %+v", got)
 	}

@@ -31,6 +31,11 @@ var interopChecks = []Check{
 		Hits: `SELECT x.organisation || '/' || x.number, 'kind=' || x.kind FROM (SELECT organisation, number, 'debit' AS kind FROM interop_debit
 			UNION ALL SELECT organisation, number, 'refund' FROM interop_refund) x
 			WHERE NOT EXISTS (SELECT 1 FROM interop_message m WHERE m.organisation = x.organisation AND m.about = x.number AND m.kind = x.kind)`},
+	{ID: "interop.risk", Kind: Consistency, Priority: 1, Do: stopPayouts,
+		Name: fault.Text{EN: "a wallet paid through a clearing organisation although risk refuses, or failed for risk that did not", ZH: "经清算机构扣款与风控结论不符"},
+		Hits: `SELECT x.organisation || '/' || x.number, 'state=' || x.state || ' decided=' || x.decided FROM (SELECT d.organisation, d.number, d.state, d.reason, COALESCE(r.decided, '') AS decided
+			FROM interop_debit d LEFT JOIN interop_risk r ON r.organisation = d.organisation AND r.number = d.number) x
+			WHERE (x.decided NOT IN ('', 'PASS')) <> (x.reason = 'RISK') OR x.decided = 'PASS' AND x.state <> 'SUCCESS'`},
 	{ID: "interop.balance", Kind: Correctness, Priority: 1, Do: stopPayouts,
 		Name: fault.Text{EN: "the account of a clearing organisation is not its debits less refunds and what was paid", ZH: "应付清算机构款与扣款、退款及已付之差不符"},
 		Hits: `SELECT x.account, 'currency=' || x.currency || ' minor=' || x.minor FROM (SELECT account, currency, SUM(minor) AS minor FROM (

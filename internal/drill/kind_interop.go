@@ -13,6 +13,8 @@ var interopKinds = []Kind{
 	{"interop-moved", fault.Text{EN: "a debit is moved to the wallet of somebody else", ZH: "扣款被改记到他人钱包"}, steps(
 		`UPDATE interop_debit SET wallet = 'wallet:U1' WHERE number = 'N1'`, `UPDATE posting SET account = 'wallet:U1' WHERE txn = 'interop_debit:nucc:N1' AND leg = 1`), "interop.token", fault.Text{}},
 	{"interop-unasked", fault.Text{EN: "the message that asked for a debit is deleted", ZH: "删除扣款请求报文"}, steps(`DELETE FROM interop_message WHERE kind = 'debit'`), "interop.unasked", fault.Text{}},
+	{"interop-passed-risk", fault.Text{EN: "a debit that risk rejected was paid all the same", ZH: "风控拒绝的扣款仍然成功"}, steps(
+		`INSERT INTO interop_risk SELECT organisation, number, payee, 'U2', amount_minor, currency, 'REJECT', 'drill', 1, 0, 0, 1 FROM interop_debit WHERE number = 'N1'`), "interop.risk", fault.Text{}},
 	{"interop-refund-raised", fault.Text{EN: "a refund of a debit is raised", ZH: "调高扣款的退款金额"}, steps(`UPDATE interop_refund SET amount_minor = amount_minor + 1 WHERE number = 'NR1'`), "interop.refund", fault.Text{}},
 	{"interop-refund-forgotten", fault.Text{EN: "a debit forgets its refunds, so that more can be refunded", ZH: "扣款清空已退金额"}, steps(`UPDATE interop_debit SET refunded_minor = 0 WHERE number = 'N1'`), "interop.sum", fault.Text{}},
 	{"interop-paid-alone", fault.Text{EN: "a payment to a clearing organisation is raised before it goes out", ZH: "付清算机构款在发出前被调高"}, steps(

@@ -142,7 +142,7 @@ func TestInterop_Limits(t *testing.T) {
 	token := w.token()
 	zone := time.FixedZone("CST", 8*60*60)
 	w.clock.pass(6*time.Hour + 30*time.Minute) // 23:30 there
-	url, transport := w.serve(interop.NewServer(w.own, w.db, interop.Limits{Of: map[string]paycore.DebitLimit{"CNY": {Each: 500, Day: 1000}}, Zone: zone}, nil))
+	url, transport := w.serve(interop.NewServer(w.own, w.db, interop.Limits{Of: map[string]paycore.DebitLimit{"CNY": {Each: 500, Day: 1000}}, Zone: zone}, nil, nil))
 	w.ask = interop.NewClient(w.other, url, transport)
 	debit := func(number string, minor int64) interop.Answer {
 		return w.asks(interop.KindDebit, interop.Debit{Number: number, Token: token, AmountMinor: minor, Currency: "CNY", Payee: "x"})
@@ -224,7 +224,7 @@ func TestInterop_CrashBetweenSteps(t *testing.T) {
 		{forgetful{w.db, true, false}, interop.KindRefund, interop.Refund{Number: "T1", Debit: "T1", AmountMinor: 200, Currency: "CNY"}, interop.KindRefundQuery, interop.NotFound, 99_300},
 		{forgetful{w.db, false, true}, interop.KindRefund, interop.Refund{Number: "T1", Debit: "T1", AmountMinor: 200, Currency: "CNY"}, interop.KindRefundQuery, interop.Success, 99_500},
 	} {
-		url, transport := w.serve(interop.NewServer(w.own, step.books, interop.Limits{}, nil))
+		url, transport := w.serve(interop.NewServer(w.own, step.books, interop.Limits{}, nil, nil))
 		if err := interop.NewClient(w.other, url, transport).Ask(t.Context(), step.kind, step.part, new(interop.Answer)); err == nil {
 			t.Error("an answer that was lost came")
 		}

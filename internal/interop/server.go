@@ -15,6 +15,7 @@ import (
 	"tieout/internal/bizday"
 	"tieout/internal/fault"
 	"tieout/internal/paycore"
+	"tieout/internal/risk"
 	"tieout/internal/signing"
 )
 
@@ -116,12 +117,13 @@ type Server struct {
 	link   *Link
 	books  Books
 	limits Limits
+	rules  *risk.Rules
 	log    *slog.Logger
 }
 
-// NewServer makes a server. log may be nil.
-func NewServer(link *Link, books Books, limits Limits, log *slog.Logger) *Server {
-	return &Server{link, books, limits, log}
+// NewServer makes a server. rules may be nil: then risk is not asked; so may log.
+func NewServer(link *Link, books Books, limits Limits, rules *risk.Rules, log *slog.Logger) *Server {
+	return &Server{link, books, limits, rules, log}
 }
 
 // ServeHTTP implements http.Handler.
@@ -162,7 +164,7 @@ func (s *Server) command(h Heard, m *paycore.Message) (c paycore.Command, wrong 
 		}
 		m.Debit = d.Number
 		return paycore.DebitByToken{InteropKey: key(d.Number), Digest: digestOf(d), Token: d.Token, AmountMinor: d.AmountMinor, Currency: d.Currency, Payee: d.Payee,
-			Limit: s.limits.on(d.Currency, time.UnixMicro(m.At)), At: m.At}, ""
+			Limit: s.limits.on(d.Currency, time.UnixMicro(m.At)), Rules: s.rules, At: m.At}, ""
 	case KindRefund:
 		var r Refund
 		if errors.Join(read(h.Part, &r), r.check()) != nil {

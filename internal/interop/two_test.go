@@ -21,7 +21,7 @@ func (w *world) besides(name string, suite signing.Suite) *world {
 			Verify: map[string]signing.Verifier{other + "-1": b.verify}, Wrap: b.wrap, Now: w.clock.now}
 	}
 	next.own, next.other = link("tieout", name, ours, theirs), link(name, "tieout", theirs, ours)
-	next.url, next.http = w.serve(interop.NewServer(next.own, w.db, interop.Limits{}, nil))
+	next.url, next.http = w.serve(interop.NewServer(next.own, w.db, interop.Limits{}, nil, nil))
 	next.ask = interop.NewClient(next.other, next.url, next.http)
 	next.org = &organisation{tokens: map[string]string{}, states: map[string]paycore.State{}}
 	url, transport := w.serve(next.org.handler(next.other))

@@ -107,7 +107,7 @@ func newWorld(t *testing.T, suite signing.Suite) *world {
 	w.core = paycore.New(w.db, nil, w.clock.now)
 	w.fund("alice", 100_000)
 
-	w.url, w.http = w.serve(interop.NewServer(w.own, w.db, interop.Limits{}, nil))
+	w.url, w.http = w.serve(interop.NewServer(w.own, w.db, interop.Limits{}, nil, nil))
 	w.ask = interop.NewClient(w.other, w.url, w.http)
 	w.org = &organisation{tokens: map[string]string{}, states: map[string]paycore.State{}}
 	url, transport := w.serve(w.org.handler(w.other))

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"tieout/internal/money"
+	"tieout/internal/risk"
 )
 
 // Command is one wish. Decide is pure: it reads the rows as they stand in the
@@ -48,6 +49,9 @@ type Reads struct {
 	Token       string // as the debit's organisation names it, with its wallet
 	TokenNumber string // as we name it
 	TokenTaken  string // which token of TokenNumber's organisation has this name
+
+	Rules *risk.Rules // what they say about a new debit; nil: not asked
+	Facts risk.Facts  // of it; its payer is the holder of the token's wallet
 }
 
 // View holds the rows; nil where there is none.
@@ -78,6 +82,7 @@ type View struct {
 	Debited     int64
 	Token       *Token
 	TokenOwner  string // number of the token that has the name; "" if none
+	Judged      *risk.Judged
 }
 
 // SplitOut is what receivers have, or are about to get, of an order.
@@ -116,6 +121,7 @@ type Change struct {
 	Debit       *Debit
 	DebitRefund *DebitRefund
 	Token       *Token
+	Judged      *risk.Judged // about the debit
 }
 
 // Move is one line of the log.

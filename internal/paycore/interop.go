@@ -1,6 +1,10 @@
 package paycore
 
-import "cmp"
+import (
+	"cmp"
+
+	"tieout/internal/risk"
+)
 
 // InteropKey names a debit or a refund of one: the clearing organisation's
 // number stands for it for ever.
@@ -48,6 +52,7 @@ const (
 	BadAccount  InteropReason = "ACCOUNT"  // closed, frozen, or not for payments
 	NoFunds     InteropReason = "FUNDS"
 	OverLimit   InteropReason = "LIMIT"  // of one debit, or of the wallet's day
+	AtRisk      InteropReason = "RISK"   // a rule speaks against it
 	BadDebit    InteropReason = "DEBIT"  // there is none, or it failed
 	BadAmount   InteropReason = "AMOUNT" // more than is left of the debit
 )
@@ -72,7 +77,8 @@ type DebitByToken struct {
 	Currency    string
 	Payee       string
 	Limit       DebitLimit
-	At          int64 // UTC microseconds; 0 = now
+	Rules       *risk.Rules // nil: risk is not asked
+	At          int64       // UTC microseconds; 0 = now
 }
 
 // Reads implements Command.
@@ -80,6 +86,9 @@ func (c DebitByToken) Reads() Reads {
 	r := Reads{Debit: c.InteropKey, Token: c.Token}
 	if c.Limit.Day > 0 {
 		r.DebitedFrom = c.Limit.DayFrom
+	}
+	if r.Rules = c.Rules; c.Rules != nil {
+		r.Facts = risk.Facts{PayNo: c.Organisation + "/" + c.Number, Merchant: c.Organisation + "/" + c.Payee, AmountMinor: c.AmountMinor, Currency: c.Currency, At: c.At}
 	}
 	return r
 }
@@ -111,7 +120,10 @@ func (c DebitByToken) Decide(v View) (*Change, Result) {
 	if v.Token != nil {
 		d.Wallet = v.Token.Wallet
 	}
-	if d.Reason = c.fails(v); d.Reason != "" {
+	if d.Reason = c.fails(v); d.Reason == "" {
+		d.Reason = ch.judge(v.Judged)
+	}
+	if d.Reason != "" {
 		d.State = Failed
 		return ch, Result{Done, Failed, string(d.Reason)}
 	}
@@ -136,6 +148,15 @@ func (c DebitByToken) fails(v View) InteropReason {
 		return OverLimit
 	case a.short(c.AmountMinor) != "":
 		return NoFunds
+	}
+	return ""
+}
+
+// judge keeps what risk decided about a debit that its wallet can pay. Nobody can
+// be asked while the organisation waits: what is not let pass is not paid.
+func (ch *Change) judge(j *risk.Judged) InteropReason {
+	if ch.Judged = j; j != nil && j.Outcome != risk.Pass {
+		return AtRisk
 	}
 	return ""
 }

@@ -1,10 +1,11 @@
-// Package risk says whether a payment may go to its channel.
+// Package risk says whether a payment may go to its channel, and whether a
+// debit of a clearing organisation may be paid.
 //
 // In: rules of the operator (a YAML file), the facts of a payment, and what was
 // measured of the payments before it. Out: a decision, with the rule that made
 // it, its version and the measured value. Pure: the store measures and keeps
-// decisions in one transaction. Called by the store and cmd; the desk asks before
-// it calls a channel.
+// decisions in one transaction. Called by the payment core, the store and cmd; the
+// desk asks before it calls a channel.
 package risk
 
 import (
@@ -44,6 +45,8 @@ const (
 
 // Facts are what is known of a payment before it goes out; "" = not known.
 type Facts struct {
+	// PayNo and Merchant of a debit begin with the organisation: nucc/T1,
+	// nucc/Noodles.
 	PayNo, Merchant, Payer, IP, CardBIN string
 	AmountMinor                         int64
 	Currency                            string
@@ -161,6 +164,12 @@ type Decision struct {
 	Version  int     `json:"version"`  // of the rules
 	Measured int64   `json:"measured"` // what the rule looked at came to: payments, or minor units
 	Limit    int64   `json:"limit"`
+}
+
+// Judged is a decision with what was decided about.
+type Judged struct {
+	Facts
+	Decision
 }
 
 // Decide judges a payment. A list that rejects comes before everything, then a

@@ -280,6 +280,7 @@ var spoiled = []struct{ finding, plant string }{
 	{"interop.invented interop_debit:nucc:N9", `UPDATE journal SET id = 'interop_debit:nucc:N9' WHERE id = 'interop_debit:nucc:N1'`},
 	{"interop.token nucc/N1", `UPDATE interop_token SET wallet = 'wallet:U1' WHERE number = 'A1'`},
 	{"interop.unasked nucc/NR1", `DELETE FROM interop_message WHERE kind = 'refund'`},
+	{"interop.risk nucc/N1", `INSERT INTO interop_risk VALUES ('nucc', 'N1', 'nucc/Noodles', 'U1', 900, 'CNY', 'REVIEW', 'large', 1, 900, 1, 1)`},
 	{"interop.balance interop_clearing:nucc", `UPDATE posting SET amount_minor = amount_minor - 1 WHERE txn = 'interop_debit:nucc:N1' AND account = 'interop_clearing:nucc'`},
 	{"interop.payment I1", anInteropPayment + `'APPROVED', 'chen', '', NULL, '', '', 1, 0, 0)`},
 	{"interop.owed nucc/CNY", `UPDATE interop_debit SET created_us = 1 WHERE number = 'N1'`},

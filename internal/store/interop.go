@@ -129,6 +129,11 @@ func (b *books) writeInterop(ch *paycore.Change) error {
 			return err
 		}
 	}
+	if ch.Judged != nil {
+		if err := b.putJudged(ch.Debit.InteropKey, ch.Judged); err != nil {
+			return err
+		}
+	}
 	if ch.DebitRefund != nil {
 		if err := b.putDebitRefund(ch.DebitRefund); err != nil {
 			return err

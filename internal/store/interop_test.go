@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"tieout/internal/paycore"
+	"tieout/internal/risk"
 )
 
 const org = "nucc"
@@ -114,6 +116,107 @@ func TestToken_Moves(t *testing.T) {
 	do(t, core, paycore.Done, paycore.UnbindToken{Number: "A1"}, paycore.AnswerToken{Number: "A1", State: paycore.TokenUnbound})
 	do(t, core, paycore.Already, paycore.UnbindToken{Number: "A1"})
 	do(t, core, paycore.Refused, paycore.AnswerToken{Number: "A1", State: paycore.TokenActive, Token: "tok-1"})
+	checkBooks(t, db)
+}
+
+// debitRisk looks at what a payer does, however he pays.
+const debitRisk = `
+version: 3
+rules:
+  - {id: gambling, decide: REJECT, field: merchant, match: "nucc/.*Casino.*"}
+  - {id: house, decide: PASS, field: merchant, in: ["nucc/Canteen"]}
+  - {id: large, decide: REVIEW, above_minor: 1000, currency: CNY}
+  - {id: often, decide: CHALLENGE, field: payer, window: 1h, count: 4}
+  - {id: much, decide: REJECT, field: payer, window: 24h, sum_minor: 2500, currency: CNY}
+`
+
+// judged is a debit that risk is asked about.
+func judged(rules *risk.Rules, no string, minor int64, payee string) paycore.DebitByToken {
+	c := debit(no, minor)
+	c.Rules, c.Payee = rules, payee
+	return c
+}
+
+// Lists, amounts and what a payer does within a time hold for his debits as for
+// his payments, and both count together. What a person would have to look at is
+// refused, since nobody waits; all is kept with what decided it.
+func TestDebit_IsJudgedAsAPaymentIs(t *testing.T) {
+	db, core := interopBooks(t, 100_000)
+	ctx := context.Background()
+	rules, err := risk.Parse([]byte(debitRisk))
+	if err != nil {
+		t.Fatal(err)
+	}
+	is := func(no string, decided, now risk.Outcome, rule string, measured, limit int64) {
+		t.Helper()
+		d, err := db.RiskDecision(ctx, no)
+		if err != nil || d.Payer != "alice" || d.Outcome != decided || d.Now != now || d.Rule != rule || d.Version != 3 || d.Measured != measured || d.Limit != limit {
+			t.Errorf("%s: %+v, %v", no, d, err)
+		}
+	}
+	fails(t, core, judged(rules, "T1", 1, "Grand Casino Macao"), paycore.AtRisk)
+	is("nucc/T1", risk.Reject, risk.Reject, "gambling", 0, 0)
+	fails(t, core, judged(rules, "T2", 1001, "Noodles"), paycore.AtRisk)
+	is("nucc/T2", risk.Review, risk.Reject, "large", 1001, 1000)
+	do(t, core, paycore.Done, judged(rules, "T3", 900, "Noodles"))
+	do(t, core, paycore.Already, judged(rules, "T3", 900, "Noodles"))
+	is("nucc/T3", risk.Pass, risk.Pass, "", 0, 0)
+
+	// A payment by merchants of ours is his fourth try, a debit the fifth.
+	do(t, core, paycore.Done, pay("P1", 800))
+	now, err := db.JudgeRisk(ctx, rules, risk.Facts{PayNo: "P1", Merchant: "M01", Payer: "alice", AmountMinor: 800, Currency: "CNY"})
+	if err != nil || now != risk.Pass {
+		t.Fatal(now, err)
+	}
+	fails(t, core, judged(rules, "T4", 1, "Noodles"), paycore.AtRisk)
+	is("nucc/T4", risk.Challenge, risk.Reject, "often", 5, 4)
+	do(t, core, paycore.Done, pay("P2", 801))
+	if now, err := db.JudgeRisk(ctx, rules, risk.Facts{PayNo: "P2", Merchant: "M01", Payer: "alice", AmountMinor: 801, Currency: "CNY", Verified: true}); err != nil || now != risk.Reject {
+		t.Errorf("900 by a debit, 800 and 801 by payments are above 2500: %s, %v", now, err)
+	}
+	is("P2", risk.Reject, risk.Reject, "much", 2501, 2500)
+	do(t, core, paycore.Done, judged(rules, "T5", 5000, "Canteen"))
+
+	// What the wallet does not pay anyway is not judged; nor is a refund.
+	fails(t, core, judged(rules, "T6", 100_000, "Canteen"), paycore.NoFunds)
+	if _, err := db.RiskDecision(ctx, "nucc/T6"); err == nil {
+		t.Error("a debit without funds was judged")
+	}
+	do(t, core, paycore.Done, debitRefund("R1", "T3", 900))
+	if list, err := db.RiskDecisions(ctx, false, 100); err != nil || len(list) != 7 {
+		t.Errorf("%d decisions, %v; want 7", len(list), err)
+	}
+	if list, err := db.RiskDecisions(ctx, true, 100); err != nil || len(list) != 0 {
+		t.Errorf("%d debits wait for a person, %v", len(list), err)
+	}
+	checkBalances(t, db, map[string]int64{"clearing:wechat:wechat-main": 99_400, "fee_expense:wechat": 600, "payable:M01": 0, "wallet:alice": -95_000, "interop_clearing:nucc": -5000})
+	checkBooks(t, db)
+}
+
+// Sixty-four debits at once count each other: the limits hold to the debit and
+// to the fen.
+func TestDebit_RacingDebitsCountEachOther(t *testing.T) {
+	db, core := interopBooks(t, 100_000)
+	rules, err := risk.Parse([]byte("version: 1\nrules: [{id: much, decide: REJECT, field: payer, window: 24h, sum_minor: 5000, currency: CNY}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paid atomic.Int64
+	var group sync.WaitGroup
+	for i := range 64 {
+		group.Go(func() {
+			results, err := core.Do(context.Background(), judged(rules, fmt.Sprint("T", i), 300, "Noodles"))
+			if err != nil {
+				t.Error(err)
+			} else if results[0].State == paycore.Success {
+				paid.Add(300)
+			}
+		})
+	}
+	group.Wait()
+	if paid.Load() != 4800 {
+		t.Errorf("paid %d, want 4800", paid.Load())
+	}
 	checkBooks(t, db)
 }
 

@@ -207,6 +207,9 @@ func (b *books) view(r paycore.Reads) (v paycore.View, err error) {
 	if err := b.accountView(r, &v); err != nil {
 		return v, err
 	}
+	if err := b.riskView(r, &v); err != nil {
+		return v, err
+	}
 	if r.Split && v.Order != nil {
 		if v.Split, err = b.splitOut(v.Order); err != nil {
 			return v, err

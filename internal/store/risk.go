@@ -9,7 +9,8 @@ import (
 	"tieout/internal/risk"
 )
 
-// RiskDecision is what was decided about a payment, and what holds now.
+// RiskDecision is what was decided about a payment or a debit, and what holds
+// now.
 type RiskDecision struct {
 	risk.Facts
 	risk.Decision              // by the rules; Outcome is what they said
@@ -38,15 +39,10 @@ func (db *DB) JudgeRisk(ctx context.Context, rules *risk.Rules, f risk.Facts) (n
 			return err
 		}
 		f.At = s.now
-		before := map[string]risk.Measured{}
-		for i := range rules.Rules {
-			if r := &rules.Rules[i]; r.Window != 0 {
-				if before[r.ID], err = s.measure(r, &f); err != nil {
-					return err
-				}
-			}
+		d, err := s.judge(rules, &f)
+		if err != nil {
+			return err
 		}
-		d := rules.Decide(&f, before)
 		now = d.Outcome
 		n, err := s.exec(`INSERT INTO risk_decision (`+riskColumns+`, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $9, '', '', '', $8, 1)`,
 			f.PayNo, f.Merchant, f.Payer, f.IP, f.CardBIN, f.AmountMinor, f.Currency, f.At, d.Outcome, d.Rule, d.Version, d.Measured, d.Limit)
@@ -55,31 +51,69 @@ func (db *DB) JudgeRisk(ctx context.Context, rules *risk.Rules, f risk.Facts) (n
 	return now, wrap(err, "judge payment %s", f.PayNo)
 }
 
-// measure adds up the payments before within the window of a rule. Those that
-// were rejected count as tries, but moved no money.
+// judge decides by what is measured now.
+func (b *books) judge(rules *risk.Rules, f *risk.Facts) (d risk.Decision, err error) {
+	before := map[string]risk.Measured{}
+	for i := range rules.Rules {
+		if r := &rules.Rules[i]; r.Window != 0 {
+			if before[r.ID], err = b.measure(r, f); err != nil {
+				return d, err
+			}
+		}
+	}
+	return rules.Decide(f, before), nil
+}
+
+// riskView judges a new debit of a wallet.
+func (b *books) riskView(r paycore.Reads, v *paycore.View) (err error) {
+	if r.Rules == nil || v.Debit != nil || v.Token == nil || v.Accounts[v.Token.AccountKey()] == nil {
+		return nil
+	}
+	j := risk.Judged{Facts: r.Facts}
+	j.Payer = v.Accounts[v.Token.AccountKey()].Entity
+	if j.Decision, err = b.judge(r.Rules, &j.Facts); err == nil {
+		v.Judged = &j
+	}
+	return err
+}
+
+func (b *books) putJudged(k paycore.InteropKey, j *risk.Judged) error {
+	n, err := b.exec(`INSERT INTO interop_risk (organisation, number, merchant, payer, amount_minor, currency, decided, rule, rules_version, measured, most, at_us)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, k.Organisation, k.Number, j.Merchant, j.Payer, j.AmountMinor, j.Currency, j.Outcome, j.Rule, j.Version, j.Measured, j.Limit, j.At)
+	return wrote(n, err, "risk decision of", j.PayNo)
+}
+
+// measure adds up the payments and debits before within the window of a rule.
+// Those that were rejected count as tries, but moved no money.
 func (b *books) measure(r *risk.Rule, f *risk.Facts) (m risk.Measured, err error) {
 	value, ok := r.Measures(f)
 	if !ok {
 		return m, nil
 	}
-	const sums = `SELECT COUNT(*), COALESCE(SUM(CASE WHEN outcome IN ('PASS','REVIEW') THEN amount_minor ELSE 0 END), 0) FROM risk_decision WHERE at_us > $1 AND ($2 = '' OR currency = $2) `
-	query := sums + `AND merchant = $3`
+	query := paymentsJudged + `merchant = $3` + debitsJudged + `merchant = $3) y`
 	switch r.Field {
 	case risk.Payer:
-		query = sums + `AND payer = $3 AND payer <> ''`
+		query = paymentsJudged + `payer = $3 AND payer <> ''` + debitsJudged + `payer = $3) y`
 	case risk.IP:
-		query = sums + `AND ip = $3 AND ip <> ''`
+		query = paymentsJudged + `ip = $3 AND ip <> '') y`
 	case risk.CardBIN:
-		query = sums + `AND card_bin = $3 AND card_bin <> ''`
+		query = paymentsJudged + `card_bin = $3 AND card_bin <> '') y`
 	}
 	_, err = b.one(query, []any{f.At - r.Window.Microseconds(), r.Currency, value}, &m.Count, &m.SumMinor)
 	return m, wrap(err, "measure rule %s", r.ID)
 }
 
+const (
+	paymentsJudged = `SELECT SUM(tries), SUM(minor) FROM (SELECT COUNT(*) AS tries, COALESCE(SUM(CASE WHEN outcome IN ('PASS','REVIEW') THEN amount_minor ELSE 0 END), 0) AS minor
+		FROM risk_decision WHERE at_us > $1 AND ($2 = '' OR currency = $2) AND `
+	debitsJudged = ` UNION ALL SELECT COUNT(*), COALESCE(SUM(CASE decided WHEN 'PASS' THEN amount_minor ELSE 0 END), 0)
+		FROM interop_risk WHERE at_us > $1 AND ($2 = '' OR currency = $2) AND `
+)
+
 // RiskDecisions lists decisions, the newest first; waiting: reviews that nobody
 // has decided, the oldest first.
 func (db *DB) RiskDecisions(ctx context.Context, waiting bool, limit int) ([]RiskDecision, error) {
-	query := `SELECT ` + riskColumns + ` FROM risk_decision ORDER BY at_us DESC, pay_no LIMIT $1`
+	query := `SELECT ` + riskColumns + ` FROM risk_judged ORDER BY at_us DESC, pay_no LIMIT $1`
 	if waiting {
 		query = `SELECT ` + riskColumns + ` FROM risk_decision WHERE outcome = 'REVIEW' ORDER BY at_us, pay_no LIMIT $1`
 	}
@@ -87,21 +121,23 @@ func (db *DB) RiskDecisions(ctx context.Context, waiting bool, limit int) ([]Ris
 	return scanAll(rows, err, scanRisk, "list risk decisions")
 }
 
-// RiskDecision returns the decision about a payment; E-6416 if there is none.
-func (db *DB) RiskDecision(ctx context.Context, payNo string) (d RiskDecision, err error) {
-	err = db.snapshot(ctx, func(b *books) error {
-		d, err = b.riskDecision(payNo)
-		return err
-	})
-	return d, err
+// RiskDecision returns the decision about a payment, or about a debit (nucc/T1);
+// E-6416 if there is none.
+func (db *DB) RiskDecision(ctx context.Context, no string) (RiskDecision, error) {
+	return oneRisk(db.sql.QueryRowContext(ctx, `SELECT `+riskColumns+` FROM risk_judged WHERE pay_no = $1`, no), no)
 }
 
+// riskDecision returns the decision about a payment.
 func (b *books) riskDecision(payNo string) (RiskDecision, error) {
-	d, err := scanRisk(b.t.QueryRowContext(b.ctx, `SELECT `+riskColumns+` FROM risk_decision WHERE pay_no = $1`, payNo))
+	return oneRisk(b.t.QueryRowContext(b.ctx, `SELECT `+riskColumns+` FROM risk_decision WHERE pay_no = $1`, payNo), payNo)
+}
+
+func oneRisk(row *sql.Row, no string) (RiskDecision, error) {
+	d, err := scanRisk(row)
 	if err == sql.ErrNoRows {
-		return d, noSplit(payNo)
+		return d, noSplit(no)
 	}
-	return d, wrap(err, "read the risk decision of %s", payNo)
+	return d, wrap(err, "read the risk decision of %s", no)
 }
 
 // EndReview is a person's word on a payment that is held for review. One person
