@@ -86,11 +86,11 @@ var paymentChecks = []Check{
 		Moved: `(` + paymentMoved + ` OR p.part_of IN ({moved}))`},
 	{ID: "payment.sums", Kind: Correctness, Priority: 1, Do: stopPayouts,
 		Name: fault.Text{EN: "the parts of a combined payment are not the whole, or one is missing", ZH: "组合支付分项之和不等于订单金额，或缺少分项"},
-		Hits: `SELECT p.pay_no, 'order=' || o.amount_minor || ' channel=' || p.amount_minor || ' parts=' || x.n || ' of ' || p.parts || ' own=' || x.minor
-			FROM payment p JOIN customer_order o ON o.merchant = p.merchant AND o.order_no = p.order_no
-			JOIN (SELECT l.pay_no, COUNT(q.pay_no) AS n, COALESCE(SUM(q.amount_minor), 0) AS minor FROM payment l LEFT JOIN payment q ON q.part_of = l.pay_no AND q.part_of <> ''
-				WHERE l.parts > 0 OR l.pay_no IN (SELECT part_of FROM payment WHERE part_of <> '') GROUP BY l.pay_no) x ON x.pay_no = p.pay_no
-			WHERE (p.parts <> x.n OR p.amount_minor + x.minor <> o.amount_minor)`,
+		Hits: `SELECT p.pay_no, 'order=' || o.amount_minor || ' channel=' || p.amount_minor || ' parts=' || p.n || ' of ' || p.parts || ' own=' || p.own
+			FROM (SELECT l.pay_no, l.merchant, l.order_no, l.amount_minor, l.parts, (SELECT COUNT(*) FROM payment q WHERE q.part_of = l.pay_no AND q.part_of <> '') AS n,
+				(SELECT COALESCE(SUM(q.amount_minor), 0) FROM payment q WHERE q.part_of = l.pay_no AND q.part_of <> '') AS own FROM payment l) p
+			JOIN customer_order o ON o.merchant = p.merchant AND o.order_no = p.order_no
+			WHERE (p.parts <> p.n OR p.n > 0 AND p.amount_minor + p.own <> o.amount_minor)`,
 		Moved: `(` + paymentMoved + ` OR p.pay_no IN (SELECT part_of FROM payment WHERE pay_no IN ({moved})))`},
 	{ID: "payment.reference", Kind: Correctness, Priority: 1, Do: stopPayouts,
 		Name: fault.Text{EN: "one number of the channel, or one coupon, stands behind two payments", ZH: "同一渠道流水号或同一张优惠券对应两笔支付"},
@@ -107,7 +107,7 @@ var paymentChecks = []Check{
 			WHERE p.state = 'SUCCESS' AND p.part_of = '' AND o.notify_url <> '' AND NOT EXISTS (SELECT 1 FROM outbox x
 				WHERE x.id > p.pay_no || ':' AND x.id < p.pay_no || ';' AND x.id LIKE '%:payment.success') AND ` + movedByCore,
 		Moved: paymentMoved},
-	{ID: "notification.refused", Kind: Consistency, Priority: 1,
+	{ID: "notification.refused", Kind: Consistency, Priority: 1, Often: true,
 		Do:   fault.Text{EN: "Security: is the key that signed it in other hands? Payments: ask the channel about the number.", ZH: "安全：核实签名密钥是否外泄。支付：就该单号向渠道查询。"},
 		Name: fault.Text{EN: "a well-signed notification says what our books refuse", ZH: "签名有效的通知与我方账面不符，已拒绝"},
 		Hits: `SELECT n.account || '/' || n.notify_id, 'reason=' || n.reason FROM notification_in n WHERE n.result = 'REFUSED'`},

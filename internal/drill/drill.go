@@ -35,7 +35,7 @@ const (
 type Line struct {
 	Kind    string   `json:"kind"`
 	Refused bool     `json:"refused"`  // the database refused it; it was then planted past its guards
-	FoundBy []string `json:"found_by"` // all that found it at that time
+	FoundBy []string `json:"found_by"` // all that found it first
 	After   When     `json:"after"`
 	Wrong   string   `json:"wrong,omitempty"` // why the drill fails on it
 }
@@ -109,16 +109,18 @@ func examine(ctx context.Context, origin, dir string, k *Kind) (line Line, err e
 		return line, err
 	}
 	defer db.Close()
-	if line.After, line.FoundBy, err = look(ctx, db); err != nil || k == nil {
+	if k == nil {
+		_, err := line.look(ctx, db, "")
 		return line, err
 	}
+	found, err := line.look(ctx, db, k.Found)
 	switch {
 	case k.Blind.EN != "" && line.After != Never:
 		line.Wrong = "it is said that nothing finds it"
-	case k.Blind.EN == "" && !slices.Contains(line.FoundBy, k.Found):
+	case k.Blind.EN == "" && !found:
 		line.Wrong = "not found by " + k.Found
 	}
-	return line, nil
+	return line, err
 }
 
 func copyWorld(ctx context.Context, from, to string) error {
@@ -129,39 +131,49 @@ func copyWorld(ctx context.Context, from, to string) error {
 	return errors.Join(db.Backup(ctx, to), db.Close())
 }
 
-// look lets the controls and the proofs of the books look, until one finds
-// something.
-func look(ctx context.Context, db *store.DB) (When, []string, error) {
-	for _, whole := range []bool{false, true} {
+// look lets the controls and the proofs of the books look, until the one that
+// must find something does; with "", any of them. What finds something first is
+// kept.
+func (l *Line) look(ctx context.Context, db *store.DB, must string) (found bool, err error) {
+	l.After = Never
+	for _, s := range []struct {
+		when When
+		look func(context.Context, *store.DB) ([]string, error)
+	}{{Minute, controls(false)}, {DaysEnd, controls(true)}, {OnVerify, proofs}} {
+		by, err := s.look(ctx, db)
+		if err != nil {
+			return false, err
+		}
+		if len(by) > 0 && l.After == Never {
+			l.After, l.FoundBy = s.when, by
+		}
+		if len(by) > 0 && must == "" || slices.Contains(by, must) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// controls makes a control run and names the checks that have findings.
+func controls(whole bool) func(context.Context, *store.DB) ([]string, error) {
+	return func(ctx context.Context, db *store.DB) ([]string, error) {
 		if _, err := db.Control(ctx, control.Checks(), scope(whole)); err != nil {
-			return Never, nil, err
+			return nil, err
 		}
 		list, err := db.Findings(ctx, false)
-		if err != nil {
-			return Never, nil, err
-		}
-		if len(list) > 0 {
-			when := Minute
-			if whole {
-				when = DaysEnd
-			}
-			return when, checksOf(list), nil
-		}
+		return checksOf(list), err
 	}
-	proofs, err := db.VerifyBooks(ctx)
-	if err != nil {
-		return Never, nil, err
-	}
-	var broken []string
-	for _, p := range proofs {
+}
+
+// proofs names the proofs of the books that fail.
+func proofs(ctx context.Context, db *store.DB) (broken []string, err error) {
+	list, err := db.VerifyBooks(ctx)
+	for _, p := range list {
 		if !p.OK {
 			broken = append(broken, "verify:"+p.Name)
 		}
 	}
-	if len(broken) > 0 {
-		return OnVerify, broken, nil
-	}
-	return Never, nil, nil
+	return broken, err
 }
 
 func checksOf(list []control.Finding) (ids []string) {

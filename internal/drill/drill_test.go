@@ -15,13 +15,22 @@ func TestDrill_EveryKindIsFoundAndCleanWorldsAreSilent(t *testing.T) {
 	for _, a := range r.Alarms {
 		t.Errorf("the clean world raises %s", a)
 	}
-	planted := 0
+	planted, soon := 0, map[string]bool{}
 	for _, l := range r.Lines {
 		if l.Wrong != "" {
 			t.Errorf("%s: %s; found %s by %v, refused %v", l.Kind, l.Wrong, l.After, l.FoundBy, l.Refused)
 		}
 		if l.After != Never {
 			planted++
+		}
+		for _, check := range l.FoundBy {
+			soon[l.Kind+" "+check] = l.After == Minute
+		}
+	}
+	for _, k := range Kinds() {
+		minute := k.Found == "account.balance" || k.Found == "account.journal" || k.Found == "notification.refused"
+		if minute && !soon[k.ID+" "+k.Found] {
+			t.Errorf("%s is not found by %s within a minute", k.ID, k.Found)
 		}
 	}
 	if planted < 30 {

@@ -7,7 +7,7 @@ type Kind struct {
 	ID    string
 	Name  fault.Text
 	Plant []string   // SQL, carried out together; none: the fault is what is not in the books
-	Found string     // the check, or the proof of tieout verify, that must find it first
+	Found string     // the check, or the proof of tieout verify, that must find it, if not first
 	Blind fault.Text // why nothing that looks only at our own books can find it
 }
 

@@ -141,12 +141,17 @@ func (b *books) keepBalance(k paycore.AccountKey, x balance) error {
 	return b.putBalance(k, x)
 }
 
-// putBalance writes the balance over the version that the database has.
+// putBalance writes the balance over the version that the database has, with
+// the end of the log, so that the controls see that it moved.
 func (b *books) putBalance(k paycore.AccountKey, x balance) error {
-	n, err := b.exec(`INSERT INTO account_balance (account, currency, available_minor, frozen_minor, version, seal) VALUES ($1, $2, $3, $4, $5, $6)
+	tail, err := b.tail()
+	if err != nil {
+		return err
+	}
+	n, err := b.exec(`INSERT INTO account_balance (account, currency, available_minor, frozen_minor, version, seal, log_seq) VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (account, currency) DO UPDATE SET available_minor = excluded.available_minor, frozen_minor = excluded.frozen_minor,
-		version = excluded.version, seal = excluded.seal WHERE account_balance.version = $7`,
-		k.Name, k.Currency, x.available, x.frozen, x.version, b.sealOf(k, x), x.written)
+		version = excluded.version, seal = excluded.seal, log_seq = excluded.log_seq WHERE account_balance.version = $8`,
+		k.Name, k.Currency, x.available, x.frozen, x.version, b.sealOf(k, x), tail.seq, x.written)
 	if err := wrote(n, err, "balance of", k.Name); err != nil {
 		return err
 	}

@@ -205,6 +205,7 @@ var spoiled = []struct{ finding, plant string }{
 	{"payment.reference PC~2", `DROP INDEX payment_by_channel_ref; UPDATE payment SET channel_ref = 'wallet:SHOP/C1' WHERE pay_no = 'PC~1'`},
 	{"refund.parts RC", `DELETE FROM refund WHERE refund_no = 'RC~1'`},
 	{"account.balance wallet:U1", `UPDATE account_balance SET available_minor = available_minor + 1 WHERE account = 'wallet:U1'`},
+	{"account.no_balance suspense_paid:wechat:wechat-main", `INSERT INTO journal VALUES ('S1', 'fix', 'C-1', 'C-1', NULL, NULL, 2, 0); INSERT INTO posting VALUES ('S1', 1, 'suspense_paid:wechat:wechat-main', 'CNY', 5)`},
 	{"account.journal W1", `DELETE FROM posting WHERE txn = 'account:W1:2'`},
 	{"journal.account account:W9:2", `INSERT INTO journal VALUES ('account:W9:2', 'answer', 'W9', '', NULL, NULL, 2, 0)`},
 	{"withdrawal.late W2", `UPDATE account_document SET updated_us = 1 WHERE number = 'W2'`},
@@ -306,6 +307,8 @@ const (
 		INSERT INTO journal VALUES ('payout:B1-1:sent', 'settlement', 'B1-1', '', NULL, NULL, 2, 0), ('payout:B1-1:paid', 'settlement', 'B1-1', '', NULL, NULL, 2, 0);
 		INSERT INTO posting VALUES ('payout:B1-1:sent', 1, 'payable:M01', 'CNY', 5940), ('payout:B1-1:sent', 2, 'payout_clearing:icbc', 'CNY', -5940),
 			('payout:B1-1:paid', 1, 'payout_clearing:icbc', 'CNY', 5940), ('payout:B1-1:paid', 2, 'bank:icbc', 'CNY', -5940);
+		INSERT INTO ledger_account VALUES ('payout_clearing:icbc', 'LIABILITY'), ('bank:icbc', 'ASSET');
+		INSERT INTO account_balance VALUES ('payout_clearing:icbc', 'CNY', 0, 0, 2, '', 0), ('bank:icbc', 'CNY', -5940, 0, 1, '', 0);
 		UPDATE account_balance SET available_minor = available_minor - 5940 WHERE account = 'payable:M01'`
 	aCase            = `INSERT INTO recon_case VALUES ('C-1', 'wechat', 'wechat-main', 'PAYMENT', 'P9', 'CNY', 'OPEN', '', '', '', 1, '', '2026-10-01', '2026-10-01', '2026-10-02', 0, 0, 0, '', '', 1)`
 	anInteropPayment = `INSERT INTO interop_payment VALUES ('I1', 'nucc', 'CNY', '2026-11-19', 1, 600, 'icbc', 'N', '1', '102', `
@@ -342,7 +345,7 @@ func TestControl_EachCheckFindsItsFaultAndNothingInRightBooks(t *testing.T) {
 // What is wrong about a number in two currencies is one finding with both.
 func TestControl_ANumberIsFoundOnceInAllItsCurrencies(t *testing.T) {
 	db := copyOf(t, controlWorld(t))
-	spoil(t, db, `INSERT INTO account_balance VALUES ('wallet:U1', 'EUR', 7, 0, 1, ''), ('wallet:U1', 'USD', 5, 0, 1, '')`)
+	spoil(t, db, `INSERT INTO account_balance VALUES ('wallet:U1', 'EUR', 7, 0, 1, '', 0), ('wallet:U1', 'USD', 5, 0, 1, '', 0)`)
 	controlRun(t, db, true)
 	if got := found(t, db)["account.balance wallet:U1"].Detail; got != "currency=EUR minor=7; currency=USD minor=5" {
 		t.Errorf("got %q of %v", got, found(t, db))
@@ -395,6 +398,61 @@ func TestControl_ARunLooksAtWhatMovedAndADayAtEverything(t *testing.T) {
 	spoil(t, db, `UPDATE payment SET fee_minor = 5 WHERE pay_no = 'P5'`)
 	if run := controlRun(t, db, false); run.Gone != 1 || len(found(t, db)) != 1 {
 		t.Errorf("mended: %+v %v", run, found(t, db))
+	}
+}
+
+// A run adds up the accounts that moved, and looks at their documents. The day's
+// end adds up all, those with a long history too.
+func TestControl_ARunAddsUpTheAccountsThatMoved(t *testing.T) {
+	db := copyOf(t, controlWorld(t))
+	core := paycore.New(db, paycore.Rates{}, func() time.Time { return testStart })
+	do(t, core, paycore.Done, paycore.ClosePayment{PayNo: "P5"}) // the log goes on, past all that moved
+	controlRun(t, db, false)                                     // the first is whole
+	const raise = `UPDATE account_balance SET available_minor = available_minor + 1 WHERE account = `
+	spoil(t, db, raise+`'wallet:SHOP'; DELETE FROM posting WHERE txn = 'account:W1:2'`)
+	if run := controlRun(t, db, false); run.Raised != 0 {
+		t.Errorf("no account moved: %v", found(t, db))
+	}
+	do(t, core, paycore.Done, paycore.Freeze{Number: "F1", AccountKey: wallet("SHOP"), AmountMinor: 1})
+	if run := controlRun(t, db, false); run.Raised != 2 || found(t, db)["account.balance wallet:SHOP"].Detail != "currency=CNY minor=-199" || found(t, db)["account.journal W1"].State != control.Open {
+		t.Errorf("the wallet moved: %+v %v", run, found(t, db))
+	}
+	spoil(t, db, raise+`'wallet:alice'; UPDATE account_balance SET version = 100001 WHERE account = 'wallet:alice'`)
+	do(t, core, paycore.Done, paycore.Freeze{Number: "F2", AccountKey: wallet("alice"), AmountMinor: 1})
+	if run := controlRun(t, db, false); run.Raised != 0 || run.Gone != 0 {
+		t.Errorf("a long history: %+v %v", run, found(t, db))
+	}
+	if controlRun(t, db, true); found(t, db)["account.balance wallet:alice"].State != control.Open {
+		t.Errorf("the day's end: %v", found(t, db))
+	}
+	spoil(t, db, `UPDATE account_balance SET available_minor = available_minor - 1 WHERE account = 'wallet:alice'`)
+	if run := controlRun(t, db, false); run.Gone != 1 {
+		t.Errorf("mended: %+v %v", run, found(t, db))
+	}
+}
+
+// The checks of what moved cost what moved, however long the log and the tables
+// are: none reads one from its start to its end.
+func TestControl_ACheckOfWhatMovedReadsNoTableWhole(t *testing.T) {
+	db, _ := testBooks(t)
+	for _, c := range control.Checks() {
+		if c.Moved == "" {
+			continue
+		}
+		query, args := c.Query(control.Scope{Caps: control.DefaultCaps()})
+		rows, err := db.sql.Query(`EXPLAIN QUERY PLAN `+query, args...)
+		steps, err := scanAll(rows, err, func(row scanner) (step string, err error) {
+			err = row.Scan(new(int), new(int), new(int), &step)
+			return step, err
+		}, "plan of "+c.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range steps {
+			if strings.HasPrefix(s, "SCAN") && s != "SCAN p USING INDEX payment_by_lead" { // only the parts of combined payments
+				t.Errorf("%s: %s", c.ID, s)
+			}
+		}
 	}
 }
 

@@ -21,14 +21,10 @@ func (b *books) log(at int64, moves ...paycore.Move) error {
 	if len(moves) == 0 {
 		return nil
 	}
-	if b.known.tail == nil {
-		var t logTail
-		if _, err := b.one(`SELECT seq, hash FROM order_event ORDER BY seq DESC LIMIT 1`, nil, &t.seq, &t.hash); err != nil {
-			return wrap(err, "read the end of the log")
-		}
-		b.known.tail = &t
+	tail, err := b.tail()
+	if err != nil {
+		return err
 	}
-	tail := b.known.tail
 	for _, m := range moves {
 		seq := tail.seq + 1
 		hash := eventHash(tail.hash, seq, at, m)
@@ -39,6 +35,18 @@ func (b *books) log(at int64, moves ...paycore.Move) error {
 		tail.seq, tail.hash = seq, hash
 	}
 	return nil
+}
+
+// tail is where the log ends.
+func (b *books) tail() (*logTail, error) {
+	if b.known.tail == nil {
+		var t logTail
+		if _, err := b.one(`SELECT seq, hash FROM order_event ORDER BY seq DESC LIMIT 1`, nil, &t.seq, &t.hash); err != nil {
+			return nil, wrap(err, "read the end of the log")
+		}
+		b.known.tail = &t
+	}
+	return b.known.tail, nil
 }
 
 // HoldsMark tells whether the log still is what it was up to a mark.
