@@ -22,25 +22,47 @@ type agreed struct {
 
 // part is what became of the rows of both sides whose hashes begin alike.
 type part struct {
-	pairs pile // packed pairs in the order of the local rows
-	agree int64
-	rest  [2]side // by side: rows left to the passes
-	sums  tallies // of the pairs
+	pairs   pile // packed pairs in the order of the local rows
+	agree   int64
+	rest    [2]side    // by side: rows left to the passes
+	waiting [2]waiting // by side: rows that are joined once more
+	sums    tallies    // of the pairs
 }
 
-// pair finds the pairs of all parts, several parts at a time.
+// pair finds the pairs of all parts. Those of which it must know the channel's
+// numbers are joined once more.
 func (a *agreed) pair(ctx context.Context) error {
 	special := a.specialKeys()
+	all := make([]int, len(a.parts))
+	for i := range all {
+		all[i] = i
+	}
+	if err := a.join(ctx, all, special); err != nil {
+		return err
+	}
+	waiting := slices.DeleteFunc(all, func(i int) bool { return !a.parts[i].waits() })
+	if len(waiting) == 0 {
+		return nil
+	}
+	if err := a.readRefs(ctx, waiting); err != nil {
+		return err
+	}
+	return a.join(ctx, waiting, special)
+}
+
+// join pairs the rows of some parts, several parts at a time.
+func (a *agreed) join(ctx context.Context, parts []int, special [][]specialKey) error {
 	g, ctx := errgroup.WithContext(ctx)
 	var next atomic.Int64
-	for range min(max(1, a.e.in.Workers), len(a.parts)) {
+	for range min(max(1, a.e.in.Workers), len(parts)) {
 		g.Go(func() (err error) {
 			defer recovered(&err)
 			j := newJoiner(a)
-			for i := int(next.Add(1)) - 1; i < len(a.parts); i = int(next.Add(1)) - 1 {
+			for at := int(next.Add(1)) - 1; at < len(parts); at = int(next.Add(1)) - 1 {
 				if err := ctx.Err(); err != nil {
 					return err
 				}
+				i := parts[at]
 				if err := j.join(&a.parts[i], &a.trays[onLocal][i], &a.trays[onChannel][i], special[i]); err != nil {
 					return err
 				}
@@ -241,19 +263,13 @@ type pairCursor struct {
 	done bool
 }
 
-func (c *pairCursor) advance() error {
-	for len(c.left) == 0 {
-		b, err := c.walk.chunk()
-		if err != nil {
-			return err
-		}
-		if b == nil {
-			c.done = true
-			return nil
-		}
-		c.left = b
+func (c *pairCursor) advance() (err error) {
+	if c.left, err = c.walk.rest(c.left); err != nil {
+		return err
 	}
-	c.left = c.at.unpack(c.left)
+	if c.done = len(c.left) == 0; !c.done {
+		c.left = c.at.unpack(c.left)
+	}
 	return nil
 }
 
@@ -285,6 +301,14 @@ func (c *currencyCache) code(name []byte) (uint8, error) {
 	}
 	c.last, c.is = append(make([]byte, 0, 8), name...), code
 	return code, nil
+}
+
+func nones(s []int32, n int) []int32 {
+	s = resized(s, n)
+	for i := range s {
+		s[i] = none
+	}
+	return s
 }
 
 func resized[T any](s []T, n int) []T {

@@ -2,7 +2,6 @@ package match
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"slices"
 
@@ -11,9 +10,9 @@ import (
 
 // settleClean pairs the keys with several rows in which nothing is open: as many
 // rows on both sides, each with its counterpart under a number of the channel
-// of its own. On a day full of orders paid in parts those are nearly all; the
-// others are settled with their whole rows at hand, which costs a hundred times
-// as much.
+// of its own. The first look has left those that another day may ask for, and
+// few ones. All others are settled with their whole rows at hand, which costs a
+// hundred times as much.
 func (e *engine) settleClean(ctx context.Context, several *severalKeys, claims map[int32][]schemas.Claim) error {
 	if !slices.Contains(several.marked, true) {
 		return nil
@@ -43,8 +42,8 @@ func (e *engine) settleClean(ctx context.Context, several *severalKeys, claims m
 	return nil
 }
 
-// clean sorts the rows of a key by the channel's number, so that counterparts
-// stand in the same place, and tells whether all of them agree.
+// clean sorts the rows of a key, so that counterparts stand in the same place,
+// and tells whether all of them agree.
 func (e *engine) clean(locals, channels []int32) bool {
 	if len(locals) != len(channels) {
 		return false
@@ -55,21 +54,25 @@ func (e *engine) clean(locals, channels []int32) bool {
 			return false
 		}
 	}
-	slices.SortFunc(locals, e.local.compareRefs)
-	slices.SortFunc(channels, e.channel.compareRefs)
+	return counterparts(locals, channels, [2]func(int32) []byte{e.local.channelNumber, e.channel.channelNumber},
+		func(l, c int32) bool { return e.verdictOf(l, c).class == schemas.Matched })
+}
+
+// counterparts sorts the rows of a key, as many on both sides, by the channel's
+// number, so that counterparts stand in the same place, and tells whether each
+// row has a number of its own, and one counterpart that agrees.
+func counterparts(locals, channels []int32, refs [2]func(row int32) []byte, agree func(l, c int32) bool) bool {
+	ours, theirs := refs[onLocal], refs[onChannel]
+	slices.SortFunc(locals, func(a, b int32) int { return bytes.Compare(ours(a), ours(b)) })
+	slices.SortFunc(channels, func(a, b int32) int { return bytes.Compare(theirs(a), theirs(b)) })
 	last := []byte{} // a row without a number equals it
 	for i := range locals {
 		l, c := locals[i], channels[i]
-		ref := e.local.channelNumber(l)
-		if bytes.Equal(ref, last) || !bytes.Equal(ref, e.channel.channelNumber(c)) || e.verdictOf(l, c).class != schemas.Matched {
+		ref := ours(l)
+		if bytes.Equal(ref, last) || !bytes.Equal(ref, theirs(c)) || !agree(l, c) {
 			return false
 		}
 		last = ref
 	}
 	return true
-}
-
-// compareRefs orders fresh rows by the channel's number, then by their place.
-func (s *side) compareRefs(a, b int32) int {
-	return cmp.Or(bytes.Compare(s.channelNumber(a), s.channelNumber(b)), cmp.Compare(a, b))
 }

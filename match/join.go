@@ -17,16 +17,24 @@ type joiner struct {
 	local, channel packedRows
 	slots          []uint64 // as those of a keyTable
 	mask           uint32
+	first          []int32 // local row -> first local row of its key
 	mate           []int32 // local row -> channel row
 	rule           []rule  // of a local row and its mate, if they agree
 	marked         []bool  // local rows of keys that are left to the passes
+	surplus        []int32 // of a first local row: how many more rows of its key we have than the channel
 	head           []int32 // channel row -> first local row of its key
 	fetched        byte
+
+	even []bool     // first local rows of keys with several rows, as many on both sides
+	refs [2]refList // of the rows of such keys
+	next [2][]int32 // row of such a key -> another one
 }
 
 func newJoiner(a *agreed) *joiner { return &joiner{a: a, surely: newSure(a)} }
 
-// join pairs the rows of one part, and leaves the others.
+// join pairs the rows of one part, and leaves the others. A part in which many
+// rows could be paired if the channel's numbers were known waits for them: it
+// is left as it was.
 func (j *joiner) join(p *part, local, channel *tray, special []specialKey) error {
 	if err := j.local.load(local); err != nil {
 		return err
@@ -36,10 +44,15 @@ func (j *joiner) join(p *part, local, channel *tray, special []specialKey) error
 	}
 	j.build()
 	j.probe()
-	for _, k := range special {
-		if h := j.lookup(k); h != none {
-			j.marked[h] = true
+	even := j.findEven(special)
+	switch {
+	case p.waits():
+		if err := j.pairClean(p); err != nil {
+			return err
 		}
+		p.waiting = [2]waiting{}
+	case even > j.fewWaiting():
+		return j.wait(p)
 	}
 	return j.settle(p)
 }
@@ -52,20 +65,21 @@ func (j *joiner) build() {
 		size *= 2
 	}
 	j.slots, j.mask = resized(j.slots, size), uint32(size-1)
-	j.mate, j.rule, j.marked = resized(j.mate, n), resized(j.rule, n), resized(j.marked, n)
+	j.first, j.mate, j.rule = resized(j.first, n), nones(j.mate, n), resized(j.rule, n)
+	j.marked, j.surplus = resized(j.marked, n), resized(j.surplus, n)
 	clear(j.slots)
 	clear(j.rule)
 	clear(j.marked)
-	for i := range j.mate {
-		j.mate[i] = none
-	}
+	clear(j.surplus)
 	for l := range int32(n) {
 		row := j.local.at(l)
 		h := row.hash()
 		at := h & j.mask
+		j.first[l] = l
 		for ; j.slots[at] != 0; at = (at + 1) & j.mask {
-			if first := j.first(at, h, row); first != none {
-				j.marked[first] = true
+			if first := j.firstAt(at, h, row); first != none {
+				j.first[l], j.marked[first] = first, true
+				j.surplus[first]++
 				break
 			}
 		}
@@ -75,8 +89,8 @@ func (j *joiner) build() {
 	}
 }
 
-// first returns the local row in a slot if it has the key of another row.
-func (j *joiner) first(at, h uint32, row packedRow) int32 {
+// firstAt returns the local row in a slot if it has the key of another row.
+func (j *joiner) firstAt(at, h uint32, row packedRow) int32 {
 	slot := j.slots[at]
 	if uint32(slot>>32) != h {
 		return none
@@ -91,7 +105,7 @@ func (j *joiner) first(at, h uint32, row packedRow) int32 {
 func (j *joiner) find(row packedRow) int32 {
 	h := row.hash()
 	for at := h & j.mask; j.slots[at] != 0; at = (at + 1) & j.mask {
-		if l := j.first(at, h, row); l != none {
+		if l := j.firstAt(at, h, row); l != none {
 			return l
 		}
 	}
@@ -120,6 +134,7 @@ func (j *joiner) probe() {
 			case l == none:
 			case j.mate[l] != none:
 				j.marked[l] = true
+				j.surplus[l]--
 			default:
 				j.mate[l], j.rule[l] = c, j.judge(l, c)
 			}

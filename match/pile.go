@@ -115,6 +115,19 @@ type walk struct {
 	buf  []byte
 }
 
+// rest returns what is left of a chunk or, if that is nothing, the next one;
+// nothing at the end.
+func (w *walk) rest(left []byte) ([]byte, error) {
+	for len(left) == 0 {
+		b, err := w.chunk()
+		if err != nil || b == nil {
+			return nil, err
+		}
+		left = b
+	}
+	return left, nil
+}
+
 // chunk returns the next chunk, or nil at the end; it is valid until the next
 // call, and can be looked at for slack bytes behind its end.
 func (w *walk) chunk() ([]byte, error) {
