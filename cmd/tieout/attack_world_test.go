@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tieout/internal/money"
+	"tieout/internal/store"
 )
 
 // shop is a small merchant whose statements come into a folder and whose books
@@ -116,7 +117,7 @@ type said struct {
 // program runs a command as main does, within the test.
 func program(args ...string) said {
 	var out, errs bytes.Buffer
-	code := run(args, strings.NewReader(""), &out, &errs, afternoon)
+	code := run(args, strings.NewReader(""), &out, &errs, afternoon, store.NetworkOf)
 	return said{code, out.String(), errs.String()}
 }
 

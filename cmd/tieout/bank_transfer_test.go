@@ -13,6 +13,7 @@ import (
 	"tieout/internal/gateway"
 	"tieout/internal/merchantapi"
 	"tieout/internal/paycore"
+	"tieout/internal/store"
 )
 
 const transferSite = `version: 1
@@ -100,7 +101,7 @@ func (w *transferWorld) tieout(want int, into any, args ...string) {
 	w.t.Helper()
 	var out, errs bytes.Buffer
 	args = append([]string{"-c", filepath.Join(w.dir, "tieout.yaml"), "--json"}, args...)
-	if got := run(args, strings.NewReader(""), &out, &errs, w.now); got != want {
+	if got := run(args, strings.NewReader(""), &out, &errs, w.now, store.NetworkOf); got != want {
 		w.t.Fatalf("%v: exit code %d, want %d: %s", args, got, want, errs.String())
 	}
 	if into != nil {
@@ -113,7 +114,7 @@ func (w *transferWorld) tieout(want int, into any, args ...string) {
 // open opens the site with its desk.
 func (w *transferWorld) open(do func(*site, *paycore.Core, desk)) {
 	w.t.Helper()
-	a := &app{cli: &CLI{Config: filepath.Join(w.dir, "tieout.yaml"), Memory: memory(512 << 20)}, ctx: w.t.Context(), now: w.now, in: strings.NewReader(""), out: &bytes.Buffer{}, err: &bytes.Buffer{}}
+	a := &app{cli: &CLI{Config: filepath.Join(w.dir, "tieout.yaml"), Memory: memory(512 << 20)}, ctx: w.t.Context(), now: w.now, networkOf: store.NetworkOf, in: strings.NewReader(""), out: &bytes.Buffer{}, err: &bytes.Buffer{}}
 	s, err := a.open()
 	if err != nil {
 		w.t.Fatal(err)

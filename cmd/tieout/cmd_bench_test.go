@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tieout/internal/fault"
+	"tieout/internal/store"
 	"tieout/schemas"
 )
 
@@ -50,7 +51,7 @@ func TestBench_OverlappingStepsAreOne(t *testing.T) {
 // its answer; one that stayed below is none.
 func TestBench_MemoryIsHeldToItsLimit(t *testing.T) {
 	for limit, want := range map[memory]fault.ID{1 << 20: "E-7003", 64 << 30: ""} {
-		a := &app{cli: &CLI{Memory: limit, Quiet: true}, ctx: t.Context(), now: time.Now, out: io.Discard, err: io.Discard}
+		a := &app{cli: &CLI{Memory: limit, Quiet: true}, ctx: t.Context(), now: time.Now, networkOf: store.NetworkOf, out: io.Discard, err: io.Discard}
 		err := (&benchNightCmd{Rows: 200, Channel: "wechat", Keep: t.TempDir()}).Run(a)
 		if got := fault.Of(err); err != nil && got.ID != want || err == nil && want != "" {
 			t.Errorf("limit %d: got %v, want %q", limit, err, want)

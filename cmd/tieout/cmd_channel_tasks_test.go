@@ -20,7 +20,7 @@ func TestChannelTasks(t *testing.T) {
 		t.Helper()
 		var out, errs bytes.Buffer
 		args = append([]string{"-c", filepath.Join(dir, "tieout.yaml")}, args...)
-		if got := run(args, strings.NewReader(""), &out, &errs, now); got != want {
+		if got := run(args, strings.NewReader(""), &out, &errs, now, store.NetworkOf); got != want {
 			t.Fatalf("%v: exit code %d, want %d: %s", args, got, want, errs.String())
 		}
 		return out.String(), errs.String()

@@ -17,6 +17,9 @@ func (*migrateCmd) Run(a *app) error {
 		return err
 	}
 	path := filepath.Join(cfg.Data, "tieout.db")
+	if err := a.ownDisk(path); err != nil {
+		return err
+	}
 	backup := path + ".backup-" + a.now().UTC().Format("20060102T150405Z")
 	made, err := store.Migrate(a.ctx, path, backup, a.now)
 	if err != nil {

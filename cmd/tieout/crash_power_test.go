@@ -155,7 +155,7 @@ func (w *powerWorld) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 // configure reads the configuration, and makes the database; both are there
 // for all lives.
 func (w *powerWorld) configure() error {
-	a := &app{cli: &CLI{Config: filepath.Join(w.dir, "tieout.yaml")}, ctx: context.Background(), now: w.clock.now, out: io.Discard, err: io.Discard, lang: fault.English}
+	a := &app{cli: &CLI{Config: filepath.Join(w.dir, "tieout.yaml")}, ctx: context.Background(), now: w.clock.now, networkOf: store.NetworkOf, out: io.Discard, err: io.Discard, lang: fault.English}
 	var err error
 	if w.site, err = a.open(); err != nil {
 		return err

@@ -9,13 +9,14 @@ import (
 	"tieout/internal/channelsim"
 	"tieout/internal/fault"
 	"tieout/internal/pipeline"
+	"tieout/internal/store"
 )
 
 // playedWorld is a demo of two days, not begun.
 func playedWorld(t *testing.T) (*app, *demoWorld, *bytes.Buffer) {
 	t.Helper()
 	var out bytes.Buffer
-	a := &app{cli: &CLI{Memory: 1 << 30, Quiet: true}, ctx: t.Context(), now: time.Now, in: strings.NewReader(""), out: &out, err: &out, lang: fault.English}
+	a := &app{cli: &CLI{Memory: 1 << 30, Quiet: true}, ctx: t.Context(), now: time.Now, networkOf: store.NetworkOf, in: strings.NewReader(""), out: &out, err: &out, lang: fault.English}
 	w, err := newDemoWorld(a, t.TempDir(), &demoCmd{Seed: 3, Days: 2, Rows: 20, Settle: true})
 	if err != nil {
 		t.Fatal(err)

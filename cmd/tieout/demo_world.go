@@ -124,7 +124,7 @@ func (w *demoWorld) openSite(a *app, address string, terms []channelsim.Terms, r
 	}
 	cli := *a.cli
 	cli.Config, cli.Quiet, cli.JSON = filepath.Join(w.dir, "tieout.yaml"), true, false
-	w.app = &app{cli: &cli, ctx: a.ctx, now: w.clock.now, in: a.in, out: io.Discard, err: io.Discard, lang: a.lang, cmd: a.cmd}
+	w.app = &app{cli: &cli, ctx: a.ctx, now: w.clock.now, networkOf: a.networkOf, in: a.in, out: io.Discard, err: io.Discard, lang: a.lang, cmd: a.cmd}
 	w.site, err = w.app.open()
 	return err
 }

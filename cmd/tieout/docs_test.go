@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"tieout/internal/fault"
+	"tieout/internal/store"
 	"tieout/schemas/channels"
 )
 
@@ -117,7 +118,7 @@ func TestDocs_CommandsAreUnderstood(t *testing.T) {
 // understood parses a command line and runs nothing. Files that a page names
 // need not be there.
 func understood(args []string) error {
-	a := &app{cli: &CLI{}, ctx: context.Background(), now: time.Now, out: io.Discard, err: io.Discard}
+	a := &app{cli: &CLI{}, ctx: context.Background(), now: time.Now, networkOf: store.NetworkOf, out: io.Discard, err: io.Discard}
 	parser, err := kong.New(a.cli, kong.Name("tieout"), kong.Bind(a), kong.Exit(func(int) {}), kong.Writers(io.Discard, io.Discard))
 	if err != nil {
 		return err

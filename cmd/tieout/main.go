@@ -23,13 +23,14 @@ import (
 
 	"tieout/internal/config"
 	"tieout/internal/fault"
+	"tieout/internal/store"
 )
 
 func main() {
 	if err := keepPrivate(); err != nil {
 		fmt.Fprintln(os.Stderr, "tieout: core dumps cannot be switched off:", err)
 	}
-	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, time.Now))
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, time.Now, store.NetworkOf))
 }
 
 // CLI is the command line. One field a command.
@@ -87,24 +88,25 @@ type CLI struct {
 
 // app is what every command gets.
 type app struct {
-	cli    *CLI
-	ctx    context.Context
-	now    func() time.Time
-	in     io.Reader
-	out    io.Writer // results
-	err    io.Writer // messages
-	lang   fault.Lang
-	result resultLine
-	cmd    *kong.Context
+	cli       *CLI
+	ctx       context.Context
+	now       func() time.Time
+	networkOf func(folder string) string // see store.NetworkOf
+	in        io.Reader
+	out       io.Writer // results
+	err       io.Writer // messages
+	lang      fault.Lang
+	result    resultLine
+	cmd       *kong.Context
 }
 
 // run is the whole program: arguments in, exit code out.
-func run(args []string, in io.Reader, out, errw io.Writer, now func() time.Time) int {
+func run(args []string, in io.Reader, out, errw io.Writer, now func() time.Time, networkOf func(folder string) string) int {
 	ctx, stop, interrupted := withSignals(context.Background())
 	defer stop()
 	var cli CLI
 	said := &written{w: out}
-	a := &app{cli: &cli, ctx: ctx, now: now, in: in, out: said, err: errw, lang: fault.English}
+	a := &app{cli: &cli, ctx: ctx, now: now, networkOf: networkOf, in: in, out: said, err: errw, lang: fault.English}
 	code, done := a.parse(args)
 	if done {
 		return code

@@ -147,7 +147,7 @@ func fillRisk(db *store.DB, f risk.Facts) error {
 func download() {
 	var cli CLI
 	cli.Config = filepath.Join(os.Getenv("WORK"), "tieout.yaml")
-	a := &app{cli: &cli, ctx: context.Background(), now: scriptClock(), out: os.Stdout, err: os.Stderr}
+	a := &app{cli: &cli, ctx: context.Background(), now: scriptClock(), networkOf: store.NetworkOf, out: os.Stdout, err: os.Stderr}
 	if err := a.download(os.Args[1], os.Args[2], os.Args[3]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(70)

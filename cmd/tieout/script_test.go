@@ -13,20 +13,23 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"tieout/internal/store"
 )
 
 // clockVariable sets the clock of the program in scripts, versionVariable makes
 // it a release. They are read here, in the test binary alone: the program that
-// people get has no such switch.
+// people get has no such switch. networkVariable is a folder that shall lie on NFS.
 const (
 	clockVariable   = "TIEOUT_SCRIPT_NOW"
 	versionVariable = "TIEOUT_SCRIPT_VERSION"
+	networkVariable = "TIEOUT_SCRIPT_NFS"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"tieout": func() {
 		version = os.Getenv(versionVariable)
-		os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, scriptClock()))
+		os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, scriptClock(), scriptNetwork))
 	}, "corefill": corefill, "download": download})
 }
 
@@ -38,6 +41,16 @@ func scriptClock() func() time.Time {
 		os.Exit(70)
 	}
 	return func() time.Time { return at }
+}
+
+// scriptNetwork is store.NetworkOf where the mount of a script counts as well.
+func scriptNetwork(folder string) string {
+	if mount := os.Getenv(networkVariable); mount != "" {
+		if inside, err := filepath.Rel(mount, folder); err == nil && filepath.IsLocal(inside) {
+			return "NFS"
+		}
+	}
+	return store.NetworkOf(folder)
 }
 
 // TestScripts runs the command line as its users do: one script a command,

@@ -77,6 +77,9 @@ func (a *app) open() (*site, error) {
 }
 
 func (s *site) openStores(a *app) error {
+	if err := a.ownDisk(s.databasePath()); err != nil {
+		return err
+	}
 	for _, dir := range []string{"", "reports", "logs"} {
 		if err := os.MkdirAll(filepath.Join(s.cfg.Data, dir), 0o700); err != nil {
 			return fault.New("E-4101", fault.V{"path": s.cfg.Data, "reason": err.Error()}, err)
@@ -115,6 +118,14 @@ func (s *site) openStores(a *app) error {
 		Lake: s.lake, Store: s.db, Table: table, Books: s.link, Now: a.now, Log: s.log, Program: buildName(),
 		Holder: holder(a.now()), Workers: runtime.GOMAXPROCS(0), Memory: a.cli.Memory.tables(), Report: reporter{},
 		Alert: alert.New(places, s.db, a.now, s.log),
+	}
+	return nil
+}
+
+// ownDisk refuses a database in a folder that other machines may write (E-7899).
+func (a *app) ownDisk(path string) error {
+	if kind := a.networkOf(filepath.Dir(path)); kind != "" {
+		return fault.New("E-7899", fault.V{"path": path, "kind": kind}, nil)
 	}
 	return nil
 }
