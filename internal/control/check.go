@@ -34,7 +34,9 @@ type Check struct {
 	Name     fault.Text // what a hit is
 	Do       fault.Text // who does what about it
 	// Hits ends with a condition, so that Moved can be added to it. It may
-	// say {now}, epoch microseconds, {today}, and the names of Caps.
+	// say {now}, epoch microseconds, {today}, and the names of Caps. Text after
+	// the account of a posting keeps the planner on the transaction: by account it
+	// would walk all that was ever booked there.
 	Hits string
 	// Moved narrows Hits to what {moved} names, the numbers that moved since
 	// the run before, or {accounts}, the accounts that did, and those of open

@@ -48,7 +48,7 @@ var interopChecks = []Check{
 		Name: fault.Text{EN: "money goes to a clearing organisation without two people, its file or its journal", ZH: "付清算机构款缺少两人审批、出款文件或凭证"},
 		Hits: `SELECT p.number, 'state=' || p.state || ' amount=' || p.amount_minor FROM interop_payment p WHERE p.state NOT IN ('PROPOSED','CLOSED') AND (p.checker = '' OR p.checker = p.maker
 			OR p.state <> 'APPROVED' AND (NOT EXISTS (SELECT 1 FROM payout_file f WHERE f.id = p.file AND f.bank = p.bank AND f.currency = p.currency)
-				OR -p.amount_minor <> COALESCE((SELECT SUM(x.amount_minor) FROM posting x WHERE x.txn = 'interop_payment:' || p.number || ':sent' AND x.account = 'payout_clearing:' || p.bank AND x.currency = p.currency), 0))
+				OR -p.amount_minor <> COALESCE((SELECT SUM(x.amount_minor) FROM posting x WHERE x.txn = 'interop_payment:' || p.number || ':sent' AND x.account || '' = 'payout_clearing:' || p.bank AND x.currency = p.currency), 0))
 			OR (p.state IN ('PAID','RETURNED')) <> EXISTS (SELECT 1 FROM posting x WHERE x.txn = 'interop_payment:' || p.number || ':paid'
 				AND x.account = 'bank:' || p.bank AND x.currency = p.currency AND x.amount_minor = -p.amount_minor))`},
 	{ID: "interop.owed", Kind: Timeliness, Priority: 3, Do: fault.Text{EN: "Settlement: `tieout interop day`, then `tieout interop settle` by two people.", ZH: "结算：查看 `tieout interop day`，由两人执行 `tieout interop settle`。"},

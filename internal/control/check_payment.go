@@ -34,7 +34,7 @@ var paymentChecks = []Check{
 		Name: fault.Text{EN: "the journal owes the merchant another amount than was paid", ZH: "凭证应付金额与支付金额不符"},
 		Hits: `SELECT p.pay_no, 'amount=' || p.amount_minor || ' currency=' || p.currency FROM payment p
 			WHERE EXISTS (SELECT 1 FROM journal j WHERE ` + paymentJournals + ` AND COALESCE((SELECT SUM(x.amount_minor) FROM posting x
-				WHERE x.txn = j.id AND x.account = 'payable:' || p.merchant AND x.currency = p.currency), 0) <> -p.amount_minor)`,
+				WHERE x.txn = j.id AND x.account || '' = 'payable:' || p.merchant AND x.currency = p.currency), 0) <> -p.amount_minor)`,
 		Moved: paymentMoved},
 	{ID: "payment.booked_twice", Kind: Correctness, Priority: 1, Do: stopPayouts,
 		Name: fault.Text{EN: "one success is in the journal twice", ZH: "同一笔支付成功重复记账"},
@@ -131,7 +131,7 @@ var refundChecks = []Check{
 		Hits: `SELECT r.refund_no, 'state=' || r.state || ' amount=' || r.amount_minor FROM refund r JOIN payment p ON p.pay_no = r.pay_no
 			WHERE NOT EXISTS (SELECT 1 FROM order_event e WHERE e.ref = r.refund_no AND e.subject = 'REFUND' AND e.cause IN ('fix','fix_approved','reverse'))
 			AND COALESCE((SELECT SUM(x.amount_minor) FROM journal j JOIN posting x ON x.txn = j.id
-				WHERE ` + refundJournals + ` AND x.account = 'refund_payable:' || p.merchant AND x.currency = r.currency), 0)
+				WHERE ` + refundJournals + ` AND x.account || '' = 'refund_payable:' || p.merchant AND x.currency = r.currency), 0)
 				<> CASE WHEN r.state IN ('PROCESSING','FAILED') THEN -r.amount_minor ELSE 0 END`,
 		Moved: `r.refund_no IN ({moved})`},
 	{ID: "refund.out", Kind: Consistency, Priority: 1, Do: stopPayouts,
@@ -140,7 +140,7 @@ var refundChecks = []Check{
 			AND NOT EXISTS (SELECT 1 FROM order_event e WHERE e.ref = r.refund_no AND e.subject = 'REFUND' AND e.cause IN ('fix','fix_approved','reverse'))
 			AND NOT EXISTS (SELECT 1 FROM journal j JOIN posting x ON x.txn = j.id JOIN payment p ON p.pay_no = r.pay_no
 				WHERE ` + refundJournals + ` AND x.amount_minor = -r.amount_minor
-				AND x.account = CASE WHEN p.wallet <> '' THEN p.wallet ELSE 'clearing:' || r.channel || ':' || r.account END)`,
+				AND x.account || '' = CASE WHEN p.wallet <> '' THEN p.wallet ELSE 'clearing:' || r.channel || ':' || r.account END)`,
 		Moved: `r.refund_no IN ({moved})`},
 	{ID: "refund.parts", Kind: Correctness, Priority: 1, Do: stopPayouts,
 		Name: fault.Text{EN: "the parts of a refund do not add up to what was asked for, or belong to none", ZH: "组合退款分项之和不等于申请金额，或分项无主退款单"},

@@ -8,14 +8,15 @@ const openCase = `c.state IN ('OPEN','PROPOSED')`
 
 // DisputedOrders are the orders with an open case: one that names a payment or a
 // refund of theirs by our number or by the channel's, or whose findings do. What
-// was done at the channel's console has no number of ours but there.
+// was done at the channel's console has no number of ours but there. An order
+// may stand there twice: to make it one, the planner would walk all payments.
 const DisputedOrders = `SELECT p.merchant, p.order_no FROM recon_case c JOIN payment p ON p.pay_no = c.key WHERE ` + openCase + `
-	UNION SELECT p.merchant, p.order_no FROM recon_case c JOIN payment p ON p.account = c.account AND p.channel_ref = c.key AND p.channel_ref <> '' WHERE ` + openCase + `
-	UNION SELECT p.merchant, p.order_no FROM recon_case c JOIN refund r ON r.refund_no = c.key JOIN payment p ON p.pay_no = r.pay_no WHERE ` + openCase + `
-	UNION SELECT p.merchant, p.order_no FROM recon_case c JOIN refund r ON r.account = c.account AND r.channel_refund_ref = c.key AND r.channel_refund_ref <> ''
+	UNION ALL SELECT p.merchant, p.order_no FROM recon_case c JOIN payment p ON p.account = c.account AND p.channel_ref = c.key AND p.channel_ref <> '' WHERE ` + openCase + `
+	UNION ALL SELECT p.merchant, p.order_no FROM recon_case c JOIN refund r ON r.refund_no = c.key JOIN payment p ON p.pay_no = r.pay_no WHERE ` + openCase + `
+	UNION ALL SELECT p.merchant, p.order_no FROM recon_case c JOIN refund r ON r.account = c.account AND r.channel_refund_ref = c.key AND r.channel_refund_ref <> ''
 		JOIN payment p ON p.pay_no = r.pay_no WHERE ` + openCase + `
-	UNION SELECT p.merchant, p.order_no FROM recon_case c JOIN case_finding f ON f.case_id = c.id JOIN payment p ON p.pay_no = f.pay_no WHERE ` + openCase + `
-	UNION SELECT p.merchant, p.order_no FROM recon_case c JOIN case_finding f ON f.case_id = c.id JOIN payment p ON p.account = c.account
+	UNION ALL SELECT p.merchant, p.order_no FROM recon_case c JOIN case_finding f ON f.case_id = c.id JOIN payment p ON p.pay_no = f.pay_no WHERE ` + openCase + `
+	UNION ALL SELECT p.merchant, p.order_no FROM recon_case c JOIN case_finding f ON f.case_id = c.id JOIN payment p ON p.account = c.account
 		AND p.channel_ref = f.channel_ref AND p.channel_ref <> '' WHERE ` + openCase
 
 var settlementChecks = []Check{

@@ -26,11 +26,11 @@ var transferChecks = []Check{
 	{ID: "transfer.journal", Kind: Consistency, Priority: 1, Do: stopPayouts,
 		Name: fault.Text{EN: "a transfer came and the journal does not say so", ZH: "汇款到账但无记账凭证"},
 		Hits: `SELECT r.account || '/' || r.bank_ref, 'amount=' || r.amount_minor FROM remittance r WHERE NOT EXISTS (SELECT 1 FROM posting x
-			WHERE x.txn = 'remittance:' || r.account || ':' || r.bank_ref || ':1' AND x.account = 'clearing:' || r.channel || ':' || r.account AND x.amount_minor = r.amount_minor)`},
+			WHERE x.txn = 'remittance:' || r.account || ':' || r.bank_ref || ':1' AND x.account || '' = 'clearing:' || r.channel || ':' || r.account AND x.amount_minor = r.amount_minor)`},
 	{ID: "payback.journal", Kind: Consistency, Priority: 1, Do: stopPayouts,
 		Name: fault.Text{EN: "money was paid back and the journal does not say so", ZH: "退回已付出但无记账凭证"},
 		Hits: `SELECT b.number, 'amount=' || b.amount_minor FROM payback b WHERE b.kind = 'RETURN' AND b.state = 'SUCCESS' AND NOT EXISTS (SELECT 1 FROM journal j JOIN posting x ON x.txn = j.id
-			WHERE j.id > 'payback:' || b.number || ':' AND j.id < 'payback:' || b.number || ';' AND x.account = 'clearing:' || b.channel || ':' || b.account AND x.amount_minor = -b.amount_minor)`},
+			WHERE j.id > 'payback:' || b.number || ':' AND j.id < 'payback:' || b.number || ';' AND x.account || '' = 'clearing:' || b.channel || ':' || b.account AND x.amount_minor = -b.amount_minor)`},
 	{ID: "payback.answer", Kind: Consistency, Priority: 1, Do: stopPayouts,
 		Name: fault.Text{EN: "a transfer back counts as paid, or as come back, and the bank said something else", ZH: "退回状态与银行答复不符"},
 		Hits: `SELECT b.number, 'state=' || b.state || ' amount=' || b.amount_minor FROM payback b WHERE b.state IN ('SUCCESS','RETURNED') AND b.out_ref <> '' AND (
@@ -42,7 +42,7 @@ var transferChecks = []Check{
 		Hits: `SELECT b.number, 'kind=' || b.kind || ' amount=' || b.amount_minor FROM payback b WHERE b.state = 'RETURNED' AND CASE b.kind WHEN 'REFUND'
 			THEN EXISTS (SELECT 1 FROM refund r WHERE r.refund_no = b.number AND r.state = 'SUCCESS')
 			ELSE 0 <> COALESCE((SELECT SUM(x.amount_minor) FROM journal j JOIN posting x ON x.txn = j.id
-				WHERE j.id > 'payback:' || b.number || ':' AND j.id < 'payback:' || b.number || ';' AND x.account = 'clearing:' || b.channel || ':' || b.account), 0) END`},
+				WHERE j.id > 'payback:' || b.number || ':' AND j.id < 'payback:' || b.number || ';' AND x.account || '' = 'clearing:' || b.channel || ':' || b.account), 0) END`},
 	{ID: "payback.approval", Kind: Correctness, Priority: 1, Do: stopPayouts, Often: true,
 		Name: fault.Text{EN: "money is on its way back, or gone, without two people", ZH: "退回未经两人审批"},
 		Hits: `SELECT b.number, 'state=' || b.state || ' amount=' || b.amount_minor FROM payback b WHERE b.state IN ('PAYING','SUCCESS') AND (b.checker = '' OR b.checker = b.maker)`},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -376,6 +377,34 @@ func TestFaultP8_MoneyThatStaysInSuspenseIsNamedWithItsAge(t *testing.T) {
 	spoil(t, db, `UPDATE recon_case SET state = 'RESOLVED', suspend_minor = 0`)
 	if controlRun(t, db, true); found(t, db)["suspense.old C-1"].State == control.Open {
 		t.Error("the case is over")
+	}
+}
+
+// What a check costs grows with what it looks at, and not with its square: no
+// posting is looked for among all of its account, unless the account is added
+// up, and a run over what moved does not walk the log.
+func TestControl_ACheckWalksNothingForEachOfItsNumbers(t *testing.T) {
+	db, _ := testBooks(t)
+	allOfAccount := func(step string) bool {
+		return strings.Contains(step, "posting_by_account (account=?") && !strings.Contains(step, "txn=?")
+	}
+	allOfLog := func(step string) bool { return strings.HasPrefix(step, "SCAN order_event") }
+	for _, whole := range []bool{true, false} {
+		for _, c := range control.Checks() {
+			if !c.Runs(whole) {
+				continue
+			}
+			query, args := c.Query(control.Scope{Whole: whole})
+			plan := planOf(t, db, query, args...)
+			if c.ID != "account.balance" && slices.ContainsFunc(plan, allOfAccount) || !whole && slices.ContainsFunc(plan, allOfLog) {
+				t.Errorf("%s, whole %t: %q", c.ID, whole, plan)
+			}
+		}
+	}
+	for _, step := range planOf(t, db, control.DisputedOrders) {
+		if strings.HasPrefix(step, "SCAN p") {
+			t.Errorf("disputed orders: %s", step)
+		}
 	}
 }
 

@@ -146,27 +146,26 @@ func TestExportReadsTheIndexAlone(t *testing.T) {
 		paymentRead.columns + paymentRead.window,
 		`SELECT MIN(currency), MAX(currency)` + fmt.Sprintf(windowSums, "payment"),
 	} {
-		rows, err := db.sql.Query("EXPLAIN QUERY PLAN "+query, day.Account, day.From, day.To)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var plan []string
-		for rows.Next() {
-			var id, parent, unused int
-			var step string
-			if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
-				t.Fatal(err)
-			}
-			plan = append(plan, step)
-		}
-		if err := rows.Err(); err != nil {
-			t.Fatal(err)
-		}
-		rows.Close()
+		plan := planOf(t, db, query, day.Account, day.From, day.To)
 		if want := []string{"SEARCH payment USING COVERING INDEX payment_by_event (account=? AND event_us>? AND event_us<?)"}; !slices.Equal(plan, want) {
 			t.Errorf("%s: %q", query, plan)
 		}
 	}
+}
+
+// planOf lists the steps in which the database would answer a query.
+func planOf(t *testing.T, db *DB, query string, args ...any) (steps []string) {
+	t.Helper()
+	rows, err := db.sql.Query("EXPLAIN QUERY PLAN "+query, args...)
+	steps, err = scanAll(rows, err, func(row scanner) (step string, err error) {
+		var id, parent, unused int
+		err = row.Scan(&id, &parent, &unused, &step)
+		return step, err
+	}, query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return steps
 }
 
 func TestLookup(t *testing.T) {
