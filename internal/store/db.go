@@ -41,8 +41,9 @@ type DB struct {
 }
 
 // idleReaders is how many connections are kept for the next read: the runs of
-// a night read side by side.
-const idleReaders = 4
+// a night and the requests of merchants read side by side, and to open one is
+// to read the whole schema.
+const idleReaders = 16
 
 // Open opens (and with migrate creates or upgrades) the database file. now is
 // the clock for the times that are recorded. A folder of other machines is the
