@@ -29,7 +29,7 @@ race:
 	$(GO) test -race $(PACKAGES)
 
 crash: ## crash and rerun at every point; needs the points compiled in
-	$(GO) test -tags crashpoints -timeout 40m -run 'Crash|Killed|ToldToStop|Simulated' ./internal/pipeline ./internal/store ./internal/gateway ./internal/merchantapi ./cmd/tieout
+	$(GO) test -tags crashpoints -timeout 40m -run 'Crash|Killed|ToldToStop|Simulated' ./internal/pipeline ./internal/store ./internal/gateway ./internal/interop ./internal/merchantapi ./cmd/tieout
 
 interop: ## two foreign Parquet readers read what we write
 	cd schemas/interop && $(GO) test ./...
