@@ -40,14 +40,14 @@ func (a *agreed) pair(ctx context.Context) error {
 	if err := a.join(ctx, all, special); err != nil {
 		return err
 	}
-	waiting := slices.DeleteFunc(all, func(i int) bool { return !a.parts[i].waits() })
-	if len(waiting) == 0 {
+	again := slices.DeleteFunc(all, func(i int) bool { return !a.parts[i].waits() })
+	if len(again) == 0 {
 		return nil
 	}
-	if err := a.readRefs(ctx, waiting); err != nil {
+	if err := a.readRefs(ctx, again); err != nil {
 		return err
 	}
-	return a.join(ctx, waiting, special)
+	return a.join(ctx, again, special)
 }
 
 // join pairs the rows of some parts, several parts at a time.

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,31 +19,33 @@ import (
 // An order paid in parts: each part goes to its counterpart, whatever the order
 // of the rows; one part that does not agree takes the whole order to the slow
 // way, with the same pairs. Of few such orders the whole rows are read alone; of
-// many, the channel's numbers are read first. What another day may ask for is
-// left to the passes, and they give its numbers to that day: one read more.
+// many, the channel's numbers are read first, and they take no more memory than
+// other orders. What another day may ask for is left to the passes, and they give
+// its numbers to that day: one read more.
 func TestOrdersPaidInParts(t *testing.T) {
 	const noon, early = 12 * time.Hour, time.Minute
 	for _, x := range []struct {
 		name           string
 		orders, inPart int // one order of so many is paid in parts
 		at             time.Duration
+		memory         int64
 		reads          int
 	}{
-		{"few", 5000, 2000, noon, 0},
-		{"many", 400, 1, noon, 1},
-		{"many more", 12_000, 1, noon, 1},
-		{"few at the cut-off", 5000, 2000, early, 1},
-		{"many at the cut-off", 12_000, 1, early, 2},
+		{"few", 5000, 2000, noon, 4 << 20, 0},
+		{"many", 400, 1, noon, 4 << 20, 1},
+		{"many more", 12_000, 1, noon, 4 << 20, 1}, // the passes would hold 9 MiB of them
+		{"few at the cut-off", 5000, 2000, early, 16 << 20, 1},
+		{"many at the cut-off", 12_000, 1, early, 16 << 20, 2},
 	} {
 		t.Run(x.name, func(t *testing.T) {
-			if reads := ordersPaidInParts(t, x.orders, x.inPart, x.at); reads != x.reads {
+			if reads := ordersPaidInParts(t, x.orders, x.inPart, x.at, x.memory); reads != x.reads {
 				t.Errorf("the channel's numbers are read %d times, not %d", reads, x.reads)
 			}
 		})
 	}
 }
 
-func ordersPaidInParts(t *testing.T, orders, inPart int, at time.Duration) (reads int) {
+func ordersPaidInParts(t *testing.T, orders, inPart int, at time.Duration, bound int64) (reads int) {
 	r := rand.New(rand.NewPCG(7, 7))
 	in := baseInputs()
 	paid := in.Day.Of(in.Date).From + at.Microseconds()
@@ -67,13 +70,13 @@ func ordersPaidInParts(t *testing.T, orders, inPart int, at time.Duration) (read
 	}
 	channel = mixed(r, channel)
 	refs := &numberReads{memory: local}
-	in.Local, in.ChannelRows, in.Workers = refs, channel, 2
+	in.Local, in.ChannelRows, in.Workers, in.Memory = refs, channel, 2, bound
 	scratch, err := os.Create(filepath.Join(t.TempDir(), "scratch")) // takes most of the larger days
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer scratch.Close()
-	in.Intake = newIntake(4, in.Day.Of(in.Date), 1<<20, scratch)
+	in.Scratch, in.Intake = scratch, newIntake(4, in.Day.Of(in.Date), bound, scratch)
 	got := &collector{}
 	res, err := Run(context.Background(), in, got)
 	if err != nil {
@@ -172,6 +175,26 @@ type numberReads struct {
 func (m *numberReads) Read(ctx context.Context, cols recordfile.Columns, fn func(first int64, b *schemas.Batch) error) error {
 	if cols == recordfile.Refs {
 		m.n++
+	}
+	return m.memory.Read(ctx, cols, fn)
+}
+
+// Numbers of the channel that are missing are an error, not numbers of other rows.
+func TestAReadOfTooFewNumbers(t *testing.T) {
+	in := dayInParts(7)
+	in.Local = fewerNumbers{rowsOfSet(in.Local)}
+	_, err := Run(context.Background(), in, &collector{})
+	if err == nil || !strings.Contains(err.Error(), "read 3 of 4 numbers of the channel") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// fewerNumbers gives the channel's numbers of all rows but the last.
+type fewerNumbers struct{ memory }
+
+func (m fewerNumbers) Read(ctx context.Context, cols recordfile.Columns, fn func(first int64, b *schemas.Batch) error) error {
+	if cols == recordfile.Refs {
+		return m.memory[:len(m.memory)-1].Read(ctx, cols, fn)
 	}
 	return m.memory.Read(ctx, cols, fn)
 }

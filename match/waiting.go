@@ -188,20 +188,19 @@ func (r *refList) load(w *waiting, rows int, waits func(row int32) bool) (err er
 		return fault.New("E-4160", fault.V{"rows": w.n, "limit": int64(math.MaxUint32)}, nil)
 	}
 	r.start = resized(r.start, rows)
-	at, n := 0, 0
+	at, asked, known := 0, 0, 0
 	for row := range int32(rows) {
 		if !waits(row) {
 			continue
 		}
-		if n++; at == len(r.buf) {
-			break
+		if asked++; at < len(r.buf) {
+			r.start[row], known = uint32(at), known+1
+			size, n := binary.Uvarint(r.buf[at:])
+			at += n + int(size)
 		}
-		r.start[row] = uint32(at)
-		size, length := binary.Uvarint(r.buf[at:])
-		at += length + int(size)
 	}
-	if n != w.n || at != len(r.buf) {
-		return fmt.Errorf("a part has the channel's numbers of %d rows, not of %d", n, w.n)
+	if known != asked || at != len(r.buf) {
+		return fmt.Errorf("read %d of %d numbers of the channel", known, asked)
 	}
 	return nil
 }
