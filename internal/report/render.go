@@ -90,23 +90,6 @@ type groupOf struct {
 	Group group
 }
 
-// sideOf is one side of a difference, with what differs from the other.
-type sideOf struct {
-	Row                                      *schemas.Record
-	Zone                                     string
-	AmountDiffers, StatusDiffers, FeeDiffers bool
-}
-
-func newSide(d *schemas.Difference, r *schemas.Record, zone string) sideOf {
-	s := sideOf{Row: r, Zone: zone}
-	if l, c := d.LocalRow, d.ChannelRow; l != nil && c != nil {
-		s.AmountDiffers = l.AmountMinor != c.AmountMinor || l.Currency != c.Currency
-		s.StatusDiffers = l.Status != c.Status
-		s.FeeDiffers = l.FeeMinor != c.FeeMinor
-	}
-	return s
-}
-
 // funcs is what the templates can call. Foreign text goes through plain (or
 // number, word, …, which call it); html/template escapes all of it once more
 // for its place in the page.
@@ -134,13 +117,11 @@ func (t tongue) funcs() template.FuncMap {
 		"time":      inZone,
 		"utc":       utc,
 		"tone":      toneOf,
-		"label":     labelOf,
 		"number":    func(r schemas.Record) string { return plain(numberOf(&r)) },
 		"fixnumber": func(f schemas.Fix) string { return plain(fixNumber(f)) },
-		"chanref":   channelNumber,
 		"notNone":   func(d bizday.Date) bool { return d != bizday.None && d != 0 },
 		"overdue":   func(due, on bizday.Date) bool { return due != bizday.None && due < on },
-		"side":      newSide,
+		"rows":      t.rows,
 		"with2":     func(p titled, g group) groupOf { return groupOf{p, g} },
 		"first":     firstShown,
 		"cut":       t.cut,
@@ -187,24 +168,6 @@ func (t tongue) cut(rows any, file string) template.HTML {
 	}
 	return template.HTML(fmt.Sprintf(`<p class="cut">%s %s <span class="mono">%s</span></p>`,
 		count(n-maxShown), template.HTMLEscapeString(t.say("more")), template.HTMLEscapeString(file)))
-}
-
-// channelNumber is the channel's number of a difference, from whichever side
-// has it; "" if it is the key already.
-func channelNumber(d *schemas.Difference) string {
-	for _, r := range []*schemas.Record{d.ChannelRow, d.LocalRow} {
-		if r == nil {
-			continue
-		}
-		number := r.ChannelRef
-		if r.Kind != schemas.Payment && r.ChannelRefundRef != "" {
-			number = r.ChannelRefundRef
-		}
-		if number != "" && number != d.Key {
-			return number
-		}
-	}
-	return ""
 }
 
 func fixNumber(f schemas.Fix) string {
