@@ -7,18 +7,22 @@ import (
 	"slices"
 	"strconv"
 
+	"golang.org/x/sync/errgroup"
+
 	"tieout/internal/bizday"
 	"tieout/internal/money"
 	"tieout/schemas"
 )
 
 // emit hands the outcomes and the differences to the sink, and proves that
-// every row of both sides stands in one of them.
+// every row of both sides stands in one of them. All rows are placed: those who
+// write outcomes, and those who tell of the few rows that somebody looks at,
+// work side by side.
 func (e *engine) emit(ctx context.Context, out Sink) (Result, error) {
 	local, channel := newLedger(), newLedger()
 	totals := &tallies{byClass: map[tallyKey]*tally{}}
 	passes := [passCount]int64{}
-	err := e.outcomes(ctx, out, func(l, c int32, class schemas.Class, by passID) {
+	count := func(l, c int32, class schemas.Class, by passID) {
 		if l != none && !e.local.isLate(l) {
 			local.add(e.local, l)
 		}
@@ -27,15 +31,23 @@ func (e *engine) emit(ctx context.Context, out Sink) (Result, error) {
 		}
 		totals.add(e.local, e.channel, class, l, c)
 		passes[by]++
+	}
+	res := Result{Passes: map[string]int64{}}
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(max(1, e.in.Workers))
+	g.Go(func() (err error) {
+		defer recovered(&err)
+		return e.outcomes(gctx, out, count)
 	})
+	g.Go(func() (err error) {
+		defer recovered(&err)
+		return e.tell(gctx, out, &res)
+	})
+	err := g.Wait()
 	if err != nil {
 		return Result{}, err
 	}
 	passes[passExactKey] += e.agreed.addTo(totals, local, channel)
-	if err := e.differences(ctx, out.Difference); err != nil {
-		return Result{}, err
-	}
-	res := Result{Passes: map[string]int64{}}
 	for p, n := range passes {
 		if n > 0 {
 			res.Passes[passID(p).String()] = n
@@ -44,17 +56,23 @@ func (e *engine) emit(ctx context.Context, out Sink) (Result, error) {
 	if res.Totals, err = totals.totals(e.money.names); err != nil {
 		return Result{}, err
 	}
-	if res.CarriedOut, err = e.carriedOut(ctx); err != nil {
-		return Result{}, err
-	}
-	if res.Claims, err = e.claims(ctx); err != nil {
-		return Result{}, err
-	}
 	res.Proofs = append(proveSame("local", cameIn(e.agreed.whole[onLocal], e.local), local, e.money.names),
 		proveSame("channel", cameIn(e.agreed.whole[onChannel], e.channel), channel, e.money.names)...)
 	res.Proofs = append(res.Proofs, e.proveCarry(schemas.Local, res.CarriedOut), e.proveCarry(schemas.Channel, res.CarriedOut))
 	res.Proofs = append(res.Proofs, e.proveDates(res.Totals)...)
 	return res, nil
+}
+
+// tell gives the differences, and collects what other days get.
+func (e *engine) tell(ctx context.Context, out Sink, res *Result) (err error) {
+	if err = e.differences(ctx, out.Difference); err != nil {
+		return err
+	}
+	if res.CarriedOut, err = e.carriedOut(ctx); err != nil {
+		return err
+	}
+	res.Claims, err = e.claims(ctx)
+	return err
 }
 
 // outcomes gives all placed rows: the local ones in their order, each with its

@@ -79,7 +79,8 @@ type LateRow struct {
 }
 
 // Sink takes the result while it is made, in one stable order: all outcomes by
-// row, then all differences by kind and number. A difference may be kept.
+// row, and all differences by kind and number. Difference is called beside the
+// other two; no method is called beside itself. A difference may be kept.
 type Sink interface {
 	Outcome(schemas.Outcome) error
 	// Pairs gives outcomes that are alike but for their rows: pair i has the
