@@ -24,7 +24,7 @@ const maxRounds = 8
 func (w *work) apply(ctx context.Context) error {
 	inputs := append([]schemas.FileUsed(nil), w.manifests[StageResolve].Outputs...)
 	m, err := w.run(ctx, StageApply, inputs, func(ctx context.Context, out *output) error {
-		explained, err := w.explained()
+		explained, err := readLines[schemas.Explained](w.dir(StageMatch), w.manifests[StageMatch], explainedFile)
 		if err != nil {
 			return err
 		}
@@ -117,34 +117,6 @@ func (w *work) fixesDone(ctx context.Context) ([]schemas.FixDone, error) {
 	}
 	slices.SortFunc(done, func(a, b schemas.FixDone) int { return cmp.Compare(a.Fix.Key, b.Fix.Key) })
 	return done, nil
-}
-
-// explained lists the rows of other days that this run placed with a row of the
-// statement: what an earlier day found about them is no difference any more.
-func (w *work) explained() ([]schemas.Explained, error) {
-	claims, err := readLines[schemas.Claim](w.dir(StageMatch), w.manifests[StageMatch], claimsFile)
-	if err != nil {
-		return nil, err
-	}
-	var out []schemas.Explained
-	day := w.acct.Definition.Day()
-	for _, c := range claims {
-		if isPair(c.Class) && c.EventTime != schemas.NoTime && day.DateOf(c.EventTime) != w.date {
-			out = append(out, schemas.Explained{Kind: c.Kind, Key: c.Key, Reason: "paired by the statement of " + w.date.String()})
-		}
-	}
-	return out, nil
-}
-
-// isPair tells whether rows of the class stand with one row of the other side.
-// What is wrong with the pair, if anything, is a finding of the day that made it.
-func isPair(c schemas.Class) bool {
-	switch c {
-	case schemas.Matched, schemas.AmountMismatch, schemas.LocalBehind, schemas.LocalAhead, schemas.FeeMismatch, schemas.FeeRounding,
-		schemas.CurrencyMismatch, schemas.DateMismatch, schemas.TypeMismatch:
-		return true
-	}
-	return false
 }
 
 // stand gathers where the account stands now: cases, ageing, suspense, fixes of

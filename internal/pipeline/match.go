@@ -21,6 +21,7 @@ const (
 	differencesFile = "differences.jsonl"
 	carriedFile     = "carried.jsonl"
 	claimsFile      = "claims.jsonl"
+	explainedFile   = "explained.jsonl"
 	lateFile        = "late.jsonl"
 	carriedInFile   = "carried-in.jsonl"
 	claimsInFile    = "claims-in.jsonl"
@@ -113,6 +114,9 @@ func (w *work) place(ctx context.Context, out *output, carried []schemas.Carried
 		return err
 	}
 	if err := writeLines(out, claimsFile, res.Claims); err != nil {
+		return err
+	}
+	if err := writeLines(out, explainedFile, w.explained(res.Claims)); err != nil {
 		return err
 	}
 	if err := writeLines(out, lateFile, late.rows); err != nil {

@@ -87,15 +87,18 @@ func (w *work) ask(ctx context.Context, off bool) ([]answer, error) {
 	var questions []*schemas.Difference
 	var rows []int64
 	n := int64(0)
+	var short shortList[schemas.Difference]
 	for d, err := range w.readDifferences() {
 		if err != nil {
 			return nil, err
 		}
+		short.add(d)
 		if !off && resolve.NeedsQuery(w.p.Table.Decide(d, w.contextOf(d))) {
 			questions, rows = append(questions, d), append(rows, n)
 		}
 		n++
 	}
+	w.differences = short.list
 	answers := make([]answer, len(questions))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(queryWorkers)
@@ -204,6 +207,7 @@ func (w *work) decide(ctx context.Context, out *output, answers []answer, state 
 	enc := json.NewEncoder(f)
 	enc.SetEscapeHTML(false)
 	row, auto := int64(0), int64(0)
+	var short shortList[schemas.Finding]
 	for d, err := range w.readDifferences() {
 		if err := errors.Join(err, ctx.Err()); err != nil {
 			return err
@@ -222,8 +226,10 @@ func (w *work) decide(ctx context.Context, out *output, answers []answer, state 
 		if err := enc.Encode(finding); err != nil {
 			return fmt.Errorf("encode a finding: %w", err)
 		}
+		short.add(&finding)
 		row++
 	}
+	w.findings, w.differences = short.list, nil
 	out.manifest.Counts["findings"], out.manifest.Counts["auto"], out.manifest.Counts["held"] = row, auto, fence.HeldCount()
 	return f.commit()
 }
@@ -255,12 +261,45 @@ func (w *work) sentAt(row *schemas.Record) time.Time {
 
 // readDifferences streams what match wrote.
 func (w *work) readDifferences() iter.Seq2[*schemas.Difference, error] {
-	return readEach[schemas.Difference](w.dir(StageMatch), w.manifests[StageMatch], differencesFile)
+	return kept(w.differences, readEach[schemas.Difference](w.dir(StageMatch), w.manifests[StageMatch], differencesFile))
 }
 
 // readFindings streams what resolve wrote.
 func (w *work) readFindings() iter.Seq2[*schemas.Finding, error] {
-	return readEach[schemas.Finding](w.dir(StageResolve), w.manifests[StageResolve], findingsFile)
+	return kept(w.findings, readEach[schemas.Finding](w.dir(StageResolve), w.manifests[StageResolve], findingsFile))
+}
+
+// shortList keeps what several stages read one after the other, as long as there
+// is little of it: decoding 3,300 findings three times took a tenth of a night
+// that is matched again.
+type shortList[T any] struct {
+	list []*T // nil if there is more
+	long bool
+}
+
+// shortRows is how many rows are kept, some 30 MB.
+const shortRows = 10_000
+
+func (s *shortList[T]) add(v *T) {
+	if s.long = s.long || len(s.list) == shortRows; s.long {
+		s.list = nil
+		return
+	}
+	s.list = append(s.list, v)
+}
+
+// kept gives a list that was kept, or else what its file holds.
+func kept[T any](list []*T, file iter.Seq2[*T, error]) iter.Seq2[*T, error] {
+	if len(list) == 0 {
+		return file
+	}
+	return func(yield func(*T, error) bool) {
+		for _, v := range list {
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}
 }
 
 // readEach streams a file of JSON lines after checking its hash.

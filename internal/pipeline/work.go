@@ -34,6 +34,8 @@ type work struct {
 	heldWhy   string
 	// contradicted are the fixes that this run's evidence speaks against.
 	contradicted []string
+	differences  []*schemas.Difference // of the file of match, while others read it; nil: they read the file
+	findings     []*schemas.Finding    // and of that of resolve
 	report       schemas.RunReport
 }
 
