@@ -24,6 +24,7 @@ import (
 	"path/filepath"
 
 	"tieout/internal/crashpoint"
+	"tieout/internal/digest"
 	"tieout/internal/fault"
 )
 
@@ -162,20 +163,26 @@ func OpenVerified(path, sha string) (*os.File, error) {
 		}
 		return nil, ioFault(path, err)
 	}
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
+	if err := verify(f, sha); err != nil {
 		f.Close()
-		return nil, ioFault(path, err)
-	}
-	if got := hex.EncodeToString(h.Sum(nil)); got != sha {
-		f.Close()
-		return nil, fault.New("E-4201", fault.V{"path": path, "want": sha, "got": got}, nil)
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		f.Close()
-		return nil, ioFault(path, err)
+		return nil, err
 	}
 	return f, nil
+}
+
+func verify(f *os.File, sha string) error {
+	info, err := f.Stat()
+	if err != nil {
+		return ioFault(f.Name(), err)
+	}
+	got, err := digest.File(f, info.Size())
+	if err != nil {
+		return ioFault(f.Name(), err)
+	}
+	if got != sha {
+		return fault.New("E-4201", fault.V{"path": f.Name(), "want": sha, "got": got}, nil)
+	}
+	return nil
 }
 
 // File is being written under a temporary name; Commit or Abort ends it.

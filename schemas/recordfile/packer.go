@@ -15,6 +15,7 @@ type packer struct {
 	runs    []runs          // of a constant column
 	words   words
 	codes   []uint8
+	counts  []int  // of the codes of each chunk
 	mask    []byte // bit i: row i has a value
 }
 
@@ -56,18 +57,23 @@ func (p *packer) writeTexts(chunks []*schemas.Text) {
 // writeFewTexts packs texts as a dictionary if a row group has only a few.
 func (p *packer) writeFewTexts(chunks []*schemas.Text) {
 	p.words.reset()
-	p.codes = p.codes[:0]
+	p.codes, p.counts = p.codes[:0], p.counts[:0]
 	for _, t := range chunks {
 		var few bool
+		before := len(p.codes)
 		if p.codes, few = p.words.encode(p.codes, t); !few {
 			p.writeTexts(chunks)
 			return
 		}
+		p.counts = append(p.counts, len(p.codes)-before)
 	}
 	p.endDictionary()
 	codes := p.codes
-	for _, t := range chunks {
-		present := p.siftTexts(t)
+	for i, t := range chunks {
+		present := p.counts[i]
+		if present > 0 && present < t.Len() {
+			p.markTexts(t)
+		}
 		if p.presence(t.Len(), present) {
 			p.endCodes(codes[:present], t.Len())
 		}
@@ -253,18 +259,22 @@ func (p *packer) siftTexts(t *schemas.Text) (present int) {
 		}
 		start = end
 	}
-	if present == 0 || present == t.Len() {
-		return present
+	if present > 0 && present < t.Len() {
+		p.markTexts(t)
 	}
+	return present
+}
+
+// markTexts notes which texts are present.
+func (p *packer) markTexts(t *schemas.Text) {
 	p.mask = noBits(p.mask, t.Len())
-	start = 0
+	start := uint32(0)
 	for i, end := range t.Ends {
 		if end != start {
 			p.mask[i>>3] |= 1 << (i & 7)
 		}
 		start = end
 	}
-	return present
 }
 
 // noBits gives a mask for n rows in the memory of an old one.
