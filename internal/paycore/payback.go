@@ -201,6 +201,8 @@ func (c JudgePayback) Decide(v View) (*Change, Result) {
 		return refuse(None, "no payback %s in the books", c.Number)
 	case b.Version != c.Version:
 		return refuse(b.State, "payback %s changed since it was looked at", c.Number)
+	case b.State != Proposed:
+		return refuse(b.State, "payback %s is %s", b.Number, b.State)
 	case SamePerson(c.Checker, ""):
 		return refuse(b.State, "a second person has a name")
 	case c.Approve && SamePerson(c.Checker, b.Maker):

@@ -166,6 +166,36 @@ func TestPayback_OfARefundComesBack(t *testing.T) {
 	w.proven()
 }
 
+// A second person judges what is proposed, and nothing else: what waits, failed
+// or came back stays as it is.
+func TestPayback_OnlyWhatIsProposedIsJudged(t *testing.T) {
+	w := newBankWorld(t)
+	w.take(w.row(w.asked("V1", "alice", 10000), 10000))
+	refused := func(state paycore.State) {
+		t.Helper()
+		p, err := w.db.Payback(context.Background(), "R1")
+		if err != nil || p.State != state {
+			t.Fatalf("%+v %v, want %s", p, err, state)
+		}
+		for _, approve := range []bool{false, true} {
+			do(t, w.core, paycore.Refused, paycore.JudgePayback{Number: "R1", Version: p.Version, Approve: approve, Checker: "wang"})
+		}
+	}
+	do(t, w.core, paycore.Done, paycore.CreateRefund{RefundNo: "R1", PayNo: "V1", AmountMinor: 4000, Currency: "CNY"}, paycore.RefundByTransfer{RefundNo: "R1"})
+	refused(paycore.Waiting)
+	propose, answer := paycore.ProposePayback{Number: "R1", Payee: payee, Maker: "chen"}, paycore.AnswerPayback{Number: "R1", Account: "bank-va", AmountMinor: 4000, Currency: "CNY", BankRef: "2001"}
+	do(t, w.core, paycore.Done, propose, paycore.JudgePayback{Number: "R1", Version: 2, Approve: true, Checker: "wang"})
+	refused(paycore.Paying)
+	do(t, w.core, paycore.Done, answer)
+	refused(paycore.Failed)
+	answer.Paid, answer.BankRef, answer.DoneAt = true, "2002", testStart.UnixMicro()
+	do(t, w.core, paycore.Done, paycore.RefundByTransfer{RefundNo: "R1"}, propose, answer)
+	refused(paycore.Success)
+	do(t, w.core, paycore.Done, paycore.PaybackCameBack{Number: "R1", Account: "bank-va", AmountMinor: 4000, Currency: "CNY", BankRef: "2003", CameAt: testStart.UnixMicro()})
+	refused(paycore.Returned)
+	w.proven()
+}
+
 // A payback whose answer nobody knows stays with the bank: nothing sends it
 // again, gives it up or pays it from elsewhere; and a failure of the first time
 // is none of the second.
