@@ -10,7 +10,9 @@ import (
 
 // modelWallets are the documents of wallets.
 type modelWallets struct {
-	docs map[string]*purseDoc
+	docs    map[string]*purseDoc
+	stopped map[string]bool   // no command moves money in or out
+	above   map[string]string // merchants of levels: who stands above whom
 }
 
 type purseDoc struct {
@@ -47,8 +49,11 @@ var payeeOfUser = settlement.Payee{Name: "U", Account: "6222000011112222", Bank:
 // openWallets opens the wallets of a few users, and puts money into each.
 func (m *model) openWallets(t *testing.T) {
 	t.Helper()
-	m.docs = map[string]*purseDoc{}
+	m.modelWallets = modelWallets{map[string]*purseDoc{}, map[string]bool{}, map[string]string{"G2": "G1", "G3": "G2"}}
 	openWallets(t, m.core, 0, "U1", "U2", "U3", "U4")
+	for _, who := range []string{"G1", "G2", "G3"} {
+		do(t, m.core, paycore.Done, paycore.OpenEntity{ID: who, Kind: "MERCHANT", Parent: m.above[who], Name: who}, paycore.OpenAccount{Entity: who, Currency: "CNY", Controls: free})
+	}
 	for i := range 4 {
 		s := &sale{no: m.fresh("P"), parts: []*part{{channel: "wechat", account: "wechat-main", amount: 20_000, fee: channelFee(20_000)}}}
 		o := &modelOrder{no: "O-" + s.no, merchant: "M1", amount: 20_000, state: paycore.Paying}
@@ -67,7 +72,7 @@ func (m *model) openWallets(t *testing.T) {
 }
 
 func (m *model) drawWallet() act {
-	switch m.IntN(6) {
+	switch m.IntN(9) {
 	case 0:
 		return m.freeze()
 	case 1:
@@ -78,8 +83,60 @@ func (m *model) drawWallet() act {
 		return m.withdraw()
 	case 4:
 		return m.answered()
+	case 5:
+		return m.stop()
+	case 6, 7:
+		return m.sweep()
 	}
 	return m.deposit()
+}
+
+// holder is who has a wallet: a user, or a merchant of levels.
+func (m *model) holder() string {
+	if m.IntN(4) == 0 {
+		return fmt.Sprintf("G%d", 1+m.IntN(3))
+	}
+	return m.user()
+}
+
+// stop stops a wallet, or lets it go on; few are stopped at a time. One that
+// holds money is not closed.
+func (m *model) stop() act {
+	who := m.holder()
+	for range 3 { // rather one that is stopped
+		if !m.stopped[who] {
+			who = m.holder()
+		}
+	}
+	c := paycore.ControlAccount{AccountKey: wallet(who), Controls: free}
+	if c.Controls.Frozen = m.IntN(3) == 0; m.minor[paycore.Wallet(who)] != 0 && m.IntN(6) == 0 {
+		c.Controls.Active = false
+		return m.command(c, paycore.Refused)
+	}
+	if c.Controls.Frozen == m.stopped[who] {
+		return m.command(c, paycore.Already)
+	}
+	m.stopped[who] = c.Controls.Frozen
+	return m.command(c, paycore.Done)
+}
+
+// sweep takes what a merchant has above an amount to the one above him, once
+// under a number.
+func (m *model) sweep() act {
+	c := paycore.Sweep{Number: m.number("L"), Entity: []string{"G1", "G2", "G2", "G3", "G3", "G3"}[m.IntN(6)], Currency: "CNY", KeepMinor: m.sum(60)}
+	if c.Parent = m.above[c.Entity]; m.IntN(12) == 0 {
+		c.Parent = "G1"
+	}
+	d := &purseDoc{kind: "T", who: c.Entity, to: c.Parent, amount: m.free(c.Entity) - c.KeepMinor, wish: c}
+	switch before := m.docs[c.Number]; {
+	case before != nil && before.who == d.who && before.to == d.to:
+		return m.command(c, paycore.Already)
+	case before != nil || c.Parent == "" || c.Parent != m.above[c.Entity] || c.KeepMinor < 0:
+		return m.command(c, paycore.Refused)
+	case d.amount <= 0:
+		return m.command(c, paycore.Ignored)
+	}
+	return m.open(c.Number, d, !m.stopped[d.who] && !m.stopped[d.to], nil)
 }
 
 // sum is an amount, seldom one that is none.
@@ -104,7 +161,7 @@ func (m *model) open(number string, d *purseDoc, may bool, effect func()) act {
 }
 
 func (m *model) freeze() act {
-	d := &purseDoc{kind: "F", who: m.user(), amount: m.sum(300), state: paycore.Processing}
+	d := &purseDoc{kind: "F", who: m.holder(), amount: m.sum(300), state: paycore.Processing}
 	c := paycore.Freeze{Number: m.number("F"), AccountKey: wallet(d.who), AmountMinor: d.amount}
 	if m.IntN(10) == 0 {
 		d.amount = m.free(d.who) + 1
@@ -128,17 +185,17 @@ func (m *model) unfreeze() act {
 }
 
 func (m *model) transfer() act {
-	d := &purseDoc{kind: "T", who: m.user(), to: m.user(), amount: m.sum(400)}
+	d := &purseDoc{kind: "T", who: m.holder(), to: m.holder(), amount: m.sum(400)}
 	c := paycore.Transfer{Number: m.number("T"), From: paycore.Wallet(d.who), To: paycore.Wallet(d.to), AmountMinor: d.amount, Currency: "CNY"}
 	d.wish = c
-	return m.open(c.Number, d, d.to != d.who && d.amount > 0 && d.amount <= m.free(d.who), nil)
+	return m.open(c.Number, d, d.to != d.who && d.amount > 0 && d.amount <= m.free(d.who) && !m.stopped[d.who] && !m.stopped[d.to], nil)
 }
 
 func (m *model) withdraw() act {
-	d := &purseDoc{kind: "W", who: m.user(), amount: m.sum(200), state: paycore.Processing}
+	d := &purseDoc{kind: "W", who: m.holder(), amount: m.sum(200), state: paycore.Processing}
 	c := paycore.Withdraw{Number: m.number("W"), AccountKey: wallet(d.who), AmountMinor: d.amount, Bank: "icbc", Payee: payeeOfUser.Text()}
 	d.wish = c
-	return m.open(c.Number, d, d.amount > 0 && d.amount <= m.free(d.who), nil)
+	return m.open(c.Number, d, d.amount > 0 && d.amount <= m.free(d.who) && !m.stopped[d.who], nil)
 }
 
 // answered is what the bank says about a withdrawal, also long after.
@@ -187,6 +244,6 @@ func (m *model) deposit() act {
 		return m.command(c, paycore.Refused)
 	}
 	d := &purseDoc{kind: "D", who: c.Account[len("wallet:"):], to: s.order.merchant, amount: s.parts[0].amount, wish: c}
-	may := s.state() == paycore.Success && s.taken == "" && len(s.parts) == 1 && s.channel() != nil && s.parts[0].back == 0 && s.parts[0].batch == nil && s.order.hold == nil
+	may := s.state() == paycore.Success && s.taken == "" && len(s.parts) == 1 && s.channel() != nil && s.parts[0].back == 0 && s.parts[0].batch == nil && s.order.hold == nil && !m.stopped[d.who]
 	return m.open(c.Number, d, may, func() { s.taken = c.Number })
 }

@@ -17,6 +17,7 @@ type modelBank struct {
 	remits   map[string]*modelRemit // by the bank's number
 	awaited  []*modelAwaited
 	paybacks map[string]*modelPayback
+	lines    []paycore.Command // of the bank about paybacks, that were taken
 }
 
 // modelRemit is a transfer of a payer.
@@ -51,24 +52,22 @@ func (w *modelAwaited) takes(r *modelRemit) bool {
 	return w.sale.state() == paycore.Paying && w.number == r.number && r.cameAt.Add(time.Second).After(w.since)
 }
 
-type modelPayback struct {
-	of     *modelRemit
-	amount int64
-	state  paycore.State
-}
-
 func (m *model) drawBank() act {
-	switch m.IntN(9) {
+	switch m.IntN(14) {
 	case 0, 1, 2:
 		return m.await()
 	case 3, 4, 5:
 		return m.remit()
-	case 6:
+	case 6, 7:
+		return m.byTransfer()
+	case 8, 9:
 		return m.proposePayback()
-	case 7:
+	case 10:
 		return m.judgePayback()
+	case 11, 12:
+		return m.answerPayback()
 	}
-	return m.answerPayback()
+	return m.cameBack()
 }
 
 // await opens a payment for a payer to transfer money to.
@@ -196,65 +195,4 @@ func (m *model) pays(w *modelAwaited, r *modelRemit, alone bool) {
 		need -= n
 	}
 	m.become(w.sale, func() { p.fee, p.transfer, p.ref = 0, true, r.no; m.succeed(w.sale) })
-}
-
-func (m *model) proposePayback() act {
-	of := m.prefer("Z", func(no string) bool { r := m.remits[no]; return r != nil && r.left > 0 })
-	r := m.remits[of]
-	c := paycore.ProposePayback{Number: m.number("Q"), Remittance: paycore.RemittanceKey{Account: "bank-va", BankRef: of}, AmountMinor: int64(m.IntN(60)), Payee: payee, Maker: "lin"}
-	if r != nil && m.IntN(2) == 0 {
-		c.AmountMinor = r.left + int64(m.IntN(4)/3)
-	}
-	if m.paybacks[c.Number] != nil || r == nil || c.AmountMinor <= 0 || c.AmountMinor > r.left {
-		return m.command(c, paycore.Refused)
-	}
-	m.paybacks[c.Number] = &modelPayback{r, c.AmountMinor, paycore.Proposed}
-	r.left -= c.AmountMinor
-	return m.command(c, paycore.Done)
-}
-
-func (m *model) judgePayback() act {
-	no := m.prefer("Q", func(no string) bool { p := m.paybacks[no]; return p != nil && p.state == paycore.Proposed })
-	c, p := paycore.JudgePayback{Number: no, Approve: m.IntN(3) > 0, Checker: []string{"lin", "mei", "mei"}[m.IntN(3)]}, m.paybacks[no]
-	if seen, err := m.db.Payback(context.Background(), no); err == nil && seen != nil {
-		c.Version = seen.Version - int64(m.IntN(10)/9)
-		if c.Version != seen.Version {
-			return m.command(c, paycore.Refused)
-		}
-	}
-	switch {
-	case p == nil || p.state != paycore.Proposed || c.Approve && c.Checker == "lin":
-		return m.command(c, paycore.Refused)
-	case c.Approve:
-		p.state = paycore.Paying
-	default:
-		p.state = paycore.Closed
-		p.of.left += p.amount
-	}
-	return m.command(c, paycore.Done)
-}
-
-// answerPayback is what the bank's statement shows of a payback: what it shows
-// has happened, approved or not.
-func (m *model) answerPayback() act {
-	no := m.prefer("Q", func(no string) bool { p := m.paybacks[no]; return p != nil && p.state == paycore.Paying })
-	c, p := paycore.AnswerPayback{Number: no, Account: "bank-va", Paid: m.IntN(3) > 0, AmountMinor: 1, Currency: "CNY", BankRef: m.fresh("ZQ"), DoneAt: m.at.UnixMicro()}, m.paybacks[no]
-	if p == nil {
-		return m.command(c, paycore.Early)
-	}
-	if c.AmountMinor = p.amount; m.IntN(10) == 0 {
-		c.AmountMinor++
-		return m.command(c, paycore.Refused)
-	}
-	switch {
-	case c.Paid && (p.state == paycore.Proposed || p.state == paycore.Paying):
-		p.state = paycore.Success
-		m.become(p.of, func() { p.of.sent += p.amount })
-	case !c.Paid && p.state == paycore.Paying:
-		p.state = paycore.Failed
-		p.of.left += p.amount
-	default:
-		return m.command(c, paycore.Refused)
-	}
-	return m.command(c, paycore.Done)
 }

@@ -88,6 +88,9 @@ func (m *model) token() act {
 		}
 		return m.command(c, paycore.Refused)
 	}
+	if m.stopped[x.who] {
+		return m.command(c, paycore.Refused)
+	}
 	m.tokens["tok-"+x.number] = x
 	a := m.command(c, paycore.Done)
 	a.do = func() (string, error) {
@@ -113,7 +116,7 @@ func (m *model) debit() act {
 	}
 	d, x := &modelDebit{amount: c.AmountMinor, wish: c.Digest}, m.tokens[c.Token]
 	m.debits[c.Number] = d
-	if x != nil && x.active && d.amount <= m.free(x.who) {
+	if x != nil && x.active && !m.stopped[x.who] && d.amount <= m.free(x.who) {
 		m.become(d, func() { d.who, d.ok = x.who, true })
 	}
 	return m.command(c, paycore.Done)

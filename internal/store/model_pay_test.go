@@ -14,6 +14,8 @@ type modelPayments struct {
 	orders map[string]*modelOrder // by number
 	sales  map[string]*sale
 	gifts  map[string]*gift
+
+	coupons map[string]*part // by wallet and number: what was paid with it last
 }
 
 type modelOrder struct {
@@ -32,6 +34,7 @@ type sale struct {
 	parts []*part
 	wish  string // what was asked for
 	taken string // deposit that it became
+	held  bool   // wallets alone pay it, and not before somebody says so
 }
 
 // part is one row of a payment.
@@ -41,6 +44,7 @@ type part struct {
 	wallet   string // who pays; "" = the channel
 	channel  string
 	account  string
+	coupon   string // wallet and number; "" = none
 	amount   int64
 	fee      int64 // of the channel
 	back     int64 // that refunds give
@@ -131,11 +135,11 @@ func (g *gift) stands(add, _ func(string, int64)) {
 func channelFee(x int64) int64 { return (x*6 + 500) / 1000 }
 
 func (m *model) openPayments() {
-	m.modelPayments = modelPayments{map[string]*modelOrder{}, map[string]*sale{}, map[string]*gift{}}
+	m.modelPayments = modelPayments{map[string]*modelOrder{}, map[string]*sale{}, map[string]*gift{}, map[string]*part{}}
 }
 
 func (m *model) drawPayment() act {
-	switch m.IntN(20) {
+	switch m.IntN(21) {
 	case 0, 1, 2, 3, 4:
 		return m.create()
 	case 5, 6, 7, 8:
@@ -154,6 +158,8 @@ func (m *model) drawPayment() act {
 		return m.refunded()
 	case 18:
 		return m.renumber()
+	case 19:
+		return m.payOwn()
 	}
 	return m.unrefunded()
 }
@@ -171,7 +177,7 @@ func (m *model) create() act {
 	n := max(0, m.IntN(6)-3) // parts of wallets
 	var whole int64
 	var parts []paycore.Part
-	ok, needed := true, map[string]int64{}
+	ok, needed, twice := true, map[string]int64{}, map[string]bool{}
 	if n == 0 || m.IntN(4) > 0 {
 		x := int64(20 + m.IntN(2000))
 		if order.state != "" && n == 0 && m.IntN(4) > 0 {
@@ -180,17 +186,18 @@ func (m *model) create() act {
 		s.parts, whole = append(s.parts, &part{channel: "wechat", account: "wechat-main", amount: x, fee: channelFee(x)}), x
 	}
 	for range n {
-		p := &part{wallet: m.user(), channel: "balance", account: "own", amount: int64(m.IntN(120) - 2)}
-		s.parts, whole = append(s.parts, p), whole+p.amount
-		parts = append(parts, paycore.Part{Means: paycore.Balance, Wallet: paycore.Wallet(p.wallet), AmountMinor: p.amount})
+		p, own := m.ownPart()
+		s.parts, whole, parts = append(s.parts, p), whole+p.amount, append(parts, own)
 		needed[p.wallet] += p.amount
-		ok = ok && p.amount > 0 && needed[p.wallet] <= m.free(p.wallet)
+		ok = ok && p.amount > 0 && needed[p.wallet] <= m.free(p.wallet) && !m.stopped[p.wallet] && m.unused(p.coupon) && !twice[p.coupon]
+		twice[p.coupon] = p.coupon != ""
 	}
 	create := paycore.CreatePayment{Merchant: order.merchant, OrderNo: order.no, PayNo: s.no, Channel: "wechat", Account: "wechat-main", AmountMinor: whole,
 		Currency: "CNY", NotifyURL: "http://merchant.example/notify"}
 	var c paycore.Command = create
 	if n > 0 {
-		c = paycore.CreateCombined{CreatePayment: create, Parts: parts}
+		s.held = s.channel() == nil && m.IntN(3) > 0
+		c = paycore.CreateCombined{CreatePayment: create, Parts: parts, Held: s.held}
 	}
 	s.wish = fmt.Sprintf("%+v", c)
 	switch before := m.sales[s.no]; {
@@ -214,14 +221,58 @@ func (m *model) begin(s *sale, order *modelOrder) {
 	m.become(s, func() {
 		for i, p := range s.parts {
 			p.sale, p.no, p.state = s, s.no, paycore.Paying
+			if p.coupon != "" {
+				m.coupons[p.coupon] = p
+			}
 			if i > 0 {
 				p.no = fmt.Sprintf("%s~%d", s.no, i)
 			}
 		}
-		if s.channel() == nil {
+		if s.channel() == nil && !s.held {
 			m.succeed(s)
 		}
 	})
+}
+
+// ownPart is what a wallet pays of an order: its balance, a red packet, or a
+// coupon, of which there are few.
+func (m *model) ownPart() (*part, paycore.Part) {
+	p := &part{wallet: m.holder(), channel: "balance", account: "own", amount: int64(m.IntN(120) - 2)}
+	own := paycore.Part{Means: paycore.Balance, Wallet: paycore.Wallet(p.wallet), AmountMinor: p.amount}
+	switch m.IntN(4) {
+	case 0:
+		own.Means, own.Coupon = paycore.Coupon, fmt.Sprint(m.IntN(40))
+		p.coupon = p.wallet + " " + own.Coupon
+	case 1:
+		own.Means = paycore.RedPacket
+	}
+	p.channel = string(own.Means)
+	return p, own
+}
+
+// unused: a coupon pays once; one that was given back before may be used again.
+func (m *model) unused(coupon string) bool {
+	p := m.coupons[coupon]
+	return p == nil || p.state != paycore.Paying && p.state != paycore.Success
+}
+
+// payOwn is the word that a payment which was held may go on.
+func (m *model) payOwn() act {
+	no := m.prefer("P", func(no string) bool {
+		s := m.sales[no]
+		return s != nil && s.held && s.state() == paycore.Paying
+	})
+	c, s := paycore.PayOwn{PayNo: no}, m.sales[no]
+	switch {
+	case s == nil || s.channel() != nil:
+		return m.command(c, paycore.Refused)
+	case s.state() == paycore.Success:
+		return m.command(c, paycore.Already)
+	case s.state() != paycore.Paying || s.order.state != paycore.Paying:
+		return m.command(c, paycore.Refused)
+	}
+	m.become(s, func() { m.succeed(s) })
+	return m.command(c, paycore.Done, no)
 }
 
 // succeed makes a sale pay its order. One that is not open any more has no use

@@ -155,13 +155,13 @@ func (m *model) refunded() act {
 		return m.command(c, paycore.Already)
 	case r.state == paycore.Success:
 		return m.command(c, paycore.DuplicatePayment)
+	case m.atBank(g) != "" && m.atBank(g) != paycore.Success: // its way is another one
+		return m.command(c, paycore.Refused)
 	case r.state == paycore.Closed:
 		return m.command(c, paycore.LateSuccess)
 	}
 	m.become(g, func() {
-
 		r.state, r.ref, r.byFix, r.doneAt, r.doneOp = paycore.Success, c.ChannelRefundRef, false, m.at.UnixMicro(), m.op
-
 	})
 	return m.command(c, paycore.Done, g.of.no)
 }
@@ -188,7 +188,7 @@ func (m *model) unrefunded() act {
 		return m.command(c, paycore.Refused)
 	case r.state == paycore.Closed:
 		return m.command(c, paycore.Already)
-	case r.state != paycore.Failed || r.batch != nil:
+	case r.state != paycore.Failed || r.batch != nil || m.atBank(g) == paycore.Paying:
 		return m.command(c, paycore.Refused)
 	}
 	m.become(g, func() { r.state = paycore.Closed; r.of.back -= r.amount })

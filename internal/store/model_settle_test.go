@@ -147,6 +147,8 @@ func modelContracts() map[string]*settlement.Contract {
 		c.HoldDays = 2 * i
 		c.Split = settlement.SplitTerms{MaxPPM: 300_000, HoldDays: 5, ReturnFirst: i == 1}
 		c.Fees = append(c.Fees, settlement.Fee{Channel: "balance", Currency: "CNY", Rate: settlement.Rate{Fixed: 1}},
+			settlement.Fee{Channel: "coupon", Currency: "CNY", Rate: settlement.Rate{PPM: 5000}},
+			settlement.Fee{Channel: "red_packet", Currency: "CNY", Rate: settlement.Rate{Fixed: 3}},
 			settlement.Fee{Channel: "bankdemo", Currency: "CNY", Rate: settlement.Rate{PPM: 2000, Min: 2}})
 		all[c.Merchant] = c
 	}
@@ -160,6 +162,10 @@ func (p *part) merchantFee() int64 {
 		return (p.amount + 50) / 100
 	case "balance":
 		return 1
+	case "coupon":
+		return (p.amount*5 + 500) / 1000
+	case "red_packet":
+		return min(3, p.amount)
 	}
 	return min(max((p.amount*2+500)/1000, 2), p.amount)
 }

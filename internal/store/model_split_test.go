@@ -308,7 +308,7 @@ func (m *model) work() act {
 }
 
 // carryOut gives each share of a split its end: its money, unless the order has
-// it no more.
+// it no more, or the wallet takes none.
 func (m *model) carryOut(s *modelSplit) {
 	o := s.order
 	if o.paidBy != nil && s.of == nil {
@@ -317,7 +317,8 @@ func (m *model) carryOut(s *modelSplit) {
 	gone := o.paidBy == nil || o.paidBy.parts[0] != s.of || s.of.state != paycore.Success || s.of.batch != nil || o.paidBy.taken != "" || m.taken(o) > o.limit()
 	m.become(s, func() {
 		for _, x := range s.shares {
-			x.got, x.closed = !gone, gone
+			x.closed = gone || m.stopped[x.who]
+			x.got = !x.closed
 		}
 		s.open, s.endedAt = false, m.at.UnixMicro()
 	})
@@ -329,7 +330,7 @@ func (m *model) carryOut(s *modelSplit) {
 // try takes a return from its receiver, if he has it; for seven days.
 func (m *model) try(b *modelBack) {
 	switch {
-	case b.amount <= m.free(b.share.who):
+	case b.amount <= m.free(b.share.who) && !m.stopped[b.share.who]:
 		m.become(b, func() { b.state, b.doneAt = settlement.SplitSuccess, m.at.UnixMicro() })
 	case !m.at.Before(b.until):
 		b.state = settlement.SplitClosed

@@ -191,7 +191,7 @@ func (m *model) repeat() act {
 		}
 		switch c := m.again[m.IntN(len(m.again))].(type) {
 		case paycore.CreatePayment, paycore.CreateCombined, paycore.CreateRefund, paycore.RefundLate, paycore.Freeze, paycore.Unfreeze, paycore.Transfer,
-			paycore.Withdraw, paycore.Deposit, paycore.DebitByToken, paycore.RefundDebit:
+			paycore.Withdraw, paycore.Deposit, paycore.DebitByToken, paycore.RefundDebit, paycore.Sweep, paycore.PayOwn:
 			return m.command(c, paycore.Already)
 		}
 	}
