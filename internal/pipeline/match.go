@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"tieout/internal/bizday"
 	"tieout/internal/fault"
 	"tieout/internal/lake"
@@ -74,15 +76,11 @@ func (w *work) match(ctx context.Context) error {
 
 // place runs the engine and writes what it says.
 func (w *work) place(ctx context.Context, out *output, carried []schemas.Carried, claims []schemas.Claim) error {
-	local, err := w.openRecords(StageExport, localFile)
+	local, channel, err := w.openSides()
 	if err != nil {
 		return err
 	}
 	defer local.Close()
-	channel, err := w.openRecords(StageNormalize, recordsFile)
-	if err != nil {
-		return err
-	}
 	defer channel.Close()
 	sink, err := newMatchSink(out, w.p.Workers)
 	if err != nil {
@@ -220,6 +218,23 @@ func (p *Pipeline) stageOf(r store.Run, stage string) (string, *schemas.Manifest
 		return "", nil, fault.New("E-4201", fault.V{"path": filepath.Join(dir, manifestFile), "want": m.Digest, "got": now}, nil)
 	}
 	return dir, m, nil
+}
+
+// openSides opens the records of both sides, side by side: each is read once to
+// be verified.
+func (w *work) openSides() (local, channel *records, err error) {
+	var g errgroup.Group
+	g.Go(func() (err error) { local, err = w.openRecords(StageExport, localFile); return err })
+	g.Go(func() (err error) { channel, err = w.openRecords(StageNormalize, recordsFile); return err })
+	if err = g.Wait(); err == nil {
+		return local, channel, nil
+	}
+	for _, r := range []*records{local, channel} {
+		if r != nil {
+			r.Close()
+		}
+	}
+	return nil, nil, err
 }
 
 // openRecords opens a record file of this run after checking its hash.
