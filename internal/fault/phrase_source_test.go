@@ -32,7 +32,7 @@ var speaking = map[string]struct {
 	"internal/paycore":    {silent: "subject.go"}, // a table in both languages
 	"internal/settlement": {errors: true},
 	"internal/gateway":    {errors: true},
-	"internal/report":     {silent: "words.go words_rules.go"}, // tables of their own
+	"internal/report":     {silent: "words.go words_rules.go listrow.go"}, // tables of their own; markup
 	"internal/pipeline":   {},
 	"cmd/tieout":          {silent: "help.go demo_settle.go demo_shop.go demo_traffic.go demo_truth.go demo_world.go cmd_demo.go cmd_schedule.go cmd_bench.go"}, // units and crontab are for machines
 }
