@@ -127,9 +127,13 @@ func (m *model) late() act {
 	return m.command(c, paycore.Done, of)
 }
 
-// asked is a refund that may be there, and its row that the channel knows.
+// asked is a refund that may be there, and its row that the channel knows; now
+// and then one that a bank has.
 func (m *model) asked() (string, *gift, *giftRow) {
 	no := m.prefer("R", func(no string) bool { g := m.gifts[no]; return g != nil && g.rows[0].state != paycore.Success })
+	if at, b := m.somePayback(paycore.Paying); b != nil && b.gift != nil && m.IntN(4) == 0 {
+		no = at
+	}
 	if g := m.gifts[no]; g != nil {
 		return no, g, g.rows[0]
 	}
