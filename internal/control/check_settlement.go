@@ -35,7 +35,8 @@ var settlementChecks = []Check{
 	{ID: "clearing.refund", Kind: Consistency, Priority: 1, Do: holdBatch,
 		Name: fault.Text{EN: "a clearing entry does not agree with its refund", ZH: "清分明细与退款单不符"},
 		Hits: `SELECT e.ref, 'batch=' || e.batch || ' gross=' || e.gross_minor FROM clearing_entry e WHERE e.kind = 'REFUND' AND NOT EXISTS (SELECT 1 FROM refund r
-			WHERE r.refund_no = e.ref AND r.settled_in = e.batch AND r.amount_minor = -e.gross_minor AND r.currency = e.currency AND r.state = 'SUCCESS')`},
+			WHERE r.refund_no = e.ref AND r.settled_in = e.batch AND r.amount_minor = -e.gross_minor AND r.currency = e.currency AND (r.state = 'SUCCESS'
+				OR r.state = 'FAILED' AND EXISTS (SELECT 1 FROM settlement_batch b WHERE b.id = e.batch AND b.approved_seq IS NOT NULL)))`},
 	{ID: "clearing.fee", Kind: Limit, Priority: 2, Do: holdBatch,
 		Name: fault.Text{EN: "a merchant's fee is negative, or more than the payment", ZH: "商户手续费为负或超过支付金额"},
 		Hits: `SELECT e.ref, 'fee=' || e.fee_minor || ' gross=' || e.gross_minor FROM clearing_entry e WHERE e.kind = 'PAYMENT' AND (e.fee_minor < 0 OR e.fee_minor > e.gross_minor)`},

@@ -15,7 +15,8 @@ var timeChecks = []Check{
 			WHERE t.state IN ('INTENT','SENT','CLOSING','DROPPING') AND t.next_us < {now} - 900000000`},
 	{ID: "task.stuck", Kind: Timeliness, Priority: 2, Do: toTheDesk, Often: true,
 		Name: fault.Text{EN: "no channel answers for certain; a person must decide", ZH: "渠道无明确结果，需人工处理"},
-		Hits: `SELECT t.subject || ':' || t.number, 'tries=' || t.tries FROM channel_task t WHERE t.state = 'STUCK'`},
+		Hits: `SELECT t.subject || ':' || t.number, 'tries=' || t.tries FROM channel_task t WHERE t.state = 'STUCK'
+			AND NOT (t.subject = 'REFUND' AND EXISTS (SELECT 1 FROM refund r WHERE r.refund_no = t.number AND r.state = 'FAILED'))`},
 	{ID: "payment.waits", Kind: Timeliness, Priority: 3, Do: toTheDesk,
 		Name: fault.Text{EN: "a payment has waited for its payer for a week", ZH: "支付单待付超过七天"},
 		Hits: `SELECT p.pay_no, 'created_us=' || p.created_us FROM payment p WHERE p.state = 'PAYING' AND p.created_us < {now} - 604800000000`},
@@ -26,6 +27,12 @@ var timeChecks = []Check{
 	{ID: "refund.waits", Kind: Timeliness, Priority: 2, Do: toTheDesk,
 		Name: fault.Text{EN: "a refund has been on its way for a week", ZH: "退款处理中超过七天"},
 		Hits: `SELECT r.refund_no, 'created_us=' || r.created_us FROM refund r WHERE r.state = 'PROCESSING' AND r.created_us < {now} - 604800000000`},
+	{ID: "refund.failed", Kind: Timeliness, Priority: 2,
+		Do:   fault.Text{EN: "Payments: `tieout channel tasks` says why, or ask the channel; then `tieout channel retry REFUND` sends it again, under its number.", ZH: "支付：用 `tieout channel tasks` 查看原因或询问渠道，再用 `tieout channel retry REFUND` 以原单号重新发起。"},
+		Name: fault.Text{EN: "the channel did not pay a refund, or took it back; the payer is still owed", ZH: "渠道退款失败或被退回，仍欠付款人"},
+		Hits: `SELECT r.refund_no, 'payment=' || r.pay_no || ' amount=' || r.amount_minor || ' currency=' || r.currency || ' batch=' || r.settled_in FROM refund r
+			WHERE r.state = 'FAILED'`,
+		Moved: `r.refund_no IN ({moved})`},
 	{ID: "notice.late", Kind: Timeliness, Priority: 3, Do: fault.Text{EN: "Operations: is the sender running? Tell the merchant.", ZH: "运维：检查通知发送进程，并联系商户。"}, Often: true,
 		Name: fault.Text{EN: "a notice is older than 48 hours and neither sent nor given up", ZH: "商户通知超过四十八小时未送达也未放弃"},
 		Hits: `SELECT x.id, 'tries=' || x.tries FROM outbox x WHERE x.state = 'PENDING' AND x.created_us < {now} - 172800000000`},

@@ -63,6 +63,9 @@ var refundKinds = []Kind{
 		`INSERT INTO refund (refund_no, pay_no, channel, account, amount_minor, currency, state, version, created_us, event_us, updated_us)
 			SELECT 'R9', pay_no, channel, account, 1, currency, 'PROCESSING', 1, 1, 1, 1 FROM payment WHERE pay_no = 'P5'`), "refund.sum", fault.Text{}},
 	{"refund-closed", fault.Text{EN: "a refund on its way is closed, its money not given back", ZH: "处理中退款被关闭且未冲回"}, steps(`UPDATE refund SET state = 'CLOSED' WHERE refund_no = 'R6'`), "refund.state", fault.Text{}},
+	{"refund-refused", fault.Text{EN: "a channel refuses a refund and nobody looks", ZH: "渠道拒绝退款无人处理"}, steps(
+		`UPDATE refund SET state = 'FAILED' WHERE refund_no = 'R6'`,
+		`INSERT INTO order_event SELECT MAX(seq) + 1, 1, 'REFUND', 'R6', 'PROCESSING', 'FAILED', 'answer', '', 'x' FROM order_event`), "refund.failed", fault.Text{}},
 	{"refund-unbooked", fault.Text{EN: "the journal of a refund is deleted", ZH: "删除退款凭证"}, steps(`DELETE FROM posting WHERE txn = 'refund:R1:2'`, `DELETE FROM journal WHERE id = 'refund:R1:2'`), "refund.out", fault.Text{}},
 	{"refund-invented", fault.Text{EN: "the journal books a refund that there is not", ZH: "凭空记退款凭证"}, steps(
 		`INSERT INTO posting SELECT 'refund:R9:1', leg, account, currency, amount_minor FROM posting WHERE txn = 'refund:R6:1'`,

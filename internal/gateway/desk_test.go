@@ -234,6 +234,45 @@ func TestRefusedRefundIsTakenUp(t *testing.T) {
 	w.sound()
 }
 
+// A refund that its channel paid and took back is still owed to the payer, out
+// of the merchant's money if it was settled: it waits for a person, who has it
+// sent again under its number.
+func TestFaultB3_ARefundThatWasTakenBackWaitsForAPerson(t *testing.T) {
+	w := newWorld(t, nil)
+	for _, channel := range channels {
+		pay, refund := "PAY00001"+channel, "REF00001"+channel
+		w.paid(channel, pay)
+		w.do(paycore.Done, paycore.CreateRefund{RefundNo: refund, PayNo: pay, AmountMinor: 45, Currency: "CNY"})
+		if err := w.desk.Refund(t.Context(), refund); err != nil {
+			t.Fatal(err)
+		}
+		w.work(2, time.Minute)
+		r := w.refund(refund, paycore.Success)
+		if found := must(w.db.ReopenTask(t.Context(), gateway.ForRefund, refund))(t); found {
+			t.Errorf("%s: one that was paid waits for a person", channel)
+		}
+		fix := schemas.Fix{Key: "K-" + refund, Kind: schemas.FixSetFailed, RunID: "run", Channel: channel, Account: r.Account, RecordKind: schemas.Refund, RefundRef: refund,
+			AmountMinor: 45, Currency: "CNY", EventTime: schemas.NoTime, Expect: []schemas.Status{schemas.Success}, Maker: "lin", Checker: "mei"}
+		if got := must(w.db.ApplyFix(t.Context(), fix))(t); got.State != "APPLIED" {
+			t.Fatalf("%s: %+v", channel, got)
+		}
+		w.work(3, time.Hour)
+		w.refund(refund, paycore.Failed)
+		if s := w.stuck(); len(s) != 1 || s[0].Number != refund || s[0].Note != "the refund is FAILED" {
+			t.Errorf("%s: stuck: %+v", channel, s)
+		}
+		if found := must(w.db.ReopenTask(t.Context(), gateway.ForRefund, refund))(t); !found {
+			t.Errorf("%s: does not wait for a person", channel)
+		}
+		w.work(2, time.Hour)
+		w.refund(refund, paycore.Success)
+		if s := w.stuck(); len(s) != 0 {
+			t.Errorf("%s: stuck: %+v", channel, s)
+		}
+	}
+	w.sound()
+}
+
 func TestCloseThenNobodyPays(t *testing.T) {
 	w := newWorld(t, nil)
 	for _, channel := range channels {

@@ -71,6 +71,7 @@ type Tasks interface {
 	KeepPrepaid(ctx context.Context, payNo, prepaid string) (string, error)
 	// Follow reads the log of state moves on from where it was left, and writes
 	// a task for every new payment, new refund and extra success of the
-	// accounts. It returns how many lines it read.
+	// accounts; a refund that was done with and has failed since is STUCK. It
+	// returns how many lines it read.
 	Follow(ctx context.Context, accounts map[string]time.Duration, limit int) (int, error)
 }

@@ -237,6 +237,7 @@ var spoiled = []struct{ finding, plant string }{
 	{"task.stuck REFUND:R2", aTask + `'REFUND', 'R2', 'wechat-main', 'STUCK', 1, 1, 0, '', '', '', 1, 0, 0)`},
 	{"payment.waits P5", `UPDATE payment SET created_us = 1 WHERE pay_no = 'P5'`},
 	{"refund.waits R2", `UPDATE refund SET created_us = 1 WHERE refund_no = 'R2'`},
+	{"refund.failed R2", `UPDATE refund SET state = 'FAILED' WHERE refund_no = 'R2'`},
 	{"notice.late P1:2:payment.success", `UPDATE outbox SET created_us = 1 WHERE id = 'P1:2:payment.success'`},
 	{"notice.dead P1:2:payment.success", `UPDATE outbox SET state = 'DEAD' WHERE id = 'P1:2:payment.success'`},
 	{"settle.payment P2", `UPDATE payment SET settled_in = 'B1' WHERE pay_no = 'P2'`},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tieout/internal/gateway"
+	"tieout/internal/paycore"
 )
 
 const taskColumns = `subject, number, account, state, tries, next_us, expires_us, payer, prepaid, note, way, version, created_us, updated_us`
@@ -156,6 +157,7 @@ func (db *DB) Follow(ctx context.Context, accounts map[string]time.Duration, lim
 
 func (b *books) follow(account string, within time.Duration, from, through, at int64) error {
 	const insert = `INSERT INTO channel_task (` + taskColumns + `) `
+	failed := "the refund is " + string(paycore.Failed)
 	for _, q := range []struct {
 		text string
 		args []any
@@ -169,6 +171,12 @@ func (b *books) follow(account string, within time.Duration, from, through, at i
 			FROM order_event e JOIN refund r ON r.refund_no = e.ref
 			WHERE e.seq > $2 AND e.seq <= $3 AND e.subject = 'REFUND' AND e.from_state = '' AND r.account = $4 AND r.state = 'PROCESSING'
 			ON CONFLICT (subject, number) DO NOTHING`, []any{at, from, through, account}},
+		// Its payer is owed still: one that was done with waits for a person.
+		{insert + `SELECT DISTINCT 'REFUND', r.refund_no, r.account, 'STUCK', 0, $1, 0, '', '', $5, '', 1, $1, $1
+			FROM order_event e JOIN refund r ON r.refund_no = e.ref
+			WHERE e.seq > $2 AND e.seq <= $3 AND e.subject = 'REFUND' AND e.to_state = 'FAILED' AND r.account = $4 AND r.state = 'FAILED'
+			ON CONFLICT (subject, number) DO UPDATE SET state = 'STUCK', tries = 0, note = excluded.note, updated_us = excluded.updated_us, version = channel_task.version + 1
+				WHERE channel_task.state = 'DONE'`, []any{at, from, through, account, failed}},
 		{insert + `SELECT 'EXTRA', p.pay_no, p.account, 'INTENT', 0, $1, 0, '', '', '', '', 1, $1, $1
 			FROM order_event e JOIN payment p ON p.pay_no = e.ref JOIN customer_order o ON o.merchant = p.merchant AND o.order_no = p.order_no
 			WHERE e.seq > $2 AND e.seq <= $3 AND e.subject = 'PAYMENT' AND p.account = $4 AND p.part_of = ''

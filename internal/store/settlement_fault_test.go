@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"tieout/internal/bizday"
+	"tieout/internal/control"
 	"tieout/internal/fault"
 	"tieout/internal/paycore"
 	"tieout/internal/settlement"
@@ -475,8 +476,16 @@ func TestFaultB3_RefundThatFailsAfterItWasCollected(t *testing.T) {
 		apply(t, db, failed, "APPLIED")
 		if settledBefore {
 			do(t, core, paycore.Refused, paycore.CancelRefund{RefundNo: "R1"})
+			checkBooks(t, db)
+			controlRun(t, db, true)
+			if got := found(t, db); got["refund.failed R1"].Detail != "payment=P1 amount=4000 currency=CNY batch="+firstBatch || got["clearing.refund R1"].ID != "" {
+				t.Errorf("the batch is right, and the refund waits: %v", got)
+			}
 			again := refundOf("R1", "P1", 4000, at(20, 0, 0))[1]
 			do(t, core, paycore.Done, again)
+			if controlRun(t, db, false); found(t, db)["refund.failed R1"].State == control.Open {
+				t.Error("the refund was paid")
+			}
 			if b := batchState(t, db, firstBatch, settlement.Approved); b.PayMinor != 5940 {
 				t.Errorf("got %+v", b)
 			}
