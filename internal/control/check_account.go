@@ -19,11 +19,11 @@ var accountChecks = []Check{
 		Hits: `SELECT DISTINCT p.account, 'currency=' || p.currency FROM posting p WHERE NOT EXISTS (SELECT 1 FROM account_balance b WHERE b.account = p.account AND b.currency = p.currency)`},
 	{ID: "account.frozen", Kind: Consistency, Priority: 1, Do: stopPayouts,
 		Name: fault.Text{EN: "an account holds frozen what no freeze, withdrawal or payment set aside", ZH: "账户冻结额与冻结、提现及支付单据不符"},
-		Hits: `SELECT x.account, 'currency=' || x.currency || ' minor=' || x.minor FROM (SELECT account, currency, SUM(minor) AS minor FROM (
-			SELECT account, currency, SUM(amount_minor - back_minor) AS minor FROM account_document WHERE state = 'PROCESSING' GROUP BY account, currency
-			UNION ALL SELECT wallet, currency, SUM(amount_minor) FROM payment WHERE wallet <> '' AND state = 'PAYING' GROUP BY wallet, currency
-			UNION ALL SELECT account, currency, -frozen_minor FROM account_balance WHERE frozen_minor <> 0
-			) y GROUP BY account, currency) x WHERE x.minor <> 0`},
+		Hits: `SELECT x.account, 'currency=' || x.currency || ' minor=' || x.minor FROM (SELECT b.account, b.currency,
+			COALESCE((SELECT SUM(d.amount_minor - d.back_minor) FROM account_document d WHERE d.account = b.account AND d.currency = b.currency AND d.state = 'PROCESSING'), 0)
+			+ COALESCE((SELECT SUM(p.amount_minor) FROM payment p WHERE p.wallet = b.account AND p.wallet <> '' AND p.currency = b.currency AND p.state = 'PAYING'), 0)
+			- b.frozen_minor AS minor FROM account_balance b) x WHERE x.minor <> 0`,
+		Moved: `x.account IN ({accounts})`},
 	{ID: "account.journal", Kind: Consistency, Priority: 1, Do: stopPayouts,
 		Name: fault.Text{EN: "a deposit, transfer or withdrawal is not in the journal, is there twice, or with another amount", ZH: "充值、转账或提现的凭证缺失、重复或金额不符"},
 		Hits: `SELECT d.number, 'kind=' || d.kind || ' state=' || d.state || ' amount=' || d.amount_minor || ' currency=' || d.currency FROM account_document d

@@ -2,6 +2,7 @@ package drill
 
 import (
 	"context"
+	"slices"
 	"testing"
 )
 
@@ -28,7 +29,7 @@ func TestDrill_EveryKindIsFoundAndCleanWorldsAreSilent(t *testing.T) {
 		}
 	}
 	for _, k := range Kinds() {
-		minute := k.Found == "account.balance" || k.Found == "account.journal" || k.Found == "notification.refused"
+		minute := slices.Contains([]string{"account.balance", "account.frozen", "account.journal", "notification.refused"}, k.Found)
 		if minute && !soon[k.ID+" "+k.Found] {
 			t.Errorf("%s is not found by %s within a minute", k.ID, k.Found)
 		}
