@@ -23,6 +23,12 @@ import (
 // share the syncs of the disk, and an account's gate lets them all through.
 const demoClients = 16
 
+// demoClient is how a shop or a channel calls: as many connections stay open as
+// are used at a time, and a disk that others keep busy may take its time.
+func demoClient() *http.Client {
+	return &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: demoClients}, Timeout: time.Minute}
+}
+
 // serveShops opens the merchant API and the address for notifications on the
 // listener that the configuration names, and gives each shop its client.
 func (w *demoWorld) serveShops(l net.Listener) error {
@@ -41,7 +47,7 @@ func (w *demoWorld) serveShops(l net.Listener) error {
 	}
 	w.server = &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	go w.server.Serve(l) //nolint:errcheck // ends with Close
-	transport := &http.Transport{MaxIdleConnsPerHost: demoClients}
+	client := demoClient()
 	w.shops = map[string]*payclient.Client{}
 	for _, m := range w.site.cfg.Merchants {
 		secret, err := os.ReadFile(m.Keys[0].SecretFile)
@@ -50,7 +56,7 @@ func (w *demoWorld) serveShops(l net.Listener) error {
 		}
 		key := signing.HMACKey(secret)
 		c, err := payclient.New(payclient.Options{BaseURL: "http://" + l.Addr().String(), Merchant: m.ID, Key: m.Keys[0].ID, Sign: key, Verify: key,
-			HTTP: &http.Client{Transport: transport, Timeout: time.Minute}, Now: w.clock.now})
+			HTTP: client, Now: w.clock.now})
 		if err != nil {
 			return err
 		}

@@ -85,7 +85,7 @@ func (w *demoWorld) begin(a *app) (err error) {
 	if w.payouts, err = channelsim.NewPayouts(w.plan, terms, rests); err != nil {
 		return err
 	}
-	if w.sim, err = channelsim.Start(a.ctx, channelsim.Options{Now: w.clock.now, Seed: w.plan.Seed}); err != nil {
+	if w.sim, err = channelsim.Start(a.ctx, channelsim.Options{Now: w.clock.now, Seed: w.plan.Seed, Client: demoClient()}); err != nil {
 		return err
 	}
 	l, err := (&net.ListenConfig{}).Listen(a.ctx, "tcp", "127.0.0.1:0")

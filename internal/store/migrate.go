@@ -84,9 +84,10 @@ func syncPath(path string) error {
 }
 
 // openPool opens connections with the settings that money needs: a commit is on
-// disk before it is answered. The cache (at most 32 MiB a connection) holds
-// the indexes of a month of payments, and a checkpoint comes every 8,192 pages,
-// so that the same page is not copied back after every few transactions.
+// disk before it is answered. A checkpoint comes every 8,192 pages, so that the
+// same page is not copied back after every few transactions. The cache of one that
+// reads (at most 8 MiB) is void as soon as anybody wrote, and to empty it takes
+// the longer the more it ever held.
 func openPool(path string) (*sql.DB, error) { return open(path, nil) }
 
 // openWriter opens the one connection that writes. A second one would wait for
@@ -101,12 +102,13 @@ func openWriter(path string, writes *atomic.Int64) (*sql.DB, error) {
 }
 
 func open(path string, writes *atomic.Int64) (*sql.DB, error) {
-	temp := "DEFAULT"
+	temp, cache := "DEFAULT", "8192"
 	if writes != nil {
 		temp = "MEMORY" // what a savepoint needs to go back is little, and gone soon
+		cache = "32768" // the indexes of a month of payments
 	}
 	inner, err := sqlite.NewConnector("file:" + path + "?_pragma=temp_store(" + temp + ")&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)" +
-		"&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&_pragma=cache_size(-32768)&_pragma=wal_autocheckpoint(8192)&_txlock=immediate")
+		"&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&_pragma=cache_size(-" + cache + ")&_pragma=wal_autocheckpoint(8192)&_txlock=immediate")
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
