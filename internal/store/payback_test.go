@@ -135,7 +135,7 @@ func TestPayback_OfARefundComesBack(t *testing.T) {
 	refund(paycore.Failed)
 	open := map[string]int64{bankClearing: 10000, "payable:M01": -6000, "refund_payable:M01": -4000, bankReceived: 0}
 	checkBalances(t, w.db, open)
-	w.proven()
+	w.proven("refund.failed R1")
 	w.take(&out, &back)
 	refund(paycore.Failed)
 	do(t, w.core, paycore.Refused, paycore.MarkRefunded{RefundNo: "R1", ChannelRefundRef: "2001", AmountMinor: 4000, Currency: "CNY", By: paycore.ByAnswer})
@@ -193,7 +193,7 @@ func TestPayback_OnlyWhatIsProposedIsJudged(t *testing.T) {
 	refused(paycore.Success)
 	do(t, w.core, paycore.Done, paycore.PaybackCameBack{Number: "R1", Account: "bank-va", AmountMinor: 4000, Currency: "CNY", BankRef: "2003", CameAt: testStart.UnixMicro()})
 	refused(paycore.Returned)
-	w.proven()
+	w.proven("refund.failed R1")
 }
 
 // A payback whose answer nobody knows stays with the bank: nothing sends it
@@ -242,7 +242,7 @@ func TestPayback_UnknownIsNeverSentTwice(t *testing.T) {
 	send(bankDate + 1)
 	w.take(&row) // the night of the first time, once more
 	sentOnce()
-	w.proven()
+	w.proven("refund.failed R1")
 }
 
 // Two people say that it came back where the bank's statement cannot, about
@@ -285,7 +285,7 @@ func TestPayback_OfARefund(t *testing.T) {
 	do(t, w.core, paycore.Done, paycore.ProposePayback{Number: "R1", Payee: payee, Maker: "chen"}, paycore.JudgePayback{Number: "R1", Version: 2, Approve: true, Checker: "wang"})
 	row := schemas.Record{Kind: schemas.Refund, Status: schemas.Failed, MerchantRef: number, RefundRef: "R1", ChannelRefundRef: "2001", AmountMinor: 4000, Currency: "CNY", EventTime: testStart.UnixMicro()}
 	w.take(&row)
-	w.proven()
+	w.proven("refund.failed R1")
 	// It is still owed: the same refund, to another account.
 	do(t, w.core, paycore.Done, paycore.RefundByTransfer{RefundNo: "R1"},
 		paycore.ProposePayback{Number: "R1", Payee: payee, Maker: "chen"}, paycore.JudgePayback{Number: "R1", Version: 6, Approve: true, Checker: "wang"})
