@@ -31,7 +31,7 @@ var timeChecks = []Check{
 		Do:   fault.Text{EN: "Payments: `tieout channel tasks` says why, or ask the channel; then `tieout channel retry REFUND` sends it again, under its number.", ZH: "支付：用 `tieout channel tasks` 查看原因或询问渠道，再用 `tieout channel retry REFUND` 以原单号重新发起。"},
 		Name: fault.Text{EN: "the channel did not pay a refund, or took it back; the payer is still owed", ZH: "渠道退款失败或被退回，仍欠付款人"},
 		Hits: `SELECT r.refund_no, 'payment=' || r.pay_no || ' amount=' || r.amount_minor || ' currency=' || r.currency || ' batch=' || r.settled_in FROM refund r
-			WHERE r.state = 'FAILED'`,
+			WHERE r.state = 'FAILED' AND NOT EXISTS (SELECT 1 FROM payback b WHERE b.number = r.refund_no AND b.kind = 'REFUND' AND b.state IN ('WAITING','PROPOSED','PAYING'))`,
 		Moved: `r.refund_no IN ({moved})`},
 	{ID: "notice.late", Kind: Timeliness, Priority: 3, Do: fault.Text{EN: "Operations: is the sender running? Tell the merchant.", ZH: "运维：检查通知发送进程，并联系商户。"}, Often: true,
 		Name: fault.Text{EN: "a notice is older than 48 hours and neither sent nor given up", ZH: "商户通知超过四十八小时未送达也未放弃"},

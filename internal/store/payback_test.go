@@ -242,7 +242,7 @@ func TestPayback_UnknownIsNeverSentTwice(t *testing.T) {
 	send(bankDate + 1)
 	w.take(&row) // the night of the first time, once more
 	sentOnce()
-	w.proven("refund.failed R1")
+	w.proven()
 }
 
 // Two people say that it came back where the bank's statement cannot, about
