@@ -302,6 +302,9 @@ func (w *powerWorld) finish() (wrong []string) {
 	if err := w.start(); err != nil {
 		return []string{"start: " + err.Error()}
 	}
+	if wrong := w.proven(func(s *shopper) []*trade { return s.look() }); len(wrong) > 0 {
+		return wrong
+	}
 	ctx := context.Background()
 	served := w.served.Load()
 	if _, err := served.resume(ctx); err != nil {
