@@ -44,14 +44,15 @@ func (j *joiner) join(p *part, local, channel *tray, special []specialKey) error
 	}
 	j.build()
 	j.probe()
-	even := j.findEven(special)
+	j.findEven()
+	j.leaveSpecial(special)
 	switch {
 	case p.waits():
 		if err := j.pairClean(p); err != nil {
 			return err
 		}
 		p.waiting = [2]waiting{}
-	case even > j.fewWaiting():
+	case j.evenRows() > j.fewWaiting():
 		return j.wait(p)
 	}
 	return j.settle(p)

@@ -67,20 +67,27 @@ func (w *waiting) addRef(ref []byte) error {
 // hand in less time than it takes to read the numbers of all rows.
 func (j *joiner) fewWaiting() int { return min(j.local.rows()/64, keptRows/len(j.a.parts)) }
 
-// findEven finds the keys with several rows, as many on both sides, and counts
-// their local rows. Those that the passes must see are not among them.
-func (j *joiner) findEven(special []specialKey) (rows int) {
+// findEven finds the keys with several rows, as many on both sides.
+func (j *joiner) findEven() {
 	j.even = resized(j.even, len(j.marked))
 	for l, marked := range j.marked {
 		j.even[l] = marked && j.surplus[l] == 0
 	}
+}
+
+// leaveSpecial leaves the keys that the passes must see to them.
+func (j *joiner) leaveSpecial(special []specialKey) {
 	for _, k := range special {
 		if h := j.lookup(k); h != none {
 			j.marked[h], j.even[h] = true, false
 		}
 	}
-	for _, first := range j.first {
-		if j.even[first] {
+}
+
+// evenRows counts the local rows that could wait.
+func (j *joiner) evenRows() (rows int) {
+	for l := range int32(len(j.first)) {
+		if j.localWaits(l) {
 			rows++
 		}
 	}
