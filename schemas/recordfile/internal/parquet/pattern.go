@@ -1,6 +1,9 @@
 package parquet
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // pattern is what ids of one length have in common: all begin alike, and have
 // some bytes that are mostly those of the id before. Numbers that a channel
@@ -48,22 +51,35 @@ func findPattern(text []byte, size int) (p pattern, ok bool) {
 	return p, p.same >= leastSame && p.own+p.end() <= mostLiterals && p.tail() > mostLiterals && p.prefixed(text)
 }
 
-// changesOf counts by column.
-func changesOf(text []byte, size int) (changes [longestID]int) {
+// changesOf counts by column, eight columns at once: a byte of a word for each.
+// Which bytes differ is as good as random, so it adds what a comparison gives
+// instead of branching on it.
+func changesOf(text []byte, size int) (changes [longestID]uint8) {
 	step := len(text)/size/patternSamples | 1
 	if step%5 == 0 { // it must not beat with the carries of a counter
 		step += 2
 	}
-	for at := size; at < len(text); at += step * size {
-		before, id := text[at-size:at], text[at:at+size]
-		for i, c := range id {
-			if c != before[i] {
-				changes[i]++
-			}
+	var sums [longestID / 8]uint64
+	at := size
+	for n := 0; n < math.MaxUint8 && at+longestID <= len(text); n++ {
+		before, id := text[at-size:at-size+longestID], text[at:at+longestID]
+		for i := 0; i < size; i += 8 {
+			x := binary.LittleEndian.Uint64(before[i:]) ^ binary.LittleEndian.Uint64(id[i:])
+			sums[i/8&7] += (x&lows + lows | x) >> 7 & lowest
 		}
+		at += step * size
+	}
+	for i, sum := range sums {
+		binary.LittleEndian.PutUint64(changes[8*i:], sum)
 	}
 	return changes
 }
+
+// The low seven bits of each byte of a word, and the lowest one.
+const (
+	lows   = 0x7F7F7F7F7F7F7F7F
+	lowest = 0x0101010101010101
+)
 
 // prefixed tells whether all ids begin alike.
 func (p *pattern) prefixed(text []byte) bool {

@@ -45,20 +45,34 @@ func cutPrefixes(prefix, rest []int64, tail []byte, ends []uint32, text []byte) 
 // a gap.
 func sharedPrefixes(prefix, rest []int64, ends []uint32, text []byte) (n int) {
 	rest = rest[:len(prefix)]
-	var last []byte
-	start := uint32(0)
+	last, start := uint32(0), uint32(0)
 	for _, end := range ends {
 		if end == start || n >= len(prefix) {
 			continue
 		}
-		v := text[:end-start]
-		text, start = text[end-start:], end
-		same := shared(last, v)
-		prefix[n], rest[n] = int64(same), int64(len(v)-same)
-		last = v
+		same, most := 0, min(start-last, end-start)
+		if most <= shortText && int(start)+shortText <= len(text) {
+			same = min(int(most), sharedShort((*[shortText]byte)(text[last:]), (*[shortText]byte)(text[start:])))
+		} else {
+			same = shared(text[last:start], text[start:end])
+		}
+		prefix[n], rest[n] = int64(same), int64(end-start)-int64(same)
+		last, start = start, end
 		n++
 	}
 	return n
+}
+
+// sharedShort returns how many leading bytes of two short texts are equal, and
+// perhaps of what stands behind them: it need not look at where they end, which
+// is no whole word.
+func sharedShort(a, b *[shortText]byte) int {
+	for i := 0; i < shortText; i += 8 {
+		if x := binary.LittleEndian.Uint64(a[i:]) ^ binary.LittleEndian.Uint64(b[i:]); x != 0 {
+			return i + bits.TrailingZeros64(x)/8
+		}
+	}
+	return shortText
 }
 
 // shortText is how long most texts are at most.
