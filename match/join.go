@@ -242,7 +242,7 @@ func (r *packedRows) load(t *tray) error {
 	if int64(len(r.buf)) > math.MaxUint32 {
 		return fault.New("E-4160", fault.V{"rows": t.rows, "limit": int64(math.MaxUint32)}, nil)
 	}
-	r.start, r.row = resized(r.start, t.rows), resized(r.row, t.rows)
+	r.start, r.row = resized(r.start, int(t.rows)), resized(r.row, int(t.rows))
 	buf, at, last := r.buf[:cap(r.buf)], 0, int32(0)
 	for i := range r.start {
 		if at >= len(r.buf) {

@@ -107,7 +107,7 @@ func TestAPartWithoutARow(t *testing.T) {
 				}
 			}
 		}
-		in.Intake.trays[onLocal][0].rows += off
+		in.Intake.trays[onLocal][0].rows += int32(off)
 		if _, err := Run(context.Background(), in, &collector{}); err == nil {
 			t.Errorf("%+d row is not seen", off)
 		}
