@@ -1,6 +1,7 @@
 package normalize
 
 import (
+	"bytes"
 	"math/bits"
 	"slices"
 )
@@ -13,9 +14,11 @@ type finder struct {
 	delimiter uint64 // eight times the byte that ends a cell if that is not below, else 0
 	back      int32  // that byte's place between two cells
 	meaning   *[1 << 16]uint8
+	fast      sweep
 
 	hits    []uint64 // a bit of each byte that may have a meaning
-	places  []int32  // where the cells end, and the lines; back bytes before the byte that says so
+	places  []int32  // where the cells end, and the lines
+	feeds   int32    // so many bytes behind its place is a line feed
 	noted   int      // so many of the places
 	odd     bool     // some byte is one that a row in order does not have
 	strange bool     // some byte above 0x7F is not of a character that most texts consist of
@@ -33,7 +36,7 @@ const (
 // second byte is below the digits and the first is not, such as in "|!", it looks
 // for the second, and leaves it to the index to find the first in front of it.
 func newFinder(between []byte, quoted, trimsTabs, crlf bool) finder {
-	f := finder{below: 0x20 * ones, meaning: new([1 << 16]uint8)}
+	f := finder{below: 0x20 * ones, meaning: new([1 << 16]uint8), fast: newSweep(between, quoted, trimsTabs, crlf)}
 	mean := func(meaning uint8, first byte, second ...byte) {
 		for c := range 256 {
 			if len(second) == 0 || slices.Contains(second, byte(c)) {
@@ -70,14 +73,18 @@ func newFinder(between []byte, quoted, trimsTabs, crlf bool) finder {
 
 // find notes the places of text, behind which there is room.
 func (f *finder) find(text []byte) {
-	f.odd, f.strange = false, false
+	f.odd, f.strange, f.feeds = false, false, 0
 	n := (len(text) + chunkSize - 1) / chunkSize
 	f.hits = slices.Grow(f.hits[:0], n)[:n]
+	if f.sweep(text) {
+		return
+	}
 	f.look(text)
 	if last := len(text) % chunkSize; last > 0 {
 		f.hits[n-1] &= 1<<uint(last) - 1
 	}
 	f.note(text)
+	f.odd = f.odd || bytes.IndexByte(text, 0x7F) >= 0
 }
 
 // look is the hot loop over all bytes, 64 at a time: each has a bit in the hits
@@ -100,7 +107,7 @@ func (f *finder) look(text []byte) {
 		}
 		f.hits[i] = hits
 		if above |= w0 | w1 | w2 | w3; above&highs != 0 && !f.strange {
-			open = f.characters(c, len(text)-at, open)
+			open = f.characters(c, aboves(c, len(text)-at), open)
 		}
 	}
 }
@@ -112,6 +119,7 @@ type chunk [chunkSize + 2]byte
 // note notes what the hits mean. Its inner loop has no branch that depends on
 // that.
 func (f *finder) note(text []byte) {
+	f.feeds = f.back
 	n, all, meaning := 0, uint8(0), f.meaning
 	for k, hits := range f.hits {
 		if len(f.places)-n < chunkSize {
@@ -142,20 +150,24 @@ func (f *finder) delimiters(c *chunk) (hits uint64) {
 	return hits
 }
 
-// characters looks at the bytes above 0x7F: whether they are characters of three
-// bytes in UTF-8 from U+1000 to U+CFFF or from U+F000 to U+FFBF, as those of
-// Chinese and their punctuation are. Any other is strange. Only the bytes that
-// are left of the text count. open has the bits of
-// the first bytes that end a character of the chunk before, and is returned for
-// the one behind.
-func (f *finder) characters(c *chunk, left int, open uint64) uint64 {
-	above := uint64(0)
+// aboves has the bits of the bytes above 0x7F, of which so many are left.
+func aboves(c *chunk, left int) (above uint64) {
 	for i := 0; i < chunkSize; i += 8 {
 		above |= mask(word(c[i:])) << uint(i)
 	}
-	if above &^= open; left < chunkSize {
+	if left < chunkSize {
 		above &= 1<<uint(left&63) - 1
 	}
+	return above
+}
+
+// characters looks at the bytes above 0x7F: whether they are characters of three
+// bytes in UTF-8 from U+1000 to U+CFFF or from U+F000 to U+FFBF, as those of
+// Chinese and their punctuation are. Any other is strange. open has the bits of
+// the first bytes that end a character of the chunk before, and is returned for
+// the one behind.
+func (f *finder) characters(c *chunk, above, open uint64) uint64 {
+	above &^= open
 	open = 0
 	for above != 0 {
 		i := uint(bits.TrailingZeros64(above)) & 63

@@ -86,14 +86,14 @@ func (x *index) lineFeeds(g *group) {
 	for i := 0; i < g.n && regular; i++ {
 		last := i*marks + marks - 1
 		x.lasts[i] = int32(last)
-		regular = g.text[x.places[last]+x.back] == '\n'
+		regular = g.text[x.places[last]+x.feeds] == '\n'
 	}
 	if regular { // with as many line feeds as lines, no other place is one
 		return
 	}
 	i := 0
 	for place, at := range x.places[:x.noted] {
-		if g.text[at+x.back] == '\n' {
+		if g.text[at+x.feeds] == '\n' {
 			x.lasts[i&63] = int32(place)
 			i++
 		}
@@ -113,13 +113,13 @@ func (x *index) rows(g *group) {
 	marks, first, start := int32(x.marks()), int32(0), int32(0)
 	g.odd = 0
 	for i, last := range x.lasts[:g.n] {
-		feed := x.places[last] + x.back
+		feed := x.places[last] + x.feeds
 		end := feed - x.crlf
 		x.places[last] = end
 		x.starts[i], x.firsts[i] = start, first
 		if last+1-first != marks || g.rows[i].why != "" || !bytes.HasPrefix(g.text[start:feed], x.prefix) ||
 			x.crlf > 0 && (end < start || g.text[end] != '\r') || // of the last line, which may do without
-			x.back > 0 && !x.preceded(g.text, x.places[first:last], start) ||
+			x.feeds > 0 && !x.preceded(g.text, x.places[first:last], start) ||
 			x.closed && x.places[last-1]+x.width != end {
 			g.odd |= 1 << uint(i)
 			x.firsts[i] = 0 // its cells are not looked at
@@ -129,10 +129,10 @@ func (x *index) rows(g *group) {
 }
 
 // blame makes the rows odd that hold a byte that a row in order does not have,
-// what the encoding does not have, or a DEL, which the finder takes for text.
+// or what the encoding does not have.
 func (x *index) blame(g *group) {
 	strange := x.strange && !x.gb // else it has been decoded
-	if !x.odd && !strange && bytes.IndexByte(g.text, 0x7F) < 0 {
+	if !x.odd && !strange {
 		return
 	}
 	for i, start := range x.starts[:g.n] {
