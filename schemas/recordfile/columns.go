@@ -12,13 +12,14 @@ const (
 	Keys    Columns = 1 << iota // kind, merchant_ref, refund_ref
 	Refs                        // channel_ref, channel_refund_ref
 	Amounts                     // amount_minor, currency
-	Fees                        // settle_minor, fee_minor, fee_sub
+	Fees                        // fee_minor, fee_sub
 	Status                      // status
 	Times                       // event_time, bill_date
 	Place                       // channel, account, source, line, offset
 	Wide                        // status_raw, trade_type, bank, product, remark
+	Settle                      // settle_minor
 
-	All = Keys | Refs | Amounts | Fees | Status | Times | Place | Wide
+	All = Keys | Refs | Amounts | Fees | Status | Times | Place | Wide | Settle
 )
 
 // recordColumns is the schema of a record file, in file order. Ids are packed
@@ -39,7 +40,7 @@ func recordColumns() []column[chunk] {
 		textColumn("status_raw", Wide, (*packer).writeFewTexts, func(c *chunk) *schemas.Text { return &b(c).StatusRaw }),
 		int64Column("amount_minor", Amounts, func(c *chunk) *[]int64 { return &b(c).AmountMinor }),
 		textColumn("currency", Amounts, (*packer).writeFewTexts, func(c *chunk) *schemas.Text { return &b(c).Currency }),
-		nullableColumn("settle_minor", Fees, func(c *chunk) (*[]int64, *[]bool) { return &b(c).SettleMinor, &b(c).SettleValid }),
+		nullableColumn("settle_minor", Settle, func(c *chunk) (*[]int64, *[]bool) { return &b(c).SettleMinor, &b(c).SettleValid }),
 		nullableColumn("fee_minor", Fees, func(c *chunk) (*[]int64, *[]bool) { return &b(c).FeeMinor, &b(c).FeeValid }),
 		int64Column("fee_sub", Fees, func(c *chunk) *[]int64 { return &b(c).FeeSub }),
 		timeColumn("event_time", Times, func(c *chunk) *[]int64 { return &b(c).EventTime }),
