@@ -130,6 +130,7 @@ func (w *work) place(ctx context.Context, out *output, carried []schemas.Carried
 	}
 	out.manifest.Counts["differences"], out.manifest.Counts["carried"] = sink.differences.Rows(), int64(len(res.CarriedOut))
 	out.manifest.Proofs = res.Proofs
+	w.differences = sink.short.list
 	return out.writeJSON(resultFile, matched{Totals: res.Totals, Proofs: res.Proofs, Passes: res.Passes})
 }
 
@@ -264,6 +265,7 @@ func (r *records) Close() error { return errors.Join(r.Reader.Close(), r.close()
 type matchSink struct {
 	outcomes    *recordfile.OutcomeWriter
 	differences *recordfile.LineWriter[schemas.Difference]
+	short       shortList[schemas.Difference]
 	files       [2]*outFile
 }
 
@@ -294,8 +296,11 @@ func (s *matchSink) Pairs(alike schemas.Outcome, local, channel []int64) error {
 	return s.outcomes.Pairs(alike, local, channel)
 }
 
-// Difference writes one difference.
-func (s *matchSink) Difference(d *schemas.Difference) error { return s.differences.Add(d) }
+// Difference writes one difference, and keeps it if there are few.
+func (s *matchSink) Difference(d *schemas.Difference) error {
+	s.short.add(d)
+	return s.differences.Add(d)
+}
 
 func (s *matchSink) commit() error {
 	if err := errors.Join(s.outcomes.Close(), s.differences.Close()); err != nil {

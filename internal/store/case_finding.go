@@ -285,7 +285,9 @@ func (w *caseWriter) replaceFindings(f Findings, found *foundSet) (map[string]su
 	for _, f := range found.rows {
 		row := *f
 		if o := known[row.id()]; o != nil {
-			row.keep(o)
+			if row.keep(o); row == *o {
+				continue
+			}
 		}
 		if err := w.putFinding(&row); err != nil {
 			return nil, err
