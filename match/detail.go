@@ -200,15 +200,16 @@ func (e *engine) keepOpen(ctx context.Context) error {
 func (s *side) eachRecord(ctx context.Context, rows []int32, fn func(row int32, r *schemas.Record) error) error {
 	for part := range slices.Chunk(rows, fetchRows) {
 		var idx []int64
+		var orders []string
 		for _, row := range part {
 			if s.kept(row) == nil {
-				idx = append(idx, int64(s.orig[row]))
+				idx, orders = append(idx, int64(s.orig[row])), append(orders, s.order(row))
 			}
 		}
 		var records []schemas.Record
 		if len(idx) > 0 {
 			var err error
-			if records, err = s.set.Fetch(ctx, idx); err != nil {
+			if records, err = s.set.Fetch(ctx, idx, orders); err != nil {
 				return err
 			}
 		}
@@ -223,6 +224,14 @@ func (s *side) eachRecord(ctx context.Context, rows []int32, fn func(row int32, 
 		}
 	}
 	return nil
+}
+
+// order returns the merchant ref of a row if its key is that, or "".
+func (s *side) order(row int32) string {
+	if s.kind[row] != schemas.Payment {
+		return ""
+	}
+	return string(s.key(row))
 }
 
 // kept returns the record of a carried or late row, or of a fresh one that was

@@ -38,8 +38,9 @@ type RowSet interface {
 	// Read calls fn with all rows in order, in batches of the asked columns;
 	// a batch is valid during the call only.
 	Read(ctx context.Context, cols recordfile.Columns, fn func(first int64, b *schemas.Batch) error) error
-	// Fetch returns whole rows by their sorted numbers. Several may run at once.
-	Fetch(ctx context.Context, idx []int64) ([]schemas.Record, error)
+	// Fetch returns whole rows by their sorted numbers. orders holds the merchant
+	// refs that are known, "" for others; nil is none. Several may run at once.
+	Fetch(ctx context.Context, idx []int64, orders []string) ([]schemas.Record, error)
 }
 
 // Inputs are all that a match depends on.

@@ -420,11 +420,11 @@ func (b broken) Read(ctx context.Context, cols recordfile.Columns, fn func(int64
 	return b.memory.Read(ctx, cols, fn)
 }
 
-func (b broken) Fetch(ctx context.Context, idx []int64) ([]schemas.Record, error) {
+func (b broken) Fetch(ctx context.Context, idx []int64, orders []string) ([]schemas.Record, error) {
 	if b.fetch != nil {
 		return nil, b.fetch
 	}
-	return b.memory.Fetch(ctx, idx)
+	return b.memory.Fetch(ctx, idx, orders)
 }
 
 type panics struct{ memory }

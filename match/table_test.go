@@ -73,12 +73,15 @@ func hide(b *schemas.Batch, cols recordfile.Columns) {
 	}
 }
 
-func (m memory) Fetch(_ context.Context, idx []int64) ([]schemas.Record, error) {
+func (m memory) Fetch(_ context.Context, idx []int64, orders []string) ([]schemas.Record, error) {
 	if !slices.IsSorted(idx) {
 		return nil, fmt.Errorf("rows %v are not sorted", idx)
 	}
 	got := make([]schemas.Record, 0, len(idx))
-	for _, i := range idx {
+	for at, i := range idx {
+		if orders != nil && orders[at] != "" && orders[at] != m[i].MerchantRef {
+			return nil, fmt.Errorf("row %d is of order %q, not %q", i, m[i].MerchantRef, orders[at])
+		}
 		got = append(got, m[i])
 	}
 	return got, nil

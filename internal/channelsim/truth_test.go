@@ -28,7 +28,7 @@ func (r rowSet) Read(_ context.Context, _ recordfile.Columns, fn func(int64, *sc
 	return fn(0, &b)
 }
 
-func (r rowSet) Fetch(_ context.Context, idx []int64) ([]schemas.Record, error) {
+func (r rowSet) Fetch(_ context.Context, idx []int64, _ []string) ([]schemas.Record, error) {
 	var out []schemas.Record
 	for _, i := range idx {
 		out = append(out, r[i])

@@ -118,11 +118,11 @@ func differentRecord(ctx context.Context, was, is *os.File) (int64, error) {
 		for n := from; n < min(from+schemas.BatchRows, rows); n++ {
 			numbers = append(numbers, n)
 		}
-		these, err := a.Fetch(ctx, numbers)
+		these, err := a.Fetch(ctx, numbers, nil)
 		if err != nil {
 			return 0, err
 		}
-		those, err := b.Fetch(ctx, numbers)
+		those, err := b.Fetch(ctx, numbers, nil)
 		if err != nil {
 			return 0, err
 		}

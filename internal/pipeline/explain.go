@@ -95,7 +95,7 @@ func (p *Pipeline) rowsWith(ctx context.Context, r store.Run, stage, name, key s
 	if err != nil {
 		return nil, err
 	}
-	records, err := rec.Fetch(ctx, rows)
+	records, err := rec.Fetch(ctx, rows, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -79,7 +79,7 @@ func TestFilesOfArrowAreRead(t *testing.T) {
 		}
 	}
 	idx := []int64{0, 8191, 8192, 9999, 17_999, 18_000, 19_999}
-	got, err := r.Fetch(context.Background(), idx)
+	got, err := r.Fetch(context.Background(), idx, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

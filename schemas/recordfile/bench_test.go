@@ -133,7 +133,7 @@ func BenchmarkFetch(b *testing.B) {
 			}
 			start := cpu()
 			for b.Loop() {
-				if _, err := r.Fetch(context.Background(), idx); err != nil {
+				if _, err := r.Fetch(context.Background(), idx, nil); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -9,7 +9,8 @@ type Columns uint32
 
 // The column groups.
 const (
-	Keys    Columns = 1 << iota // kind, merchant_ref, refund_ref
+	Orders  Columns = 1 << iota // merchant_ref
+	Kinds                       // kind, refund_ref
 	Refs                        // channel_ref, channel_refund_ref
 	Amounts                     // amount_minor, currency
 	Fees                        // fee_minor, fee_sub
@@ -19,7 +20,8 @@ const (
 	Wide                        // status_raw, trade_type, bank, product, remark
 	Settle                      // settle_minor
 
-	All = Keys | Refs | Amounts | Fees | Status | Times | Place | Wide | Settle
+	Keys = Orders | Kinds
+	All  = Keys | Refs | Amounts | Fees | Status | Times | Place | Wide | Settle
 )
 
 // recordColumns is the schema of a record file, in file order. Ids are packed
@@ -31,9 +33,9 @@ func recordColumns() []column[chunk] {
 	return []column[chunk]{
 		constantColumn("channel", Place, func(c *chunk) *runs { return &c.channel }),
 		constantColumn("account", Place, func(c *chunk) *runs { return &c.account }),
-		wordColumn("kind", Keys, func(c *chunk) *[]schemas.Kind { return &b(c).Kind }, (*schemas.Kind).UnmarshalText),
-		textColumn("merchant_ref", Keys, (*packer).writeIDs, func(c *chunk) *schemas.Text { return &b(c).MerchantRef }),
-		textColumn("refund_ref", Keys, (*packer).writeIDs, func(c *chunk) *schemas.Text { return &b(c).RefundRef }),
+		wordColumn("kind", Kinds, func(c *chunk) *[]schemas.Kind { return &b(c).Kind }, (*schemas.Kind).UnmarshalText),
+		textColumn("merchant_ref", Orders, (*packer).writeIDs, func(c *chunk) *schemas.Text { return &b(c).MerchantRef }),
+		textColumn("refund_ref", Kinds, (*packer).writeIDs, func(c *chunk) *schemas.Text { return &b(c).RefundRef }),
 		textColumn("channel_ref", Refs, (*packer).writeIDs, func(c *chunk) *schemas.Text { return &b(c).ChannelRef }),
 		textColumn("channel_refund_ref", Refs, (*packer).writeIDs, func(c *chunk) *schemas.Text { return &b(c).ChannelRefundRef }),
 		wordColumn("status", Status, func(c *chunk) *[]schemas.Status { return &b(c).Status }, (*schemas.Status).UnmarshalText),

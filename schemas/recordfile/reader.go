@@ -72,11 +72,24 @@ func (r *Reader) Read(ctx context.Context, cols Columns, fn func(first int64, b 
 
 // Fetch returns whole rows by their numbers, which must be sorted. It unpacks
 // only the pages that hold them, and of these only the values of such rows.
-// Several calls may run at once.
-func (r *Reader) Fetch(ctx context.Context, idx []int64) ([]schemas.Record, error) {
+// orders holds the merchant refs that the caller knows, "" for others; nil is
+// none. They are not read, and of a few scattered rows they are what takes the
+// longest. Several calls may run at once.
+func (r *Reader) Fetch(ctx context.Context, idx []int64, orders []string) ([]schemas.Record, error) {
+	cols := All
+	if orders != nil {
+		var err error
+		if orders, err = r.withOrders(ctx, idx, orders); err != nil {
+			return nil, err
+		}
+		cols &^= Orders
+	}
 	records := make([]schemas.Record, 0, len(idx))
-	err := r.readRows(ctx, All, idx, func(_ int, b *schemas.Batch) error {
+	err := r.readRows(ctx, cols, idx, func(at int, b *schemas.Batch) error {
 		for i := range b.Len() {
+			if orders != nil {
+				b.MerchantRef.AppendString(orders[at+i])
+			}
 			records = append(records, b.Row(i))
 		}
 		return nil
@@ -85,6 +98,24 @@ func (r *Reader) Fetch(ctx context.Context, idx []int64) ([]schemas.Record, erro
 		return nil, err
 	}
 	return records, nil
+}
+
+// withOrders reads the merchant refs that are not known.
+func (r *Reader) withOrders(ctx context.Context, idx []int64, known []string) ([]string, error) {
+	orders := slices.Clone(known)
+	var rows []int64
+	var places []int
+	for i, order := range orders {
+		if order == "" {
+			rows, places = append(rows, idx[i]), append(places, i)
+		}
+	}
+	return orders, r.readRows(ctx, Orders, rows, func(at int, b *schemas.Batch) error {
+		for i := range b.MerchantRef.Len() {
+			orders[places[at+i]] = string(b.MerchantRef.At(i))
+		}
+		return nil
+	})
 }
 
 // readRows does what Read does for the rows of a sorted list alone; at is the

@@ -219,20 +219,36 @@ func TestFetch(t *testing.T) {
 				idx, want = append(idx, int64(i)), append(want, records[i])
 			}
 		}
-		got, err := r.Fetch(context.Background(), idx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := differ(want, got); diff != "" {
-			t.Fatalf("share %d (-want +got):\n%.1000s", share, diff)
+		for name, known := range map[string]int{"none": 0, "half": 2, "all": 1} {
+			var orders []string
+			for i := range want {
+				if known > 0 {
+					orders = append(orders, "")
+				}
+				if known > 0 && i%known == 0 {
+					orders[i] = fmt.Sprint("known ", i) // is not read, and so not what the file says
+				}
+			}
+			got, err := r.Fetch(context.Background(), idx, orders)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range got {
+				if known > 0 && i%known == 0 && got[i].MerchantRef == orders[i] {
+					got[i].MerchantRef = want[i].MerchantRef
+				}
+			}
+			if diff := differ(want, got); diff != "" {
+				t.Fatalf("share %d, known %s (-want +got):\n%.1000s", share, name, diff)
+			}
 		}
 	}
 	for _, bad := range [][]int64{{3, 2}, {-1}, {int64(len(records))}} {
-		if _, err := r.Fetch(context.Background(), bad); err == nil {
+		if _, err := r.Fetch(context.Background(), bad, nil); err == nil {
 			t.Errorf("fetch of %v gave no error", bad)
 		}
 	}
-	if got, err := r.Fetch(context.Background(), nil); err != nil || len(got) != 0 {
+	if got, err := r.Fetch(context.Background(), nil, nil); err != nil || len(got) != 0 {
 		t.Errorf("fetch of nothing: %v, %v", got, err)
 	}
 }
@@ -280,7 +296,7 @@ func TestRowsOfAListAreWhatReadGives(t *testing.T) {
 		for range 15 {
 			idx := drawn(rng, r.Rows())
 			checkRows(t, r, Columns(rng.IntN(int(All)+1)), idx, &columns)
-			got, err := r.Fetch(context.Background(), idx)
+			got, err := r.Fetch(context.Background(), idx, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -333,7 +349,7 @@ func TestFetchFarApart(t *testing.T) {
 	records := someRecords(11, 4*chunkRows+3*chunkRows)
 	r := open(t, write(t, records, chunkRows, Options{}))
 	idx := []int64{3, 4*chunkRows + 10, 4*chunkRows + 11, 4*chunkRows + 2*chunkRows}
-	got, err := r.Fetch(context.Background(), idx)
+	got, err := r.Fetch(context.Background(), idx, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -502,7 +518,7 @@ func checkFetched(t *testing.T, data []byte, want []schemas.Record) {
 		return // told by the reader of all rows
 	}
 	idx := []int64{5, 6, 299, 300, 422, 699}
-	got, err := r.Fetch(context.Background(), idx)
+	got, err := r.Fetch(context.Background(), idx, nil)
 	if err != nil {
 		if f := fault.Of(err); f.ID != "E-4260" {
 			t.Fatal(err)
@@ -539,7 +555,7 @@ func tryRead(data []byte) (got []schemas.Record, err error) {
 		return nil, fmt.Errorf("one worker and three differ: %w, %w", err, err2)
 	}
 	idx, some := everyThird(r.Rows(), got)
-	fetched, err3 := r.Fetch(context.Background(), idx)
+	fetched, err3 := r.Fetch(context.Background(), idx, nil)
 	if err == nil && (err3 != nil || !slices.Equal(fetched, some)) {
 		return nil, fmt.Errorf("fetched rows differ: %w", err3)
 	}
