@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -148,6 +149,7 @@ func (c *compareCmd) start(a *app, def *channels.Definition, watch steps) (*comp
 	}
 	_, format, merchant, date, err := normalize.Detect([]*channels.Definition{def}, w.files())
 	if err != nil {
+		err = cmp.Or(w.whole(), err)
 		w.close()
 		return nil, err
 	}
@@ -195,6 +197,16 @@ func (w *comparison) rowsGuess() int64 {
 		size += f.Size
 	}
 	return size / 256
+}
+
+// whole waits until the statement is unpacked, and says what is wrong with it.
+func (w *comparison) whole() error {
+	for _, s := range w.sources {
+		if err := s.whole(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // files are all that the statement consists of.
@@ -262,6 +274,9 @@ func (w *comparison) statement(ctx context.Context) error {
 		}
 		if f := normalize.Incomplete(st); err == nil && f != nil {
 			err = f
+		}
+		if damaged := w.whole(); damaged != nil {
+			return damaged // whatever else is wrong comes of it
 		}
 		for _, s := range w.sources {
 			if changed := s.unchanged(); changed != nil {

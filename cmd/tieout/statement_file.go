@@ -20,6 +20,7 @@ type statementFile struct {
 	before  os.FileInfo // when it was opened
 	entries []unpack.Entry
 	files   []normalize.File // without the digest of raw until digest
+	whole   func() error     // waits until all is unpacked, and says what is wrong with it
 }
 
 // openStatement opens a statement file and digests it. The closer frees
@@ -29,14 +30,19 @@ func openStatement(ctx context.Context, path string) ([]normalize.File, func(), 
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := s.digest(); err != nil {
+	err = s.whole()
+	if err == nil {
+		err = s.digest()
+	}
+	if err != nil {
 		s.close()
 		return nil, nil, err
 	}
 	return s.files, s.close, nil
 }
 
-// unpackStatement opens a statement file; digest comes later.
+// unpackStatement opens a statement file; its digest, and what is large in it,
+// come later.
 func unpackStatement(ctx context.Context, path string) (*statementFile, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -67,7 +73,7 @@ func (s *statementFile) unpack(ctx context.Context) error {
 		return fault.New("E-4101", fault.V{"path": os.TempDir(), "reason": err.Error()}, err)
 	}
 	defer os.RemoveAll(dir)
-	s.entries, err = unpack.Open(ctx, filepath.Base(s.raw.Name()), s.raw, info.Size(), how, unpack.Limits{}, func() (*os.File, error) { return os.CreateTemp(dir, "unpacked-*") })
+	s.entries, s.whole, err = unpack.Begin(ctx, filepath.Base(s.raw.Name()), s.raw, info.Size(), how, unpack.Limits{}, func() (*os.File, error) { return os.CreateTemp(dir, "unpacked-*") })
 	for _, e := range s.entries {
 		s.files = append(s.files, normalize.File{Name: e.Title(), Size: e.Size, Reader: e.Reader})
 	}

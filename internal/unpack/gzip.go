@@ -51,5 +51,5 @@ func (o *opening) openBase64ZlibZip(l layer, depth int) error {
 	case err != io.EOF:
 		return err
 	}
-	return o.openZip(layer{name: l.name, r: s.reader(), size: s.size}, depth)
+	return o.openZip(layer{name: l.name, r: s.reader(), size: s.size}, depth, false)
 }

@@ -13,6 +13,7 @@ type spool struct {
 	mem  []byte
 	file *os.File // nil while in memory
 	size int64
+	grew func(size int64) // nil if nobody waits
 }
 
 func (s *spool) Write(p []byte) (int, error) {
@@ -27,7 +28,11 @@ func (s *spool) Write(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	return s.file.Write(p)
+	n, err := s.file.Write(p)
+	if s.grew != nil && err == nil {
+		s.grew(s.size)
+	}
+	return n, err
 }
 
 // spill moves what is in memory to a temporary file. Its name goes away at

@@ -31,12 +31,16 @@ type Entry struct {
 	Size    int64  // bytes, counted
 	Reader  io.ReaderAt
 
-	temp *spool // nil if Reader belongs to the caller
+	temp   *spool  // nil if Reader belongs to the caller
+	behind *behind // nil if all of it is there
 }
 
 // Close frees the memory or the temporary file behind the entry; Reader is not
 // used afterwards. Entries of one Open are closed one after the other.
 func (e *Entry) Close() error {
+	if e.behind != nil {
+		e.behind.stop()
+	}
 	if e.temp == nil {
 		return nil
 	}
@@ -77,7 +81,23 @@ func Open(ctx context.Context, name string, raw io.ReaderAt, size int64, how Con
 	temp func() (*os.File, error),
 ) ([]Entry, error) {
 	o := &opening{ctx: ctx, name: name, limits: lim.withDefaults(), packed: size, temp: temp}
-	if err := o.open(layer{name: name, r: io.NewSectionReader(raw, 0, size), size: size}, how, 0); err != nil {
+	return o.run(raw, how)
+}
+
+// Begin is Open that returns while the largest file of a large zip is still on
+// its way: its Size is what the archive says, and its Reader waits for what is
+// not there yet. What was read counts for nothing until whole, which waits for
+// the end, has given no error: one of Open's.
+func Begin(ctx context.Context, name string, raw io.ReaderAt, size int64, how Container, lim Limits,
+	temp func() (*os.File, error),
+) (entries []Entry, whole func() error, err error) {
+	o := &opening{ctx: ctx, name: name, limits: lim.withDefaults(), packed: size, temp: temp, later: true}
+	entries, err = o.run(raw, how)
+	return entries, o.whole, err
+}
+
+func (o *opening) run(raw io.ReaderAt, how Container) ([]Entry, error) {
+	if err := o.open(layer{name: o.name, r: io.NewSectionReader(raw, 0, o.packed), size: o.packed}, how, 0); err != nil {
 		Close(o.entries)
 		return nil, o.fault(err)
 	}
@@ -94,6 +114,8 @@ type opening struct {
 	out     int64 // bytes unpacked so far, of all layers
 	held    int64 // bytes held in memory
 	entries []Entry
+	later   bool // a large file may be unpacked behind the caller's back
+	behind  *behind
 }
 
 // layer is a file on its way out: the raw one, or one that stood inside.
@@ -135,7 +157,7 @@ func (o *opening) open(l layer, how Container, depth int) error {
 	case Gzip:
 		return o.openGzip(l, depth)
 	case Zip:
-		return o.openZip(l, depth)
+		return o.openZip(l, depth, o.later && depth == 0)
 	default:
 		return o.openBase64ZlibZip(l, depth)
 	}

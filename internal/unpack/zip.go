@@ -19,7 +19,9 @@ import (
 // openZip unpacks a zip file (PKWARE APPNOTE 6.3) that is exactly its entries,
 // one behind the other, followed by the directory: nothing before, between or
 // under them, and each local header says what the directory says.
-func (o *opening) openZip(l layer, depth int) error {
+//
+// The largest of the entries may come later, if it is large and l stays open.
+func (o *opening) openZip(l layer, depth int, later bool) error {
 	r, err := o.readDirectory(l)
 	if err != nil {
 		return err
@@ -32,7 +34,15 @@ func (o *opening) openZip(l layer, depth int) error {
 	if err := checkLayout(l, r.File); err != nil {
 		return err
 	}
-	for _, f := range r.File {
+	largest, place := -1, 0
+	if later {
+		largest = o.largest(r.File)
+	}
+	for i, f := range r.File {
+		if i == largest {
+			place = len(o.entries)
+			continue
+		}
 		s := &spool{o: o}
 		if err := o.unpackEntry(s, f); err != nil {
 			s.Close()
@@ -42,7 +52,10 @@ func (o *opening) openZip(l layer, depth int) error {
 			return err
 		}
 	}
-	return nil
+	if largest < 0 {
+		return nil
+	}
+	return o.unpackBehind(r.File[largest], place, depth)
 }
 
 // readDirectory reads the list of entries and no more than directoryMax bytes
