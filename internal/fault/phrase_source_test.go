@@ -42,7 +42,7 @@ var speaking = map[string]struct {
 var apart = map[string]bool{
 	"host key": true, "remote error": true, "RESULT code=7": true, "unknown host": true, "channel describe": true,
 	"yaml: unmarshal errors:": true, "channel definition: 7": true, "channel definition 7: 7": true, "write biz_content of 7: 7": true,
-	"tieout: core dumps cannot be switched off:": true, "parse the lines from 7 on: panic: 7": true, "notification not kept": true,
+	"tieout: core dumps cannot be switched off:": true, "parse the lines from 7 on: panic: 7": true, "defect while unpacking: 7": true, "notification not kept": true,
 	"download is tried again with a fresh link":                                                                                         true,
 	"alipay client: app id, partner number, private key and Alipay's public key are all needed":                                         true,
 	"unionpay client: merchant number, certificate id, private key and UnionPay's certificates are all needed":                          true,
