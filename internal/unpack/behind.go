@@ -46,6 +46,7 @@ func (o *opening) unpackBehind(f *zip.File, place, depth int) error {
 	b := o.begin(s, func() error { return o.unpackEntry(s, f) })
 	how, err := Sniff(b, int64(f.UncompressedSize64))
 	if err != nil || how == Zip || how == Gzip || startsOLE(b) {
+		defer b.cancel()
 		if err := b.wait(); err != nil {
 			s.Close()
 			return err

@@ -4,10 +4,12 @@ import (
 	"archive/zip"
 	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"go.uber.org/goleak"
 
@@ -84,8 +86,9 @@ func TestBegin_Refuses(t *testing.T) {
 		lim  Limits
 		want fault.ID
 	}{
-		"checksum": {stored, small, "E-2145"},
-		"bomb":     {zipOf(t, file{"a", strings.Repeat("0", 4<<20)}), Limits{Memory: 10_000, Ratio: 100}, "E-2146"},
+		"checksum":   {stored, small, "E-2145"},
+		"a workbook": {zipOf(t, file{"a", oleMagic + body}), small, "E-2445"},
+		"bomb":       {zipOf(t, file{"a", strings.Repeat("0", 4<<20)}), Limits{Memory: 10_000, Ratio: 100}, "E-2146"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			entries, whole, err := begin(t, c.raw, c.lim)
@@ -106,6 +109,47 @@ func TestBegin_Refuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Begin does not wait for the large file, nor does who reads what is there of it.
+func TestBegin_WaitsForNothing(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 5))
+	body := make([]byte, 1<<20)
+	for i := range body {
+		body[i] = "0123456789"[rng.IntN(10)]
+	}
+	raw := zipOf(t, file{"a", string(body)})
+	temp := func() (*os.File, error) { return os.CreateTemp(t.TempDir(), "") }
+	synctest.Test(t, func(t *testing.T) { // who waits for the gate here is found out
+		slow := &gate{ReaderAt: bytes.NewReader(raw), from: 100_000, to: int64(len(raw)) - 50_000, open: make(chan struct{})}
+		entries, whole, err := Begin(t.Context(), "bill.zip", slow, int64(len(raw)), Auto, small, temp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer Close(entries)
+		head := make([]byte, 50_000)
+		if _, err := entries[0].Reader.ReadAt(head, 0); err != nil || !bytes.Equal(head, body[:len(head)]) {
+			t.Errorf("the head: %v", err)
+		}
+		close(slow.open)
+		if err := whole(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// gate lets nobody read between two places until it is open.
+type gate struct {
+	io.ReaderAt
+	from, to int64
+	open     chan struct{}
+}
+
+func (g *gate) ReadAt(p []byte, off int64) (int, error) {
+	if off >= g.from && off < g.to {
+		<-g.open
+	}
+	return g.ReaderAt.ReadAt(p, off)
 }
 
 // Who closes the files waits for nothing that is still to come.
