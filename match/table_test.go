@@ -456,10 +456,15 @@ func asWritten(t *testing.T, d *schemas.Difference) {
 	if err := errors.Join(w.Add(d), w.Close()); err != nil {
 		t.Fatal(err)
 	}
+	lines := 0
 	for read, err := range recordfile.ReadLines[schemas.Difference](&b, "differences") {
+		lines++
 		if diff := gocmp.Diff(d, read); err != nil || diff != "" {
 			t.Errorf("read again: %v\n%s", err, diff)
 		}
+	}
+	if lines != 1 {
+		t.Errorf("%d lines of one difference", lines)
 	}
 }
 
